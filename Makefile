@@ -1,0 +1,52 @@
+# The two commands a newcomer needs: `make demo` and `make check`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help env julia demo check lint types imports test julia-test format wheel clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(STAMP)  ## the Python environment, in .venv
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+julia: $(STAMP)  ## find a Julia, or fetch one into .julia
+	@$(BIN)/python packaging/julia/find_or_fetch.py
+
+demo: $(STAMP) julia  ## a readable story through two real agents
+	@$(BIN)/python examples/demo.py
+
+check: lint types imports test julia-test  ## everything CI runs
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+test: $(STAMP) julia
+	$(BIN)/pytest
+
+julia-test: $(STAMP) julia
+	@$(BIN)/python packaging/julia/run_gate_tests.py
+
+format: $(STAMP)  ## let ruff rewrite the sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wheel: $(STAMP)  ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## remove what make made, except .venv and .julia
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,129 @@
+"""Where everything lives.
+
+The runtime directory is `kaimond.runtime`'s business, because the shim needs it without the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaimond import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Every file and directory of one user's Kaimon.
+
+    Attributes:
+        runtime: the control socket, the lock and the pid file.
+        sockets: where sessions announce themselves and their gates listen.
+        spool: output of evals, one directory per session key.
+        config: what a person edits.
+        state: what the daemon remembers.
+    """
+
+    runtime: Path
+    sockets: Path
+    spool: Path
+    config: Path
+    state: Path
+
+    @property
+    def control_socket(self) -> Path:
+        """The socket that agents and ``kaimonctl`` connect to."""
+        return self.runtime / runtime.CONTROL_SOCKET
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the running daemon for its whole life; never removed."""
+        return self.runtime / "kaimond.lock"
+
+    @property
+    def pid_file(self) -> Path:
+        """JSON about the running daemon: pid, version, start, path of its log."""
+        return self.runtime / "kaimond.json"
+
+    @property
+    def projects_file(self) -> Path:
+        """Projects that agents may start, in the format of the specification."""
+        return self.config / "projects.json"
+
+    @property
+    def settings_file(self) -> Path:
+        """The user's own daemon settings; never rewritten by us."""
+        return self.config / "kaimond.toml"
+
+    @property
+    def settings_overlay(self) -> Path:
+        """Settings written by ``kaimonctl``, read after the user's own."""
+        return self.config / "kaimond.d"
+
+    @property
+    def database(self) -> Path:
+        """The registry and the history of evals."""
+        return self.state / "kaimond.db"
+
+    @property
+    def server_log(self) -> Path:
+        """The daemon's own log."""
+        return self.state / "log" / "server.log"
+
+    @property
+    def session_logs(self) -> Path:
+        """Raw output of each session, one file per key."""
+        return self.state / "log" / "sessions"
+
+    def session_log(self, key: str) -> Path:
+        """Raw output of the session ``key``."""
+        return self.session_logs / f"{key}.log"
+
+    def session_socket(self, key: str) -> Path:
+        """Where the gate of the session ``key`` listens."""
+        return self.sockets / f"{key}.sock"
+
+    def session_spool(self, key: str) -> Path:
+        """Output files of the evals of the session ``key``."""
+        return self.spool / key
+
+    def private_directories(self) -> tuple[Path, ...]:
+        """Directories that must exist and be closed to others before the daemon works."""
+        return (
+            self.runtime,
+            self.sockets,
+            self.spool,
+            self.config,
+            self.state,
+            self.server_log.parent,
+            self.session_logs,
+        )
+
+
+def resolve(environ: Mapping[str, str] | None = None, uid: int | None = None) -> Paths:
+    """Compute all paths for one user.
+
+    Args:
+        environ: the environment to read; the process's own if not given.
+        uid: the user's number; the process's own if not given.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("HOME") or Path.home())
+    cache = _xdg(env, "XDG_CACHE_HOME", home / ".cache") / "kaimon"
+    return Paths(
+        runtime=Path(runtime.runtime_directory(env, uid)),
+        sockets=cache / "sock",
+        spool=cache / "spool",
+        config=_xdg(env, "XDG_CONFIG_HOME", home / ".config") / "kaimon",
+        state=_xdg(env, "XDG_STATE_HOME", home / ".local" / "state") / "kaimon",
+    )
+
+
+def _xdg(env: Mapping[str, str], variable: str, default: Path) -> Path:
+    # The XDG specification: a relative path is invalid and must be ignored.
+    value = env.get(variable, "")
+    return Path(value) if value.startswith("/") else default

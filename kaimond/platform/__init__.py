@@ -1,0 +1,29 @@
+"""What differs between Linux and macOS: the same functions, one module per system.
+
+* ``peer_user(sock)``: the user id and pid of the process at the other end of a Unix socket.
+* ``process_start(pid)``: an opaque token that two processes with one pid never share.
+* ``is_zombie(pid)``: the process has ended and waits for its parent.
+* ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
+* ``working_directory(pid)``: where a process is.
+"""
+
+import sys
+
+if sys.platform == "darwin":
+    from kaimond.platform.darwin import (
+        is_zombie,
+        open_exit_watch,
+        peer_user,
+        process_start,
+        working_directory,
+    )
+else:
+    from kaimond.platform.linux import (
+        is_zombie,
+        open_exit_watch,
+        peer_user,
+        process_start,
+        working_directory,
+    )
+
+__all__ = ["is_zombie", "open_exit_watch", "peer_user", "process_start", "working_directory"]

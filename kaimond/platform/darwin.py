@@ -1,0 +1,83 @@
+"""macOS: LOCAL_PEERCRED, psutil and kqueue."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import struct
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    import socket
+
+# Python has no names for these; values from <sys/un.h>.
+_SOL_LOCAL = 0
+_LOCAL_PEERCRED = 0x001
+_LOCAL_PEERPID = 0x002
+_XUCRED_VERSION = 0
+_XUCRED_SIZE = 76
+
+
+def peer_user(sock: socket.socket) -> tuple[int, int]:
+    """The (user id, pid) of whoever connected to ``sock``.
+
+    Raises:
+        OSError: the kernel does not say; treat it as a stranger.
+    """
+    raw = sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_SIZE)
+    version, uid = struct.unpack_from("=II", raw)
+    if version != _XUCRED_VERSION:
+        raise OSError(errno.EPROTO, "unknown version of the peer's credentials")
+    (pid,) = struct.unpack("=i", sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, 4))
+    return uid, pid
+
+
+def process_start(pid: int) -> str | None:
+    """When ``pid`` started, in microseconds since the epoch as the kernel recorded it."""
+    try:
+        return str(round(psutil.Process(pid).create_time() * 1_000_000))
+    except psutil.Error:
+        return None
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether ``pid`` has ended but was not waited for."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def open_exit_watch(pid: int) -> int:
+    """A kqueue: readable once ``pid`` has ended, also if it is not our child.
+
+    Raises:
+        ProcessLookupError: there is no such process.
+    """
+    queue = select.kqueue()  # type: ignore[attr-defined,unused-ignore]
+    event = select.kevent(  # type: ignore[attr-defined,unused-ignore]
+        pid,
+        filter=select.KQ_FILTER_PROC,  # type: ignore[attr-defined,unused-ignore]
+        flags=select.KQ_EV_ADD | select.KQ_EV_ONESHOT,  # type: ignore[attr-defined,unused-ignore]
+        fflags=select.KQ_NOTE_EXIT,  # type: ignore[attr-defined,unused-ignore]
+    )
+    try:
+        queue.control([event], 0)
+    except OSError as error:
+        queue.close()
+        raise ProcessLookupError(error.errno, f"no process {pid}") from None
+    # The caller owns a plain descriptor, as on Linux; the object must not close it again.
+    descriptor = os.dup(queue.fileno())
+    queue.close()
+    return descriptor
+
+
+def working_directory(pid: int) -> str | None:
+    """The current directory of ``pid``, or None if it cannot be told."""
+    try:
+        return str(psutil.Process(pid).cwd())
+    except psutil.Error:
+        return None

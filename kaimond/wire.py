@@ -1,0 +1,151 @@
+"""The control socket's language: lines of JSON, and the first line each side says.
+
+Every connection begins with a *hello* from the client and a *welcome* from the daemon. After that
+the role decides: ``mcp`` speaks MCP exactly as on stdio, the others speak JSON-RPC 2.0 with methods
+named as the ``kaimonctl`` commands. `PROTOCOL` counts changes of this language and is independent
+of the package's version; unknown keys are ignored on both sides, so adding one needs no new number.
+
+The shim imports this module, and its start-up time is the user's: ``json`` is the only import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from kaimond import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Final
+
+PROTOCOL: Final = 1
+
+MAX_LINE: Final = 16 * 2**20
+"""Longest line in bytes, either way; 16 MiB is far above any real request or answer."""
+
+MAX_HELLO: Final = 64 * 2**10
+ROLES: Final = ("mcp", "ctl", "tui")
+
+CLIENT_VARIABLES: Final = (
+    "CLAUDE_PROJECT_DIR",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDECODE",
+    "CODEX_HOME",
+    "CURSOR_TRACE_ID",
+    "GEMINI_CLI",
+    "TERM_PROGRAM",
+    "VSCODE_PID",
+)
+"""Variables that tell which client and which project an agent works for. Nothing else is sent."""
+
+
+class WireError(Exception):
+    """The other side broke the rules of the control socket.
+
+    Attributes:
+        code: a word for programs: ``not-json``, ``hello``, ``protocol``, ``line-too-long`` or
+            one that the daemon sent.
+        message: a sentence for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """One message as one line."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The message in one line.
+
+    Raises:
+        WireError: it is not a JSON object.
+    """
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        raise WireError("not-json", "a line that is not JSON was refused") from None
+    if not isinstance(message, dict):
+        raise WireError("not-json", "a line that is not a JSON object was refused")
+    return message
+
+
+def hello(role: str, *, agent: str = "", replay: Sequence[str | int] = ()) -> bytes:
+    """The first line of a client of this process.
+
+    Args:
+        role: one of `ROLES`.
+        agent: random name of the shim's process; the same after a reconnection.
+        replay: ids of requests that the client sends again because it has no answer.
+    """
+    try:
+        cwd = os.getcwd()
+    except OSError:
+        cwd = ""
+    message: dict[str, Any] = {
+        "kaimon": PROTOCOL,
+        "version": __version__,
+        "role": role,
+        "pid": os.getpid(),
+        "cwd": cwd,
+        "env": {name: os.environ[name] for name in CLIENT_VARIABLES if name in os.environ},
+    }
+    if agent:
+        message["agent"] = agent
+    if replay:
+        message["replay"] = list(replay)
+    return encode(message)
+
+
+def read_welcome(line: bytes) -> str:
+    """Check the daemon's first line and return the daemon's version.
+
+    Raises:
+        WireError: the daemon refused, or is not a Kaimon daemon.
+    """
+    message = decode(line)
+    if message.get("ok") is True and isinstance(message.get("version"), str):
+        return str(message["version"])
+    error = message.get("error")
+    if isinstance(error, dict):
+        raise WireError(str(error.get("code", "refused")), str(error.get("message", "refused")))
+    raise WireError("hello", "what answers on the control socket is not kaimond")
+
+
+class LineSplitter:
+    """Cuts a stream of bytes into lines of at most `limit` bytes."""
+
+    def __init__(self, limit: int = MAX_LINE) -> None:
+        self.limit = limit
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take in bytes; return the lines that are complete now, without their newline.
+
+        Raises:
+            WireError: with code ``line-too-long``. The stream is then of no further use, because
+                nobody knows where the next line begins.
+        """
+        *complete, rest = data.split(b"\n")
+        lines: list[bytes] = []
+        for piece in complete:
+            self._grow(piece)
+            lines.append(b"".join(self._parts))
+            self._parts.clear()
+            self._length = 0
+        if rest:
+            self._grow(rest)
+        return lines
+
+    def _grow(self, piece: bytes) -> None:
+        self._parts.append(piece)
+        self._length += len(piece)
+        if self._length > self.limit:
+            raise WireError("line-too-long", f"a line of more than {self.limit} bytes was refused")
