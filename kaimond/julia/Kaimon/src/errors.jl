@@ -1,0 +1,70 @@
+# What an agent is told about an evaluation that threw.
+
+"""
+The status of an evaluation that threw `error`: "interrupted" or "error".
+
+An interrupt can arrive wrapped: `include` wraps what a file throws, waiting for a task wraps what
+the task died of.
+"""
+status_of(@nospecialize(error)) = is_interrupt(error) ? "interrupted" : "error"
+
+is_interrupt(::InterruptException) = true
+is_interrupt(error::LoadError) = is_interrupt(error.error)
+is_interrupt(error::TaskFailedException) = is_interrupt(error.task.exception)
+is_interrupt(error::CompositeException) = any(is_interrupt, error.exceptions)
+is_interrupt(@nospecialize(error)) = false
+
+"""
+The fields that describe the exceptions in `stack` (cause first, as `exception_stack` gives them):
+`error` without, `backtrace` with the user's frames, `trace` with everything.
+"""
+function failure_fields(stack)
+    newest_first = reverse(stack)
+    messages = [error_text(error) for (error, _) in newest_first]
+    error = join(messages, "\n\ncaused by: ")
+    parsed = !(newest_first[1][1] isa SyntaxProblem)
+    backtrace = parsed ? user_backtrace(newest_first[1][2]) : ""
+    trace = join((full_trace(entry...) for entry in newest_first), "\n\ncaused by: ")
+    return Field["error" => cut_middle(to_frame(error)),
+                 "backtrace" => cut_middle(to_frame(backtrace)),
+                 "trace" => cut_middle(to_frame(trace))]
+end
+
+"The fields for an evaluation whose error could not be described; `reason` says why."
+plain_failure_fields(reason::String) =
+    Field["error" => reason, "backtrace" => "", "trace" => ""]
+
+"The frames of `backtrace` that are the user's, as Julia prints a backtrace; \"\" if none are."
+function user_backtrace(backtrace)
+    frames = trim_frames(stacktrace(backtrace))
+    isempty(frames) && return ""
+    return String(strip(sprint(Base.show_backtrace, frames)))
+end
+
+function full_trace(@nospecialize(error), backtrace)
+    try
+        return Base.invokelatest(sprint, showerror, error, backtrace)::String
+    catch failure
+        failure isa InterruptException && rethrow()
+        return error_text(error)
+    end
+end
+
+"""
+`frames` (innermost first) without those of the gate.
+
+From the call that started the evaluation outwards all are ours. Further in are those of our
+display, if it was called; Base's frames that user code called stay.
+"""
+function trim_frames(frames)
+    entry = findfirst(is_entry, frames)
+    last = entry === nothing ? length(frames) : entry - 1
+    # The call between our entry and the user's top level.
+    while last > 0 && frames[last].func === :eval && basename(String(frames[last].file)) == "boot.jl"
+        last -= 1
+    end
+    return filter(!is_ours, frames[1:last])
+end
+
+is_ours(frame) = startswith(String(frame.file), SOURCE * "/")
+is_entry(frame) = frame.func === :evaluate_toplevel && is_ours(frame)

@@ -1,0 +1,50 @@
+# A managed session: the daemon started this process for the gate alone.
+
+"""
+Open the gate that the environment describes and never return. Called by boot.jl.
+
+What goes wrong before the gate is open is written to the session's log, and the process exits
+with code 1.
+"""
+function run_managed()
+    config = Config(Dict{String,String}(ENV), pwd())
+    hide_configuration!(ENV)
+    capture = Capture(config.log)
+    config.instantiate && instantiate()
+    start(opened(config, capture))
+    wait_for_ever()
+end
+
+opened(config::Config, capture::Capture) =
+    or_exit(() -> Server(config, capture), "the gate could not be opened at $(config.endpoint)")
+
+"Download and build what the project's manifest asks for and the depot misses."
+instantiate() = or_exit("Pkg.instantiate() failed for $(Base.active_project())") do
+    package_manager = stdlib("Pkg", "44cfe95a-1eb2-52ea-b672-e2afdf69b78f")
+    Base.invokelatest(package_manager.instantiate)
+end
+
+"The value of `f()`. If it throws, print the error, close with a line about `failure`, and exit."
+function or_exit(f, failure::String)
+    try
+        return f()
+    catch error
+        showerror(stderr, error, catch_backtrace())
+        reason = first(split(error_text(error), '\n'))
+        println(stderr, "\nkaimon: ", failure, ": ", reason)
+        exit(1)
+    end
+end
+
+"Keep the main task, and with it the process, alive. Nothing thrown into it may end it."
+function wait_for_ever()
+    disable_sigint() do
+        while true
+            try
+                wait(Condition())
+            catch
+                # A SIGINT without a target.
+            end
+        end
+    end
+end

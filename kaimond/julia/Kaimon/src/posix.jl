@@ -1,0 +1,66 @@
+# The few calls to the operating system that Julia has no function for.
+#
+# open and fcntl are variadic in C, and macOS on ARM passes variadic arguments differently, so they
+# must be called with the variadic ccall syntax (`Cint...`).
+
+const O_WRONLY = 1
+const O_APPEND = Sys.isapple() ? 0x8 : 0o2000
+const O_CREAT = Sys.isapple() ? 0x200 : 0o100
+const O_CLOEXEC = Sys.isapple() ? 0x1000000 : 0o2000000
+const F_DUPFD_CLOEXEC = Sys.isapple() ? 67 : 1030
+const F_GETFD = 1
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+const SIG_SETMASK = Sys.isapple() ? 3 : 2
+const IOLBF = 1
+const X_OK = 1
+"Our own descriptors start here, away from the small numbers that programs expect for theirs."
+const FIRST_OWN_FD = 10
+
+"`code` if the call worked; SystemError naming `what` if it returned -1."
+checked(code, what::AbstractString) = code == -1 ? throw(SystemError(what)) : code
+
+"Open `path` for appending, created with mode 0600 if missing; not inherited by children."
+open_append(path::AbstractString) = checked(
+    ccall(:open, Cint, (Cstring, Cint, Cint...),
+          path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600),
+    "opening $path")
+
+"A copy of `fd`, numbered `FIRST_OWN_FD` or higher; not inherited by children."
+duplicate_high(fd::Integer) = checked(
+    ccall(:fcntl, Cint, (Cint, Cint, Cint...), fd, F_DUPFD_CLOEXEC, FIRST_OWN_FD), "fcntl")
+
+"Make `target` refer to what `fd` refers to. Children inherit `target`."
+function redirect_fd(fd::Integer, target::Integer)
+    while ccall(:dup2, Cint, (Cint, Cint), fd, target) == -1
+        Libc.errno() == Libc.EINTR || throw(SystemError("dup2"))
+    end
+end
+
+"Keep `fd` from being inherited by programs that this process executes. False if not open."
+function set_cloexec(fd::Integer)
+    flags = ccall(:fcntl, Cint, (Cint, Cint, Cint...), fd, F_GETFD, 0)
+    flags == -1 && return false
+    checked(ccall(:fcntl, Cint, (Cint, Cint, Cint...), fd, F_SETFD, flags | FD_CLOEXEC), "fcntl")
+    return true
+end
+
+close_fd(fd::Integer) = ccall(:close, Cint, (Cint,), fd)
+
+"Run `f` with the process's file mode creation mask set to `mask`."
+function with_umask(f, mask::Integer)
+    old = ccall(:umask, UInt32, (UInt32,), mask)
+    try
+        return f()
+    finally
+        ccall(:umask, UInt32, (UInt32,), old)
+    end
+end
+
+"Let C's stdout pass on every line as it ends, whatever file 1 is: it then keeps its order."
+function line_buffer_c_stdout()
+    stdout_symbol = Sys.isapple() ? :__stdoutp : :stdout
+    file = unsafe_load(cglobal(stdout_symbol, Ptr{Cvoid}))
+    ccall(:setvbuf, Cint, (Ptr{Cvoid}, Ptr{Cvoid}, Cint, Csize_t), file, C_NULL, IOLBF, 0)
+    return nothing
+end

@@ -1,0 +1,154 @@
+# The state of an open gate, and its pump.
+
+"An evaluation that was asked for. `peer` is whoever asked last, and gets the result."
+mutable struct EvalRequest
+    peer::Frame
+    id::String
+    code::String
+    spool::String
+    quiet::Bool
+    display_size::Tuple{Int,Int}
+end
+
+"""
+An open gate.
+
+- `pending`: evaluations accepted and not finished, by id.
+- `results`: frames of results that the daemon has not acknowledged, by id. A reply in flight when
+  the connection breaks is lost, so each is kept to be asked for again.
+- `acknowledged`: ids that are done with; an evaluation must not run twice.
+- `running`: the evaluation that the eval task is busy with.
+- `interruptible`: is the eval task in user code? Only then may an exception be thrown into it.
+- `draining`: a task is reading messages already; see `drain`.
+"""
+mutable struct Server
+    config::Config
+    identity::Identity
+    capture::Capture
+    display::EvalDisplay
+    socket::Socket
+    watcher::FileWatching.FDWatcher
+    lock::ReentrantLock
+    queue::Channel{EvalRequest}
+    pending::Dict{String,EvalRequest}
+    results::Dict{String,Vector{Frame}}
+    acknowledged::Set{String}
+    running::Union{EvalRequest,Nothing}
+    interruptible::Bool
+    eval_task::Task
+    draining::Bool
+
+    function Server(config::Config, capture::Capture)
+        socket = router_socket(LibZMQ(config.libzmq))
+        bind_ipc(socket, config.endpoint)
+        watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
+        server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, ReentrantLock(),
+                     Channel{EvalRequest}(Inf), Dict(), Dict(), Set(), nothing, false)
+        server.draining = false
+        return server
+    end
+end
+
+"Start serving, on two tasks that live as long as the process."
+function start(server::Server)
+    # A script dies from SIGINT by default; here it is how a computing evaluation is interrupted.
+    Base.exit_on_sigint(false)
+    server.eval_task = @async eval_loop(server)
+    @async pump(server)
+    return nothing
+end
+
+"Send a reply and take in what arrived meanwhile."
+function send(server::Server, peer::Frame, frames::Vector{Frame})
+    lock(server.lock) do
+        send_frames(server.socket, pushfirst!(copy(frames), peer))
+    end
+    # Sending can swallow the wake-up of a message that arrived meanwhile.
+    drain(server)
+end
+
+reply(server::Server, message::Message, verb::String, fields=Field[]) =
+    send(server, message.peer, reply_frames(message.id, verb, fields))
+
+"""
+Handle every message that has arrived.
+
+The descriptor of a ZMQ socket signals edges: there may be more messages, or none, per wake-up. A
+handler that replies gets here again; it leaves the rest to the call that is already at it, which
+looks again before it ends, or thousands of requests in one go would nest thousands of calls deep.
+"""
+function drain(server::Server)
+    server.draining && return nothing
+    server.draining = true
+    try
+        while true
+            frames = lock(() -> receive_frames(server.socket), server.lock)
+            if frames === nothing
+                lock(() -> readable(server.socket), server.lock) || return nothing
+            elseif addressable(frames)
+                handle(server, frames)
+            end
+        end
+    finally
+        server.draining = false
+    end
+end
+
+"Serve one request. Whatever is wrong with it is told to its sender and goes no further."
+function handle(server::Server, frames::Vector{Frame})
+    try
+        message = parse_message(frames)
+        handler = get(VERBS, message.verb, nothing)
+        handler === nothing && throw(Refusal("unknown verb $(repr(message.verb))"))
+        handler(server, message)
+    catch error
+        reason = error isa Refusal ? error.reason : "the gate failed: $(error_text(error))"
+        send(server, frames[1], reply_frames(frames[2], "refused", Field["reason" => reason]))
+    end
+end
+
+"Read requests for ever."
+function pump(server::Server)
+    disable_sigint() do
+        while true
+            try
+                drain(server)
+                wait(server.watcher)
+                consume_stale_sigint()
+                istaskdone(server.eval_task) && replace_eval_task(server)
+            catch error
+                note("the pump met an error and goes on: $(error_text(error))")
+                # Should the error come back at once, do not fill the log and the processor.
+                Libc.systemsleep(0.02)
+            end
+        end
+    end
+end
+
+"""
+Take a SIGINT that came too late for the evaluation it was meant for.
+
+While deferred it stays pending, and would hit whatever innocent code next enables SIGINT.
+"""
+function consume_stale_sigint()
+    try
+        reenable_sigint(() -> ccall(:jl_gc_safepoint, Cvoid, ()))
+    catch
+        # It was stale.
+    end
+    return nothing
+end
+
+"A forced SIGINT can kill the eval task where nothing could catch it. The session goes on."
+function replace_eval_task(server::Server)
+    note("the eval task died and is replaced")
+    server.interruptible = false
+    request = server.running
+    server.eval_task = @async eval_loop(server)
+    request === nothing ||
+        abandon(server, request, "the interrupt ended the evaluation in the midst of its clean-up")
+    return nothing
+end
+
+"A line in the session's log (or in the output of the running evaluation, if there is one)."
+note(text::String) = println(Core.stderr, "kaimon: ", text)

@@ -1,0 +1,49 @@
+"""
+An unbuffered output stream over a file descriptor that it does not own.
+
+Base.stdout and Base.stderr of a session are two of these. Unbuffered, so that output keeps its
+exact order with that of C code and children, and can be read while the code that prints never
+yields. Mutable, so that stdout and stderr are different objects although they share a descriptor.
+The descriptor's number never changes and only what it refers to does; a stream that some task
+took hold of during an evaluation therefore stays valid for ever.
+"""
+mutable struct SpoolIO <: IO
+    fd::Cint
+end
+
+"Rows and columns that output streams and shown values are to assume."
+const DISPLAY_SIZE = Ref((24, 80))
+
+function Base.unsafe_write(io::SpoolIO, data::Ptr{UInt8}, count::UInt)
+    left = count
+    while left > 0
+        written = ccall(:write, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), io.fd, data, left)
+        if written >= 0
+            left -= written
+            data += written
+            continue
+        end
+        code = Libc.errno()
+        if code == Libc.EAGAIN
+            # User code put a non-blocking pipe on fd 2 and its reader is a task of this process.
+            yield()
+        elseif code != Libc.EINTR
+            throw(SystemError("write", code))
+        end
+    end
+    return Int(count)
+end
+
+function Base.write(io::SpoolIO, byte::UInt8)
+    box = Ref(byte)
+    return GC.@preserve box unsafe_write(io, Base.unsafe_convert(Ptr{UInt8}, box), UInt(1))
+end
+
+Base.fd(io::SpoolIO) = io.fd
+Base.isopen(::SpoolIO) = true
+Base.isreadable(::SpoolIO) = false
+Base.iswritable(::SpoolIO) = true
+Base.flush(::SpoolIO) = nothing
+Base.close(::SpoolIO) = nothing
+Base.displaysize(::SpoolIO) = DISPLAY_SIZE[]
+Base.show(io::IO, spool::SpoolIO) = print(io, "SpoolIO(<fd ", spool.fd, ">)")

@@ -1,0 +1,115 @@
+# What can be asked of a gate: one handler per verb. A handler may throw Refusal.
+
+function on_ping(server::Server, message::Message)
+    identity, config = server.identity, server.config
+    reply(server, message, "pong", Field[
+        "pid" => string(identity.pid),
+        "start" => identity.start,
+        "boot" => identity.boot,
+        "nonce" => config.nonce,
+        "session" => config.session,
+        "protocol" => string(PROTOCOL),
+        "gate" => String(PACKAGE_VERSION),
+        "julia" => string(VERSION),
+        "pwd" => current_directory(),
+        "project" => something(Base.active_project(), ""),
+        "threads" => string(Threads.nthreads()),
+        "state" => server.running === nothing ? "idle" : "busy",
+        "eval" => server.running === nothing ? "" : server.running.id,
+        "queued" => string(count(request -> request !== server.running, values(server.pending))),
+    ])
+end
+
+"The working directory, or \"\" if it has been removed."
+function current_directory()
+    try
+        return pwd()
+    catch
+        return ""
+    end
+end
+
+function on_eval(server::Server, message::Message)
+    id = eval_id(utf8(message.id, "the request id"))
+    if haskey(server.results, id)
+        send(server, message.peer, server.results[id])
+    elseif haskey(server.pending, id)
+        server.pending[id].peer = message.peer
+        reply(server, message, "accepted")
+    elseif id in server.acknowledged
+        throw(Refusal("already acknowledged"))
+    else
+        spool = required(message, "spool")
+        isabspath(spool) && !occursin('\0', spool) ||
+            throw(Refusal("the field spool is not an absolute path"))
+        rows, columns = positive(message, "rows", 24), positive(message, "columns", 80)
+        request = EvalRequest(message.peer, id, required(message, "code"), spool,
+                              optional(message, "quiet", "") == "1", (rows, columns))
+        server.pending[id] = request
+        put!(server.queue, request)
+        reply(server, message, "accepted")
+    end
+end
+
+"`text` if it can be the id of an evaluation; it becomes part of the file name in backtraces."
+eval_id(text::String) = occursin(r"\A[0-9a-f]{8}\z", text) ? text :
+    throw(Refusal("an eval id is 8 hexadecimal digits"))
+
+function on_result(server::Server, message::Message)
+    id = required(message, "eval")
+    if haskey(server.results, id)
+        send(server, message.peer, server.results[id])
+    elseif haskey(server.pending, id)
+        # Whoever asks may be a new daemon, and the result must reach it.
+        server.pending[id].peer = message.peer
+        reply(server, message, "pending", Field["eval" => id])
+    else
+        reply(server, message, "unknown", Field["eval" => id])
+    end
+end
+
+function on_ack(server::Server, message::Message)
+    id = required(message, "eval")
+    haskey(server.results, id) || return nothing
+    delete!(server.results, id)
+    push!(server.acknowledged, id)
+    return nothing
+end
+
+function on_interrupt(server::Server, message::Message)
+    id = required(message, "eval")
+    outcome = if server.running === nothing || !server.interruptible
+        "not-running"
+    elseif server.running.id != id
+        "other-running"
+    else
+        schedule(server.eval_task, InterruptException(); error=true)
+        "thrown"
+    end
+    reply(server, message, "interrupt", Field["outcome" => outcome])
+end
+
+function on_restart(server::Server, message::Message)
+    reason = execute(server, required(message, "nonce"), repeated(message, "arg"))
+    reply(server, message, "failed", Field["reason" => reason])
+end
+
+"Seconds that ZMQ's own thread gets to put the last reply on the wire."
+const LAST_REPLY_SECONDS = 0.05
+
+function on_exit(server::Server, message::Message)
+    reply(server, message, "bye")
+    Libc.systemsleep(LAST_REPLY_SECONDS)
+    # Exit hooks are user code.
+    reenable_sigint(() -> exit(0))
+end
+
+const VERBS = Dict{String,Function}(
+    "ping" => on_ping,
+    "eval" => on_eval,
+    "result" => on_result,
+    "ack" => on_ack,
+    "interrupt" => on_interrupt,
+    "restart" => on_restart,
+    "exit" => on_exit,
+)
