@@ -1,0 +1,1 @@
+"""The one authoritative list of sessions."""

@@ -1,0 +1,280 @@
+"""All evals of all sessions: the queue of each, and what becomes of every one.
+
+An eval is written to the store before the gate hears of it and again when it ends, so an eval that
+was promised an answer has one after any crash: its result, asked for again by its id; or, if its
+process image is gone, the word that it is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.evals.spool import Spool
+    from kaimond.gate.frames import Message
+    from kaimond.gate.link import Link
+    from kaimond.registry.store import Store
+
+_log = logging.getLogger("kaimond.evals")
+
+ROWS: Final = "40"
+COLUMNS: Final = "120"
+"""How large a screen values are shown for."""
+
+KEEP: Final = 200
+"""Finished evals remembered for each session."""
+
+PARTIAL: Final = 2**15
+"""Bytes kept from each end of the output of an eval that was cut short."""
+
+_META: Final = ("status", "elapsed", "output")
+
+
+@dataclass
+class _Desk:
+    """What one session has to evaluate: at most one eval is with the gate, the others wait."""
+
+    link: Link
+    spool: Spool
+    boot_id: str
+    running: str = ""
+    waiting: deque[str] = field(default_factory=deque)
+
+
+class EvalBook:
+    """Keeps every eval that has not ended, and finds those that have.
+
+    Args:
+        store: where evals are kept.
+        on_busy: called with a key when its session begins to evaluate.
+        on_idle: called with a key when its session has nothing more to evaluate.
+        on_finished: called with every eval that ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        on_busy: Callable[[str], None],
+        on_idle: Callable[[str], None],
+        on_finished: Callable[[Eval], None],
+    ) -> None:
+        self._store = store
+        self._on_busy = on_busy
+        self._on_idle = on_idle
+        self._on_finished = on_finished
+        self._desks: dict[str, _Desk] = {}
+        self._open: dict[str, Eval] = {}
+        self._ends: dict[str, asyncio.Future[Eval]] = {}
+        for data in store.unfinished_evals():
+            item = Eval.from_json(data)
+            self._open[item.id] = item
+            self._ends[item.id] = asyncio.get_running_loop().create_future()
+
+    # Sessions come and go
+
+    def opened(self, key: str, link: Link, spool: Spool, boot_id: str) -> None:
+        """A session can evaluate from now on."""
+        self._desks[key] = _Desk(link, spool, boot_id)
+
+    def adopted(self, key: str, link: Link, spool: Spool, boot_id: str) -> None:
+        """A session outlived the previous daemon; its evals go on."""
+        desk = _Desk(link, spool, boot_id)
+        self._desks[key] = desk
+        for item in [item for item in self._open.values() if item.session == key]:
+            if item.boot_id != boot_id:
+                self._end(item.id, Outcome(Status.LOST, reason="the session was restarted"))
+            elif item.began:
+                desk.running = item.id
+            else:
+                desk.waiting.append(item.id)
+        if desk.running:
+            self._on_busy(key)
+        else:
+            self._next(key)
+
+    def abandoned(self, key: str, reason: str) -> None:
+        """A session has ended that was never taken up again."""
+        for item in [item for item in self._open.values() if item.session == key]:
+            self._end(item.id, Outcome(Status.LOST, reason=reason))
+
+    def closed(self, key: str, reason: str) -> None:
+        """A process image is gone, and with it the evals that it had."""
+        desk = self._desks.pop(key, None)
+        if desk is None:
+            return
+        if desk.running:
+            self._cut_short(desk, desk.running, Status.LOST, reason)
+        for eval_id in desk.waiting:
+            self._end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
+
+    def interrupted(self, key: str, reason: str) -> None:
+        """Somebody ends the process image on purpose: a restart or a shutdown."""
+        desk = self._desks.pop(key, None)
+        if desk is None:
+            return
+        if desk.running:
+            self._cut_short(desk, desk.running, Status.INTERRUPTED, reason)
+        for eval_id in desk.waiting:
+            self._end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
+
+    def _cut_short(self, desk: _Desk, eval_id: str, status: Status, reason: str) -> None:
+        # The spool goes with the process image, so what the eval had printed is kept here.
+        printed = desk.spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
+        size = len(printed.head) + printed.omitted + len(printed.tail)
+        parts = (("output:head", printed.head), ("output:tail", printed.tail))
+        self._end(eval_id, Outcome(status, output=size, parts=parts, reason=reason))
+
+    # Evals come and go
+
+    def submit(self, key: str, code: str, agent: str, *, quiet: bool) -> Eval:
+        """Queue code for a session that is open.
+
+        Raises:
+            KeyError: the session is not open.
+            kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
+        """
+        desk = self._desks[key]
+        desk.spool.prepare()
+        item = Eval(
+            id=secrets.token_hex(4),
+            session=key,
+            boot_id=desk.boot_id,
+            code=code,
+            agent=agent,
+            quiet=quiet,
+            submitted=time.time(),
+            waited_for=desk.waiting[-1] if desk.waiting else desk.running,
+        )
+        self._keep(item)
+        self._ends[item.id] = asyncio.get_running_loop().create_future()
+        desk.waiting.append(item.id)
+        self._next(key)
+        return self._open[item.id]
+
+    def _next(self, key: str) -> None:
+        desk = self._desks[key]
+        if desk.running:
+            return
+        if not desk.waiting:
+            self._on_idle(key)
+            return
+        item = replace(self._open[desk.waiting.popleft()], began=time.time())
+        desk.running = item.id
+        self._keep(item)
+        self._on_busy(key)
+        self._hand_over(desk, item)
+
+    def _hand_over(self, desk: _Desk, item: Eval) -> None:
+        desk.link.send(
+            item.id,
+            "eval",
+            (
+                ("code", item.code),
+                ("spool", str(desk.spool.path(item.id))),
+                ("quiet", "1" if item.quiet else "0"),
+                ("rows", ROWS),
+                ("columns", COLUMNS),
+            ),
+        )
+
+    def _keep(self, item: Eval) -> None:
+        self._open[item.id] = item
+        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+
+    def _end(self, eval_id: str, outcome: Outcome) -> None:
+        item = self._open.pop(eval_id).ended(outcome, time.time())
+        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+        self._store.forget_evals(item.session, KEEP)
+        _log.info(
+            "eval %s %s after %.3f s",
+            item.id,
+            item.status,
+            outcome.elapsed,
+            extra={"session": item.session, "agent": item.agent},
+        )
+        self._on_finished(item)
+        future = self._ends.pop(eval_id, None)
+        if future and not future.done():
+            future.set_result(item)
+
+    # The gate speaks
+
+    def heard(self, key: str, message: Message) -> None:
+        """Take in a message of a session's gate that answers no waiting request."""
+        desk = self._desks.get(key)
+        if desk is None:
+            return
+        if message.verb == "result":
+            desk.link.send("ack", "ack", (("eval", message.request),))
+            if message.request == desk.running:
+                desk.running = ""
+                self._end(message.request, _outcome(message))
+                self._next(key)
+        elif message.verb == "unknown" and message.get("eval") == desk.running:
+            # It never arrived, or its acknowledged result was lost with us. The gate runs an id
+            # once at most, so sending it again is safe.
+            self._hand_over(desk, self._open[desk.running])
+        elif message.verb == "refused" and message.request == desk.running:
+            running, desk.running = desk.running, ""
+            reason = f"the gate refused it: {message.get('reason')}"
+            self._end(running, Outcome(Status.LOST, reason=reason))
+            self._next(key)
+
+    def transport_up(self, key: str) -> None:
+        """Ask again for the result that may have been in flight when the transport broke."""
+        desk = self._desks.get(key)
+        if desk and desk.running:
+            desk.link.send("again", "result", (("eval", desk.running),))
+
+    # Readers
+
+    def running(self, key: str) -> Eval | None:
+        """The eval that a session evaluates now."""
+        desk = self._desks.get(key)
+        return self._open.get(desk.running) if desk else None
+
+    def waiting(self, key: str) -> int:
+        """How many evals wait in a session's queue."""
+        desk = self._desks.get(key)
+        return len(desk.waiting) if desk else 0
+
+    def get(self, eval_id: str) -> Eval | None:
+        """The eval with this id, ended or not."""
+        if eval_id in self._open:
+            return self._open[eval_id]
+        data = self._store.load_eval(eval_id)
+        return Eval.from_json(data) if data else None
+
+    async def finished(self, eval_id: str) -> Eval:
+        """Wait for an eval's end. Being cancelled here does nothing to the eval.
+
+        Raises:
+            KeyError: there is no such eval.
+        """
+        future = self._ends.get(eval_id)
+        if future is not None:
+            return await asyncio.shield(future)
+        item = self.get(eval_id)
+        if item is None:
+            raise KeyError(eval_id)
+        return item
+
+
+def _outcome(message: Message) -> Outcome:
+    return Outcome(
+        status=GATE_STATUS.get(message.get("status"), Status.FAILED),
+        elapsed=message.number("elapsed"),
+        output=int(message.number("output")),
+        parts=tuple((name, value) for name, value in message.fields if name not in _META),
+    )

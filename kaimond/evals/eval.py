@@ -1,0 +1,143 @@
+"""One evaluation, from its submission to its one end."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Status(StrEnum):
+    """Where an eval is. The last four are ends; an eval reaches exactly one of them."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    """The code threw, or did not parse."""
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+    """The process ended before the eval did; how far it got is unknown."""
+
+
+ENDS: Final = frozenset({Status.DONE, Status.FAILED, Status.INTERRUPTED, Status.LOST})
+
+GATE_STATUS: Final = {
+    "ok": Status.DONE,
+    "error": Status.FAILED,
+    "interrupted": Status.INTERRUPTED,
+}
+"""What the gate's words mean here."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an eval ended.
+
+    Attributes:
+        status: one of `ENDS`.
+        elapsed: seconds of evaluation, as the gate measured them.
+        output: bytes of output that the eval produced.
+        parts: what the gate sent beside: values, displays, errors, in its order.
+        reason: for an eval that the session's end interrupted or lost, what happened.
+    """
+
+    status: Status
+    elapsed: float = 0.0
+    output: int = 0
+    parts: tuple[tuple[str, bytes], ...] = ()
+    reason: str = ""
+
+    def text(self, name: str) -> str:
+        """The first part with this name as text, "" if there is none."""
+        for key, value in self.parts:
+            if key == name:
+                return value.decode("utf-8", "replace")
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the store."""
+        return {
+            "status": self.status,
+            "elapsed": self.elapsed,
+            "output": self.output,
+            "parts": [[name, base64.b64encode(value).decode()] for name, value in self.parts],
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Outcome:
+        """The outcome that `to_json` wrote."""
+        return cls(
+            Status(data["status"]),
+            data["elapsed"],
+            data["output"],
+            tuple((name, base64.b64decode(value)) for name, value in data["parts"]),
+            data["reason"],
+        )
+
+
+@dataclass(frozen=True)
+class Eval:
+    """One evaluation request.
+
+    Attributes:
+        id: 8 hex characters; also the gate's request id, which makes a repeat recognisable.
+        session: key of the session that evaluates it.
+        boot_id: of the process image that it was given to; another image knows nothing of it.
+        code: what to evaluate.
+        agent: who asked, for people.
+        quiet: the value is not wanted.
+        submitted: when, in seconds since the epoch, as all times here.
+        began: when it was handed to the gate, 0 before.
+        finished: when its end was known, 0 before.
+        waited_for: the eval that it was queued behind, "" if it began at once.
+        outcome: its end, None before.
+    """
+
+    id: str
+    session: str
+    boot_id: str
+    code: str
+    agent: str
+    submitted: float
+    quiet: bool = False
+    began: float = 0.0
+    finished: float = 0.0
+    waited_for: str = ""
+    outcome: Outcome | None = field(default=None, repr=False)
+
+    @property
+    def status(self) -> Status:
+        """Where it is."""
+        if self.outcome:
+            return self.outcome.status
+        return Status.RUNNING if self.began else Status.QUEUED
+
+    def ended(self, outcome: Outcome, now: float) -> Eval:
+        """The same eval at its end."""
+        return replace(self, outcome=outcome, finished=now)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the store."""
+        return {
+            "id": self.id,
+            "session": self.session,
+            "boot_id": self.boot_id,
+            "code": self.code,
+            "agent": self.agent,
+            "submitted": self.submitted,
+            "quiet": self.quiet,
+            "began": self.began,
+            "finished": self.finished,
+            "waited_for": self.waited_for,
+            "outcome": self.outcome.to_json() if self.outcome else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Eval:
+        """The eval that `to_json` wrote."""
+        values = dict(data)
+        outcome = values.pop("outcome")
+        return cls(**values, outcome=Outcome.from_json(outcome) if outcome else None)

@@ -1,0 +1,83 @@
+"""The output of an eval: a file that Julia appends to and the daemon reads.
+
+Output does not travel through the daemon while it is made, so a flood costs the daemon nothing, C
+libraries and child processes are captured in order, and nothing is lost while no daemon runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kaimond.runtime import ensure_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEEP: Final = 20
+"""Output files of that many evals are kept for each session."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Both ends of an eval's output.
+
+    Attributes:
+        head: the beginning; all of it if nothing was left out.
+        tail: the end, if something was left out.
+        omitted: bytes between them that are only in the file.
+        path: of the file.
+    """
+
+    head: bytes
+    tail: bytes
+    omitted: int
+    path: Path
+
+
+class Spool:
+    """The output files of one session, in a directory of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, eval_id: str) -> Path:
+        """Where the output of an eval goes."""
+        return self._directory / f"{eval_id}.out"
+
+    def prepare(self) -> None:
+        """Make the directory, and drop the oldest files beyond `KEEP`.
+
+        Raises:
+            kaimond.runtime.UnsafeDirectoryError: it cannot be made or trusted.
+        """
+        ensure_private(self._directory)
+        with os.scandir(self._directory) as entries:
+            files = [(entry.stat().st_mtime, entry.path) for entry in entries]
+        for _, path in sorted(files)[: -(KEEP - 1) or None]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108 - a plain string from scandir
+
+    def read(self, eval_id: str, end: int, head: int, tail: int) -> Output:
+        """The first ``head`` and the last ``tail`` bytes before position ``end``.
+
+        A file that is missing or shorter gives what is there.
+        """
+        path = self.path(eval_id)
+        try:
+            with path.open("rb") as file:
+                size = min(end, os.fstat(file.fileno()).st_size)
+                if size <= head + tail:
+                    return Output(file.read(size), b"", 0, path)
+                first = file.read(head)
+                file.seek(size - tail)
+                return Output(first, file.read(tail), size - head - tail, path)
+        except OSError:
+            return Output(b"", b"", 0, path)
+
+    def remove(self) -> None:
+        """Remove everything; the session is no more."""
+        shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,0 +1,54 @@
+"""Finds the libzmq that pyzmq brought, for Julia to load.
+
+Nothing is installed into a user's Julia environment: the gate calls the very library that this
+process has loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from pathlib import Path
+
+import zmq
+
+
+class LibzmqNotFoundError(Exception):
+    """The shared library of pyzmq could not be located."""
+
+
+@functools.cache
+def libzmq_path() -> str:
+    """Absolute path of the libzmq in use.
+
+    Raises:
+        LibzmqNotFoundError: neither the loaded libraries nor pyzmq's folders show one.
+    """
+    for path in _loaded():
+        if "libzmq" in Path(path).name:
+            return path
+    package = Path(zmq.__file__).parent
+    for folder in (package.parent / "pyzmq.libs", package / ".dylibs"):
+        for candidate in sorted(folder.glob("libzmq*")):
+            return str(candidate)
+    raise LibzmqNotFoundError(
+        f"the libzmq that belongs to pyzmq {zmq.__version__} was not found beside {package}. "
+        "No session can be started. Reinstall it: python -m pip install --force-reinstall pyzmq"
+    )
+
+
+def _loaded() -> list[str]:
+    if sys.platform == "darwin":
+        library = ctypes.CDLL(None)
+        library._dyld_get_image_name.restype = ctypes.c_char_p  # noqa: SLF001 - its real name
+        count = library._dyld_image_count()  # noqa: SLF001
+        names = (library._dyld_get_image_name(number) for number in range(count))  # noqa: SLF001
+        return [name.decode() for name in names if name]
+    try:
+        text = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    # A line ends in the path, which may hold blanks: five columns come before it.
+    fields = (line.split(maxsplit=5) for line in text.splitlines())
+    return [field[5] for field in fields if len(field) == 6]  # noqa: PLR2004

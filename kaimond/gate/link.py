@@ -1,0 +1,160 @@
+"""One connection to one gate.
+
+libzmq keeps the connection: it retries until the gate is there, answers heartbeats in its own
+thread on both sides, and reconnects when either side comes back. The link adds what libzmq does not
+promise. A message in flight when the transport breaks is lost, so requests have deadlines, and
+whoever waits for a result asks for it again when `on_up` says that the transport is back.
+
+The transport is *up* only between ``HANDSHAKE_SUCCEEDED`` and ``DISCONNECTED``: the kernel accepts
+connections for a stopped process, so ``CONNECTED`` proves nothing (measured, research/gate.md 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+import zmq
+import zmq.asyncio
+from zmq.utils.monitor import parse_monitor_message
+
+from kaimond.gate.frames import FrameError, Message, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+_log = logging.getLogger("kaimond.gate")
+
+# Milliseconds. A stopped process is noticed after 1.85 to 2.0 s with these (research/gate.md 2).
+_HEARTBEAT_INTERVAL: Final = 500
+_HEARTBEAT_TIMEOUT: Final = 1500
+_HEARTBEAT_TTL: Final = 3000
+_RECONNECT: Final = 10
+_RECONNECT_MAX: Final = 200
+
+_EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
+
+
+class GateSilentError(Exception):
+    """The gate did not answer in time."""
+
+
+class Link:
+    """Connects to the gate that listens, or will listen, at ``endpoint``.
+
+    Args:
+        context: of libzmq, shared by all links.
+        key: the session's key, for the log.
+        endpoint: path of the gate's socket.
+        on_message: called with every message that answers no waiting `request`.
+        on_up: called each time the transport comes up.
+    """
+
+    def __init__(
+        self,
+        context: zmq.asyncio.Context,
+        key: str,
+        endpoint: Path,
+        on_message: Callable[[Message], None],
+        on_up: Callable[[], None],
+    ) -> None:
+        self._key = key
+        self._on_message = on_message
+        self._on_up = on_up
+        self._waiting: dict[str, asyncio.Future[Message]] = {}
+        self._ids = itertools.count(1)
+        self.up = False
+        self.changed = time.monotonic()
+        """When `up` last changed, on the monotonic clock."""
+        self._socket = context.socket(zmq.DEALER)
+        # Always the same identity, so that the gate's ROUTER hands over to the newest connection.
+        self._socket.setsockopt(zmq.ROUTING_ID, b"kaimond")
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.SNDHWM, 0),
+            (zmq.RCVHWM, 0),
+            (zmq.HEARTBEAT_IVL, _HEARTBEAT_INTERVAL),
+            (zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT),
+            (zmq.HEARTBEAT_TTL, _HEARTBEAT_TTL),
+            (zmq.RECONNECT_IVL, _RECONNECT),
+            (zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX),
+        ):
+            self._socket.setsockopt(option, value)
+        self._monitor = self._socket.get_monitor_socket(_EVENTS)
+        self._tasks = [
+            asyncio.create_task(self._watch(), name=f"monitor {key}"),
+            asyncio.create_task(self._receive(), name=f"link {key}"),
+        ]
+        self._socket.connect(f"ipc://{endpoint}")
+
+    def send(self, request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> None:
+        """Hand one message to libzmq, which delivers it if the transport holds."""
+        if self._socket.closed:
+            return
+        # Without a high-water mark sending never blocks, so the future is always done.
+        self._socket.send_multipart(encode(request, verb, fields), flags=zmq.DONTWAIT)
+
+    async def request(
+        self,
+        verb: str,
+        fields: Iterable[tuple[str, str | bytes]] = (),
+        *,
+        timeout: float,
+    ) -> Message:
+        """Send a request and wait for its answer.
+
+        Raises:
+            GateSilentError: no answer within ``timeout`` seconds.
+        """
+        request = f"{verb}-{next(self._ids)}"
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[request] = future
+        try:
+            self.send(request, verb, fields)
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            raise GateSilentError(f"no answer to {verb} within {timeout:g} s") from None
+        finally:
+            del self._waiting[request]
+
+    async def _receive(self) -> None:
+        while True:
+            frames = await self._socket.recv_multipart()
+            try:
+                message = decode(frames)
+            except FrameError as error:
+                _log.warning("unreadable message: %s", error, extra={"session": self._key})
+                continue
+            future = self._waiting.get(message.request)
+            try:
+                if future is None:
+                    self._on_message(message)
+                elif not future.done():
+                    future.set_result(message)
+            except Exception:  # noqa: BLE001 - one bad message must not make the session deaf
+                _log.exception("handling %s failed", message.verb, extra={"session": self._key})
+
+    async def _watch(self) -> None:
+        while True:
+            event = parse_monitor_message(await self._monitor.recv_multipart())["event"]
+            self.up = event == zmq.Event.HANDSHAKE_SUCCEEDED
+            self.changed = time.monotonic()
+            _log.debug("transport %s", "up" if self.up else "down", extra={"session": self._key})
+            if self.up:
+                try:
+                    self._on_up()
+                except Exception:  # noqa: BLE001 - the watch must go on
+                    _log.exception("handling transport up failed", extra={"session": self._key})
+
+    async def close(self) -> None:
+        """Drop the connection; requests that wait fail when their deadline comes."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._socket.disable_monitor()
+        self._socket.close(linger=0)

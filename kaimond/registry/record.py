@@ -1,0 +1,112 @@
+"""What is remembered of one session."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from kaimond.registry.state import ENDED, State
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a process ended: by exit code, by signal, or (not our child) unknown.
+
+    Attributes:
+        code: what the process returned, or None.
+        signal: number of the signal that killed it, or None.
+    """
+
+    code: int | None = None
+    signal: int | None = None
+
+    def __str__(self) -> str:
+        """A phrase that follows "the process"."""
+        if self.signal is not None:
+            try:
+                name = signal.Signals(self.signal).name
+            except ValueError:
+                name = f"signal {self.signal}"
+            return f"was killed by {name}"
+        if self.code is not None:
+            return f"exited with code {self.code}"
+        return "is gone (it was not our child, so its exit code is unknown)"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One session, alive or not. Only the registry makes and changes records.
+
+    Attributes:
+        key: 8 hex characters, the session's name for ever.
+        project: resolved directory of the project.
+        name: tells sessions of one project apart; "" for the usual one.
+        state: where it is in its life.
+        spawned_by: ``agent``, ``ctl`` or ``user``.
+        created: when the key was born, seconds since the epoch; so are all times here.
+        generation: 1 at the first start, +1 at each restart that was proved.
+        nonce: given to the process at its spawn; its gate repeats it.
+        boot_id: made by the process image itself; a new one proves a restart.
+        pid: of the process, 0 before there is one.
+        process_start: tells processes with one pid apart (see ``kaimond.platform``).
+        julia: path of the Julia binary.
+        julia_version: as the gate says.
+        started: when the current process was spawned.
+        ready: when the current process first answered.
+        ended: when it was proved to be gone; 0 while alive.
+        ending: sentence that says how and why it ended.
+        exit_code: of the process, if known.
+        exit_signal: that killed the process, if any.
+        last_output: the end of its output, kept when it ended.
+    """
+
+    key: str
+    project: str
+    name: str
+    state: State
+    spawned_by: str
+    created: float
+    generation: int = 1
+    nonce: str = ""
+    boot_id: str = ""
+    pid: int = 0
+    process_start: str = ""
+    julia: str = ""
+    julia_version: str = ""
+    started: float = 0.0
+    ready: float = 0.0
+    ended: float = 0.0
+    ending: str = ""
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    last_output: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.state not in ENDED
+
+    @property
+    def title(self) -> str:
+        """Short name for people: the project's folder, and the session's name if it has one."""
+        folder = self.project.rstrip("/").rsplit("/", 1)[-1] or self.project
+        return f"{folder}:{self.name}" if self.name else folder
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the store."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Record:
+        """The record that `to_json` wrote; fields that this version does not know are ignored.
+
+        Raises:
+            TypeError: a field without a default is missing.
+            ValueError: the state is unknown.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {name: value for name, value in data.items() if name in known}
+        values["state"] = State(values["state"])
+        return cls(**values)

@@ -1,0 +1,124 @@
+"""The one writer of session records.
+
+Every change of a session goes through `Registry.apply` (a transition) or `Registry.note` (a fact
+that changes without one); both write to the store before anybody can read the new record, and both
+log. Readers get immutable records, so a list of them is a snapshot.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.registry.record import Record
+from kaimond.registry.state import Event, State, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.registry.store import Store
+
+_log = logging.getLogger("kaimond.registry")
+
+KEEP_ENDED: Final = 30 * 24 * 3600.0
+"""How long an ended session answers to its key, in seconds."""
+
+
+class Registry:
+    """All sessions, alive and ended.
+
+    Args:
+        store: where records are kept.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._records: dict[str, Record] = {}
+        store.forget_sessions(clock() - KEEP_ENDED)
+        for record in store.load_sessions():
+            self._records[record.key] = record
+
+    def create(self, project: str, name: str, spawned_by: str, julia: str) -> Record:
+        """A new session, ``starting``, with a key that was never used before."""
+        key = secrets.token_hex(4)
+        while key in self._records:
+            key = secrets.token_hex(4)
+        record = Record(
+            key=key,
+            project=project,
+            name=name,
+            state=State.STARTING,
+            spawned_by=spawned_by,
+            created=self._clock(),
+            nonce=secrets.token_hex(8),
+            julia=julia,
+        )
+        self._save(record)
+        _log.info("%s is born for %s", record.key, record.project, extra={"session": key})
+        return record
+
+    def apply(self, key: str, event: Event, cause: str, **changes: Any) -> Record:
+        """Move a session along the state table and change fields in the same step.
+
+        Args:
+            key: of the session.
+            event: what happened.
+            cause: why, for the log.
+            changes: fields of the record.
+
+        Raises:
+            KeyError: no such session.
+            IllegalTransitionError: the table does not allow it; nothing was changed.
+        """
+        before = self._records[key]
+        state = step(before.state, event)
+        record = dataclasses.replace(before, state=state, **changes)
+        self._save(record)
+        level = logging.DEBUG if event in _ROUTINE else logging.INFO
+        _log.log(
+            level,
+            "%s -> %s: %s",
+            before.state,
+            state,
+            cause,
+            extra={"session": key},
+        )
+        return record
+
+    def note(self, key: str, **changes: Any) -> Record:
+        """Change fields of a session that say nothing about its state."""
+        record = dataclasses.replace(self._records[key], **changes)
+        self._save(record)
+        return record
+
+    def _save(self, record: Record) -> None:
+        self._store.save_session(record)
+        self._records[record.key] = record
+
+    def get(self, key: str) -> Record | None:
+        """The session with this key, alive or ended."""
+        return self._records.get(key)
+
+    def alive(self) -> list[Record]:
+        """Sessions that have not ended, in the order of their birth."""
+        return [record for record in self._records.values() if record.alive]
+
+    def ended(self) -> list[Record]:
+        """Sessions that have ended, the last one first."""
+        gone = [record for record in self._records.values() if not record.alive]
+        return sorted(gone, key=lambda record: record.ended, reverse=True)
+
+    def alive_for(self, project: str, name: str) -> Record | None:
+        """The living session of a project with this name."""
+        for record in self.alive():
+            if record.project == project and record.name == name:
+                return record
+        return None
+
+
+_ROUTINE: Final = frozenset({Event.EVAL_BEGAN, Event.EVALS_ENDED})

@@ -1,0 +1,160 @@
+"""The registry's and the evals' memory: one sqlite file.
+
+Each write is one transaction that is durable against a killed daemon when the call returns (WAL;
+measured at 0.01 ms), so what the daemon has said is never newer than what it remembers.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.registry.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEMA: Final = 1
+"""Number of the tables below; one more with every change that older daemons cannot read."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS sessions (
+    key TEXT PRIMARY KEY,
+    ended REAL NOT NULL,
+    record TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS evals (
+    id TEXT PRIMARY KEY,
+    session TEXT NOT NULL,
+    finished REAL NOT NULL,
+    eval TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS evals_by_session ON evals (session, finished);
+CREATE TABLE IF NOT EXISTS calls (
+    agent TEXT NOT NULL,
+    request TEXT NOT NULL,
+    made REAL NOT NULL,
+    call TEXT NOT NULL,
+    PRIMARY KEY (agent, request)
+) STRICT;
+"""
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """Opens, and makes if needed, the database at ``path``.
+
+    Raises:
+        StoreError: it is damaged, or was written by a newer kaimond.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{path} cannot be read: {error}. Nothing was changed. Move the file away "
+                "to start with an empty registry, or restore it from a backup."
+            ) from None
+
+    def _prepare(self) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found > SCHEMA:
+            self._db.close()
+            raise StoreError(
+                f"{self.path} was written by a newer kaimond (its format is {found}, this kaimond "
+                f"reads up to {SCHEMA}). Nothing was changed. Install that kaimond again, or move "
+                "the file away to start with an empty registry."
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_TABLES)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def close(self) -> None:
+        """Close the database; the store is of no further use."""
+        self._db.close()
+
+    # Sessions
+
+    def save_session(self, record: Record) -> None:
+        """Remember ``record``, replacing what was known of its key."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)",
+            (record.key, record.ended, json.dumps(record.to_json())),
+        )
+
+    def load_sessions(self) -> Iterator[Record]:
+        """All records, oldest key first."""
+        rows = self._db.execute("SELECT record FROM sessions ORDER BY rowid").fetchall()
+        for (text,) in rows:
+            yield Record.from_json(json.loads(text))
+
+    def forget_sessions(self, ended_before: float) -> int:
+        """Drop sessions that ended before a time, with their evals; return how many."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.execute(
+                "DELETE FROM evals WHERE session IN "
+                "(SELECT key FROM sessions WHERE ended > 0 AND ended < ?)",
+                (ended_before,),
+            )
+            gone = self._db.execute(
+                "DELETE FROM sessions WHERE ended > 0 AND ended < ?", (ended_before,)
+            )
+            return gone.rowcount
+
+    # Evals
+
+    def save_eval(self, eval_id: str, session: str, finished: float, data: dict[str, Any]) -> None:
+        """Remember one eval; ``finished`` is 0 while it is queued or runs."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO evals VALUES (?, ?, ?, ?)",
+            (eval_id, session, finished, json.dumps(data)),
+        )
+
+    def load_eval(self, eval_id: str) -> dict[str, Any] | None:
+        """What `save_eval` was last given for this id."""
+        row = self._db.execute("SELECT eval FROM evals WHERE id = ?", (eval_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def unfinished_evals(self) -> list[dict[str, Any]]:
+        """All evals without an end, in the order they were made."""
+        rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
+        return [json.loads(text) for (text,) in rows.fetchall()]
+
+    def forget_evals(self, session: str, keep: int) -> None:
+        """Keep only the newest ``keep`` finished evals of a session."""
+        self._db.execute(
+            "DELETE FROM evals WHERE session = ?1 AND finished > 0 AND id NOT IN "
+            "(SELECT id FROM evals WHERE session = ?1 AND finished > 0 "
+            "ORDER BY finished DESC LIMIT ?2)",
+            (session, keep),
+        )
+
+    # Calls that change something, by the agent's own request id
+
+    def save_call(self, agent: str, request: str, made: float, call: dict[str, Any]) -> None:
+        """Remember what a request started, before it is acted upon."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)",
+            (agent, request, made, json.dumps(call)),
+        )
+
+    def load_call(self, agent: str, request: str) -> dict[str, Any] | None:
+        """What `save_call` was last given for this request."""
+        row = self._db.execute(
+            "SELECT call FROM calls WHERE agent = ? AND request = ?", (agent, request)
+        ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def forget_calls(self, made_before: float) -> None:
+        """Drop calls older than a time."""
+        self._db.execute("DELETE FROM calls WHERE made < ?", (made_before,))

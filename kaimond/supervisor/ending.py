@@ -1,0 +1,80 @@
+"""The way down: ask, then insist, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from kaimond.gate.link import GateSilentError
+from kaimond.supervisor.process import end_descendants
+
+if TYPE_CHECKING:
+    from kaimond.supervisor.live import Live
+
+_log = logging.getLogger("kaimond.supervisor")
+
+MARK: Final = "KAIMON_SESSION"
+"""The variable by which every descendant of a session is known, whatever it did to its parents."""
+
+_KILL_TIMEOUT: Final = 10.0
+"""Seconds until a killed process is given up as stuck in the kernel."""
+
+_GRACE: Final = 1.0
+"""Seconds that children of an ended session get between SIGTERM and SIGKILL."""
+
+
+async def end_process(key: str, live: Live, timeout: float) -> bool:
+    """End a session's process and its descendants.
+
+    An idle gate is asked to exit, so that Julia runs its own exit hooks; a process that is busy,
+    deaf or does not obey gets SIGTERM and then SIGKILL.
+
+    Args:
+        key: of the session.
+        live: its process and link.
+        timeout: seconds for each rung of the ladder.
+
+    Returns:
+        Whether the process is gone.
+    """
+    process = live.process
+    # A stopped process takes no signal but SIGKILL before it is continued.
+    process.signal(signal.SIGCONT)
+    if live.link.up and live.busy_since is None:
+        with contextlib.suppress(GateSilentError):
+            await live.link.request("exit", timeout=timeout)
+            await process.wait(timeout)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.exited.done():
+            break
+        _log.info("sending %s to %d", number.name, process.pid, extra={"session": key})
+        process.signal(number)
+        await process.wait(timeout if number is signal.SIGTERM else _KILL_TIMEOUT)
+    await end_leftovers(key)
+    return process.exited.done()
+
+
+async def end_leftovers(key: str) -> None:
+    """End what an ended session has left running, found by the mark in its environment."""
+    leftovers = await asyncio.to_thread(_marked, f"{MARK}={key}")
+    if leftovers:
+        names = ", ".join(str(process.pid) for process in leftovers)
+        _log.info("ending what the session left behind: %s", names, extra={"session": key})
+        await end_descendants(leftovers, _GRACE)
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    name, _, value = mark.partition("=")
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(name) == value:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found

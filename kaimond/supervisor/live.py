@@ -1,0 +1,76 @@
+"""A session's process, as the daemon holds it: the process, the link, what was last seen."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+
+from kaimond import platform
+from kaimond.gate.link import GateSilentError
+from kaimond.supervisor.health import Seen
+
+if TYPE_CHECKING:
+    from kaimond.gate.frames import Message
+    from kaimond.gate.link import Link
+    from kaimond.supervisor.process import SessionProcess
+
+
+@dataclass
+class Live:
+    """One process image and the way to it.
+
+    Attributes:
+        process: the Julia process.
+        link: to its gate.
+        pong: the last answer to a ping.
+        busy_since: when its running eval began, on the monotonic clock; None while idle.
+    """
+
+    process: SessionProcess
+    link: Link
+    pong: Message | None = None
+    busy_since: float | None = None
+    _usage: psutil.Process | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self._usage = psutil.Process(self.process.pid)
+            # psutil measures from call to call; the first one only sets the mark.
+            self._usage.cpu_percent()
+
+    async def look(self, timeout: float) -> Seen:
+        """Measure: ask an idle gate, and see how the transport is.
+
+        A busy gate is not asked, because Julia answers only between evals; its transport is
+        answered by libzmq's own thread.
+        """
+        answered: bool | None = None
+        if self.link.up and self.busy_since is None:
+            try:
+                self.pong = await self.link.request("ping", timeout=timeout)
+                answered = True
+            except GateSilentError:
+                answered = False
+        now = time.monotonic()
+        # An eval may have begun while the ping was under way; then silence says nothing.
+        evaluating = None if self.busy_since is None else now - self.busy_since
+        return Seen(self.link.up, now - self.link.changed, evaluating, answered)
+
+    def pwd(self) -> str:
+        """The process's working directory now, as the system says, or else as the gate said."""
+        return platform.working_directory(self.process.pid) or (
+            self.pong.get("pwd") if self.pong else ""
+        )
+
+    def usage(self) -> tuple[float | None, int | None]:
+        """CPU in percent since the last call, and resident memory in bytes; None if unknown."""
+        try:
+            if self._usage is None:
+                return None, None
+            return self._usage.cpu_percent(), self._usage.memory_info().rss
+        except psutil.Error:
+            return None, None

@@ -1,0 +1,128 @@
+"""Everything that is decided before a Julia is started for a project."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kaimond.config import project_path, projects
+from kaimond.config.launch import LaunchError
+from kaimond.config.project_path import PathRefusedError
+from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
+from kaimond.runtime import (
+    SocketPathTooLongError,
+    UnsafeDirectoryError,
+    check_socket_path,
+    ensure_private,
+)
+from kaimond.supervisor import manifest
+from kaimond.supervisor.environment import session_environment
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.julia import Julia, JuliaError, Julias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kaimond.config.projects import ProjectEntry
+    from kaimond.config.settings import Settings
+    from kaimond.paths import Paths
+
+BOOT: Final = Path(__file__).parent.parent / "julia" / "Kaimon" / "boot.jl"
+"""The program that every managed Julia runs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a project's Julia is started; the same for every generation of a session.
+
+    Attributes:
+        project: resolved directory, which is also where the process starts.
+        julia: the binary.
+        flags: of the Julia binary, before the program.
+        environment: without the variables that differ from start to start.
+        instantiate: why the environment must be instantiated first; empty if it need not be.
+    """
+
+    project: Path
+    julia: Julia
+    flags: tuple[str, ...]
+    environment: Mapping[str, str]
+    instantiate: tuple[str, ...]
+
+    def command(self) -> list[str]:
+        """The argument vector."""
+        return [self.julia.path, *self.flags, f"--project={self.project}", str(BOOT)]
+
+
+class Planner:
+    """Makes plans from the configuration as it is at that moment, so edits count at once."""
+
+    def __init__(self, paths: Paths, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._environ = environ
+        self._julias = Julias()
+
+    def project(self, text: str) -> ProjectEntry:
+        """The allowed project that a path names.
+
+        Raises:
+            SessionError: it is no project, or not an allowed one.
+        """
+        try:
+            path = project_path.resolve_project(text)
+        except PathRefusedError as error:
+            raise SessionError("bad-path", f"{error} No session was started.") from None
+        listed = projects.load(self._paths.projects_file)
+        entry = listed.allowed(path)
+        if entry is None:
+            refusal = listed.refusal(path)
+            raise SessionError("not-allowed", f"No session was started: {refusal}")
+        return entry
+
+    async def plan(self, entry: ProjectEntry) -> Plan:
+        """How the project's Julia is to be started.
+
+        Raises:
+            SessionError: something that it needs is missing or misconfigured.
+        """
+        if entry.launch is None:
+            what = "; ".join(str(problem) for problem in entry.problems)
+            raise SessionError("launch", f"{what} No session was started.")
+        environment = session_environment(self._environ, self._settings.environment.pass_, {})
+        wanted_by = (
+            f"the launch_config of {entry.path}"
+            if entry.launch.julia_bin
+            else "kaimond.toml ([julia] command)"
+        )
+        try:
+            check_socket_path(self._paths.session_socket("00000000"))
+            for directory in (self._paths.sockets, self._paths.spool, self._paths.session_logs):
+                ensure_private(directory)
+            library = libzmq_path()
+            julia = await self._julias.find(
+                entry.launch.julia(self._settings.julia.command), environment, wanted_by=wanted_by
+            )
+            flags = tuple(entry.launch.flags(entry.path))
+        except (JuliaError, LibzmqNotFoundError) as error:
+            raise SessionError("no-julia", str(error)) from None
+        except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
+            raise SessionError("launch", str(error)) from None
+        depots = self._depots(environment)
+        checked = manifest.check(entry.path, depots, None, julia.version)
+        return Plan(
+            project=entry.path,
+            julia=julia,
+            flags=flags,
+            environment={**environment, "KAIMON_LIBZMQ": library},
+            instantiate=() if checked.ok else checked.problems or ("not sure",),
+        )
+
+    @staticmethod
+    def _depots(environment: Mapping[str, str]) -> list[Path]:
+        home = Path(environment.get("HOME", "/")) / ".julia"
+        listed = environment.get("JULIA_DEPOT_PATH", "").split(os.pathsep)
+        # An empty entry stands for the default depots; of those, packages are in the first.
+        return [Path(text).expanduser() if text else home for text in listed]

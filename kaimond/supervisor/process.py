@@ -1,0 +1,158 @@
+"""Owns one Julia process: the only place that signals it or waits for it.
+
+A process is known by its pid *and* its start, because pids are used again. Its end is an event from
+the kernel (pidfd or kqueue), the same for a child of ours and for one that an earlier daemon
+started; nothing here looks again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import psutil
+
+from kaimond import platform
+from kaimond.registry.record import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+class ProcessGoneError(Exception):
+    """There is no such process any more."""
+
+
+class SessionProcess:
+    """A running process. Made by `spawn` or `adopt`, never directly.
+
+    Attributes:
+        pid: its number.
+        start: the token that tells it from other processes with that number.
+        exited: done when the process is proved to be gone.
+    """
+
+    def __init__(self, pid: int, start: str, child: subprocess.Popen[bytes] | None) -> None:
+        self.pid = pid
+        self.start = start
+        self._child = child
+        self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        # From here to the reap in `_gone` the pid of a child cannot be used again.
+        self._watch = platform.open_exit_watch(pid)
+        asyncio.get_running_loop().add_reader(self._watch, self._gone)
+
+    @classmethod
+    def spawn(
+        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+    ) -> SessionProcess:
+        """Start ``command`` in a session of its own, without a terminal, writing to ``log``.
+
+        It must outlive the daemon, so it shares nothing with it: no controlling terminal, no
+        process group, no pipe that could break.
+
+        Raises:
+            OSError: the system refused.
+        """
+        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            child = subprocess.Popen(
+                list(command),
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)
+        start = platform.process_start(child.pid)
+        assert start is not None, "a child that was not waited for has an entry"
+        return cls(child.pid, start, child)
+
+    @classmethod
+    def adopt(cls, pid: int, start: str) -> SessionProcess:
+        """Take charge of a process that an earlier daemon started.
+
+        Raises:
+            ProcessGoneError: it has ended; the pid may belong to a stranger by now.
+        """
+        try:
+            if pid <= 0:
+                raise ProcessLookupError
+            process = cls(pid, start, None)
+        except OSError:
+            raise ProcessGoneError(f"process {pid} is gone") from None
+        # The watch is on whatever has the pid now; only then is the comparison safe.
+        if platform.process_start(pid) != start or platform.is_zombie(pid):
+            process.release()
+            raise ProcessGoneError(f"process {pid} is gone")
+        return process
+
+    @property
+    def running(self) -> bool:
+        """Whether the process exists at this moment; notices its end at once if it does not."""
+        if self.exited.done():
+            return False
+        if platform.is_zombie(self.pid) or platform.process_start(self.pid) != self.start:
+            self._gone()
+            return False
+        return True
+
+    def _gone(self) -> None:
+        if self.exited.done():
+            return
+        status = ExitStatus()
+        if self._child is not None:
+            code = self._child.wait()
+            status = ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code)
+        self.release()
+        self.exited.set_result(status)
+
+    def release(self) -> None:
+        """Stop watching; the process itself is left alone."""
+        if self._watch >= 0:
+            asyncio.get_running_loop().remove_reader(self._watch)
+            os.close(self._watch)
+            self._watch = -1
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone, if it still exists."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def descendants(self) -> list[psutil.Process]:
+        """All processes below this one. Each knows its own start and never signals a stranger."""
+        try:
+            found: list[psutil.Process] = psutil.Process(self.pid).children(recursive=True)
+        except psutil.Error:
+            return []
+        return found
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for the end; tell whether it came."""
+        await asyncio.wait([self.exited], timeout=timeout)
+        return self.exited.done()
+
+
+async def end_descendants(processes: Sequence[psutil.Process], grace: float) -> None:
+    """End processes that a session has left behind: SIGTERM, then after ``grace`` s SIGKILL."""
+    remaining = [process for process in processes if _signalled(process, signal.SIGTERM)]
+    if remaining:
+        _, stubborn = await asyncio.to_thread(psutil.wait_procs, remaining, grace)
+        for process in stubborn:
+            _signalled(process, signal.SIGKILL)
+
+
+def _signalled(process: psutil.Process, number: signal.Signals) -> bool:
+    try:
+        process.send_signal(number)
+    except psutil.Error:
+        return False
+    return True

@@ -1,0 +1,59 @@
+"""The raw output of one session, kept small."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES: Final = 5_000_000
+"""A log that is larger is moved aside; one older part is kept."""
+
+_BLOCK: Final = 64 * 2**10
+
+
+def append(log: Path, data: bytes) -> None:
+    """Add bytes at the end; the session's own Julia may write at the same time."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def rotate(log: Path) -> None:
+    """Move the content of a large log aside.
+
+    It is copied and cut rather than renamed, because Julia keeps the file open. Julia writes with
+    O_APPEND, so its next write lands at the new end.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > MAX_BYTES:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
+
+
+def tail(log: Path, lines: int) -> str:
+    """The last ``lines`` lines; bytes that are no UTF-8 become U+FFFD."""
+    data = b""
+    try:
+        with log.open("rb") as file:
+            position = file.seek(0, os.SEEK_END)
+            while position > 0 and data.count(b"\n") <= lines:
+                step = min(_BLOCK, position)
+                position -= step
+                file.seek(position)
+                data = file.read(step) + data
+    except FileNotFoundError:
+        return ""
+    return "\n".join(data.decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def remove(log: Path) -> None:
+    """Forget the session's output."""
+    log.unlink(missing_ok=True)
+    log.with_suffix(".log.1").unlink(missing_ok=True)
