@@ -1,0 +1,176 @@
+"""How Julia is started for one project: the `launch_config` of its entry in projects.json."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kaimond.config.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_THREADS: Final = re.compile(r"(?:auto|[1-9]\d{0,4})(?:,(?:auto|\d{1,5}))?")
+_GC_THREADS: Final = re.compile(r"[1-9]\d{0,4}(?:,[01])?")
+_HEAP_SIZE: Final = re.compile(r"\d{1,15}(?:\.\d{1,6})?[BKMGT%]?", re.IGNORECASE)
+_TAKEN: Final = frozenset(
+    {
+        *("-e", "--eval", "-E", "--print", "-m", "--module", "--", "--project"),
+        *("-v", "--version", "-h", "--help", "--help-hidden"),
+    }
+)
+"""Flags that would end Julia at once, or take the place of the program or project we give it."""
+
+
+class LaunchError(Exception):
+    """Julia cannot be started as configured; the text names the key and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchConfig:
+    """Options of the Julia process. An empty text means "not given".
+
+    Attributes:
+        threads: As for Julia's `--threads`; not given means "auto".
+        gcthreads: As for `--gcthreads`.
+        heap_size_hint: As for `--heap-size-hint`, such as "4G".
+        extra_flags: Further flags, passed as they are, after all others but the startup file.
+        sysimage: Path of a system image; relative to the project's directory.
+        julia_bin: Julia program, a name on PATH or an absolute path; may be a wrapper.
+        startup_file: Whether the user's startup.jl is run.
+    """
+
+    threads: str = ""
+    gcthreads: str = ""
+    heap_size_hint: str = ""
+    extra_flags: tuple[str, ...] = ()
+    sysimage: str = ""
+    julia_bin: str = ""
+    startup_file: bool = False
+
+    def flags(self, project: Path) -> list[str]:
+        """Return Julia's flags for the project whose directory is `project`.
+
+        Raises:
+            LaunchError: The system image is not there. Julia's own image would start instead
+                without a word, and the session would lack what the user put into theirs.
+        """
+        flags = []
+        if self.sysimage:
+            image = project / os.path.expanduser(self.sysimage)  # noqa: PTH111 - never raises
+            if not image.is_file():
+                raise LaunchError(
+                    f"The sysimage {image} in the launch_config of {project} does not exist. "
+                    "No session was started. Build it, or remove the key sysimage."
+                )
+            flags.append(f"--sysimage={image}")
+        flags.append(f"--threads={self.threads or 'auto'}")
+        if self.gcthreads:
+            flags.append(f"--gcthreads={self.gcthreads}")
+        if self.heap_size_hint:
+            flags.append(f"--heap-size-hint={self.heap_size_hint}")
+        flags.extend(self.extra_flags)
+        flags.append(f"--startup-file={'yes' if self.startup_file else 'no'}")
+        return flags
+
+    def julia(self, default: str) -> str:
+        """Return the Julia program: the configured one with `~` expanded, else `default`."""
+        return os.path.expanduser(self.julia_bin or default)  # noqa: PTH111 - may be a bare name
+
+
+class _Rule(NamedTuple):
+    types: tuple[type, ...]
+    check: Callable[[Any], bool]
+    allowed: str
+
+
+def _empty_or(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: value == "" or pattern.fullmatch(str(value)) is not None
+
+
+def _flags_are_passable(value: list[object]) -> bool:
+    texts = [flag for flag in value if isinstance(flag, str) and flag and _is_argument(flag)]
+    return (
+        len(texts) == len(value)
+        # A text that is no flag would be taken for the program to run.
+        and all(flag.startswith("-") for flag in texts[:1])
+        and not any(flag.partition("=")[0] in _TAKEN for flag in texts)
+    )
+
+
+def _is_program(value: str) -> bool:
+    return _is_argument(value) and ("/" not in value or value.startswith(("/", "~")))
+
+
+def _is_argument(text: str) -> bool:
+    """Whether `text` can be passed to a program: no NUL, and encodable."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+_RULES: Final = {
+    "threads": _Rule((str, int), _empty_or(_THREADS), '"auto", "4", "4,1" or the like'),
+    "gcthreads": _Rule((str, int), _empty_or(_GC_THREADS), '"2", "2,1" or the like'),
+    "heap_size_hint": _Rule((str, int), _empty_or(_HEAP_SIZE), '"4G", "500M", "50%" or the like'),
+    "extra_flags": _Rule(
+        (list,),
+        _flags_are_passable,
+        "a list of texts, the first of which begins with -, and none of which is "
+        + ", ".join(sorted(_TAKEN)),
+    ),
+    "sysimage": _Rule((str,), _is_argument, "the path of a file"),
+    "julia_bin": _Rule((str,), _is_program, "a program's name, or a path that begins with / or ~"),
+    "startup_file": _Rule((bool,), lambda _: True, "true or false"),
+}
+assert set(_RULES) == {item.name for item in fields(LaunchConfig)}
+
+
+DEFAULT: Final = LaunchConfig()
+"""How Julia is started where nothing is configured."""
+
+
+def parse(raw: object, where: str) -> tuple[LaunchConfig | None, tuple[Problem, ...]]:
+    """Read a `launch_config` object.
+
+    Unknown keys are nobody's fault here: other tools keep theirs in the same file.
+
+    Args:
+        raw: What the JSON document holds.
+        where: File and entry, for the problems.
+
+    Returns:
+        The configuration and no problems, or None and what is wrong with it, key by key. A
+        configuration that is right in parts is not used: Julia would start otherwise than meant.
+    """
+    if not isinstance(raw, dict):
+        return None, (Problem(where, "launch_config is not an object", "Write it as {...}."),)
+    given: dict[str, Any] = {}
+    problems = []
+    for name, rule in _RULES.items():
+        value = raw.get(name)
+        if value is None:
+            continue
+        # bool is a subclass of int, yet `"threads": true` is a mistake.
+        is_stray_bool = isinstance(value, bool) and bool not in rule.types
+        if is_stray_bool or not isinstance(value, rule.types) or not rule.check(value):
+            what = f"launch_config.{name} = {_shown(value)} is not allowed"
+            cure = f"Allowed is {rule.allowed}; or remove the key."
+            problems.append(Problem(where, what, cure))
+        elif isinstance(value, list):
+            given[name] = tuple(value)
+        else:
+            given[name] = str(value) if type(value) is int else value
+    return (None if problems else LaunchConfig(**given)), tuple(problems)
+
+
+def _shown(value: object) -> str:
+    try:
+        text = ascii(value)
+    except RecursionError:
+        return "something nested too deeply"
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line
