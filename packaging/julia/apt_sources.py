@@ -115,16 +115,23 @@ def choose_mirror(sources: Iterable[AptSource], codename: str) -> AptSource | No
         codename: The machine's release, such as `bookworm`; empty when the machine does not say.
 
     Returns:
-        The first source with component `main` whose suites name the release or, failing that, an
-        alias such as `stable`, so that neither a security archive nor a vendor's repository is
-        asked; else None.
+        The source with component `main` whose suites name the release or, failing that, an alias
+        such as `stable`, so that no security archive is asked; else None. Vendors use these names
+        too, so a source that looks like the distribution's own goes first.
     """
     usable = [source for source in sources if source.uris and "main" in source.components]
+    usable.sort(key=_looks_like_debian, reverse=True)
     for names in ((codename,), _SUITE_ALIASES):
         for source in usable:
             if set(names) & set(source.suites):
                 return source
     return None
+
+
+def _looks_like_debian(source: AptSource) -> bool:
+    """Tell whether a source is signed or addressed as Debian's archive and its mirrors are."""
+    signed_by_debian = "debian-archive" in source.options.get("signed-by", "")
+    return signed_by_debian or any(uri.rstrip("/").endswith("/debian") for uri in source.uris)
 
 
 def for_suite(source: AptSource, suite: str) -> AptSource:

@@ -95,10 +95,7 @@ def build(folder: Path, mirror: apt_sources.AptSource) -> None:
     shutil.rmtree(folder / "apt")
     triplet = _triplet(prefix)
     link_lacking(prefix, triplet, Path("/"))
-    wrapper = folder / "bin" / "julia"
-    wrapper.parent.mkdir()
-    wrapper.write_text(_WRAPPER.replace("@TRIPLET@", triplet), encoding="utf-8")
-    wrapper.chmod(0o755)
+    wrapper = write_wrapper(folder, triplet)
     if (reason := _why_not(wrapper)) is not None:
         raise FetchError(f"the fetched Julia does not run: {reason}")
 
@@ -129,6 +126,15 @@ def link_lacking(prefix: Path, triplet: str, machine: Path) -> None:
             present = any((machine / other / library.name).exists() for other in folders)
             if not present and not library.name.startswith("libjulia."):
                 (lacking / library.name).symlink_to(Path("..", folder, library.name))
+
+
+def write_wrapper(folder: Path, triplet: str) -> Path:
+    """Write `bin/julia`, which runs the Julia in `prefix` next to it, and return its path."""
+    wrapper = folder / "bin" / "julia"
+    wrapper.parent.mkdir()
+    wrapper.write_text(_WRAPPER.replace("@TRIPLET@", triplet), encoding="utf-8")
+    wrapper.chmod(0o755)
+    return wrapper
 
 
 def os_release(path: Path) -> dict[str, str]:
