@@ -1,0 +1,76 @@
+"""The answers that a client gets while there is no daemon.
+
+They keep the client going: a failed handshake marks a server as failed for the whole of a client's
+life, so ``initialize`` succeeds and says what is wrong, and a tool's call fails in words that the
+model can act on.
+"""
+
+from __future__ import annotations
+
+import json
+
+from kaimond import __version__
+from kaimond.shim import book
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+_VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+_OLDEST_PROTOCOL: Final = "2024-11-05"
+_CURE: Final = "Run `kaimond` in a terminal to see why."
+
+
+def answer(request: book.Request, trouble: str) -> bytes:
+    """The answer to ``request``, as a line without newline.
+
+    Args:
+        request: what the client asked.
+        trouble: why there is no daemon, in sentences.
+    """
+    params = json.loads(request.line).get("params")
+    if not isinstance(params, dict):
+        params = {}
+    result = _result(request, params, trouble)
+    reply: dict[str, Any] = {"jsonrpc": "2.0", "id": request.id}
+    if result is None:
+        reply["error"] = {"code": book.UNAVAILABLE, "message": _situation(request, trouble)}
+    else:
+        meta = params.get("_meta")
+        if isinstance(meta, dict) and _VERSION_KEY in meta:
+            result["resultType"] = "complete"
+        reply["result"] = result
+    return book.encode(reply)
+
+
+def _result(request: book.Request, params: dict[str, Any], trouble: str) -> dict[str, Any] | None:
+    if request.method == "initialize":
+        version = params.get("protocolVersion")
+        return {
+            "protocolVersion": version if isinstance(version, str) else _OLDEST_PROTOCOL,
+            "capabilities": {"tools": {"listChanged": True}},
+            "serverInfo": {"name": "kaimon", "version": __version__},
+            "instructions": f"Kaimon has no tools at the moment. {trouble} {_CURE} The tools "
+            "appear as soon as the daemon runs; this client need not be restarted.",
+        }
+    if request.method == "tools/list":
+        return {"tools": [], "ttlMs": 0, "cacheScope": "private"}
+    if request.method == "ping":
+        return {}
+    if request.method == "tools/call":
+        text = _situation(request, trouble)
+        return {"content": [{"type": "text", "text": text}], "isError": True}
+    return None
+
+
+def _situation(request: book.Request, trouble: str) -> str:
+    if request.sent:
+        now = (
+            "The request had reached the daemon, so it may have been acted on. Julia sessions "
+            "outlive the daemon; look at their state before you repeat it."
+        )
+    else:
+        now = "Nothing was run."
+    return (
+        f"Kaimon's daemon cannot be reached. {trouble} {now} Connecting goes on by itself. {_CURE}"
+    )
