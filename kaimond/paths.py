@@ -97,7 +97,6 @@ class Paths:
             self.runtime,
             self.sockets,
             self.spool,
-            self.config,
             self.state,
             self.server_log.parent,
             self.session_logs,

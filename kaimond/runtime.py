@@ -105,6 +105,32 @@ def ensure_private(directory: str | os.PathLike[str]) -> None:
         )
 
 
+def ensure_owned(directory: str | os.PathLike[str]) -> None:
+    """Make ``directory`` if it is missing and check that nobody else can write to it.
+
+    For the configuration: it is no secret, and tools and people have made it before us with
+    whatever mode, but whoever can write to it decides what is run.
+
+    Raises:
+        UnsafeDirectoryError: it cannot be made, or others can change it.
+    """
+    path = os.fspath(directory)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        found = os.stat(path)
+    except OSError as error:
+        raise UnsafeDirectoryError(
+            f"{path} cannot be made: {error.strerror}. Nothing was started. "
+            "Make it by hand, owned by you."
+        ) from None
+    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafeDirectoryError(
+            f"{path} can be changed by other users (owner {found.st_uid}, mode "
+            f"{stat.S_IMODE(found.st_mode):o}), and it decides which programs are started. "
+            f"Nothing was started. Close it with: chmod 700 {path}"
+        )
+
+
 def check_socket_path(path: str | os.PathLike[str]) -> None:
     """Refuse a path that is too long for a socket.
 

@@ -44,6 +44,8 @@ def read_hello(line: bytes) -> Hello:
         wire.WireError: with code ``protocol`` if the versions cannot work together, with another
             code if the line is no hello at all.
     """
+    if len(line) > wire.MAX_HELLO:
+        raise wire.WireError("hello", f"a hello of more than {wire.MAX_HELLO} bytes was refused")
     message = wire.decode(line)
     protocol, version = message.get("kaimon"), message.get("version")
     if not isinstance(protocol, int) or isinstance(protocol, bool):

@@ -137,8 +137,17 @@ class EvalBook:
 
     # Evals come and go
 
-    def submit(self, key: str, code: str, agent: str, *, quiet: bool) -> Eval:
+    def submit(
+        self, key: str, code: str, agent: str, *, quiet: bool, journal: Callable[[str], None]
+    ) -> Eval:
         """Queue code for a session that is open.
+
+        Args:
+            key: of the session.
+            code: to evaluate.
+            agent: who asks, for people.
+            quiet: the value is not wanted.
+            journal: called with the new eval's id before anything is done.
 
         Raises:
             KeyError: the session is not open.
@@ -156,6 +165,7 @@ class EvalBook:
             submitted=time.time(),
             waited_for=desk.waiting[-1] if desk.waiting else desk.running,
         )
+        journal(item.id)
         self._keep(item)
         self._ends[item.id] = asyncio.get_running_loop().create_future()
         desk.waiting.append(item.id)

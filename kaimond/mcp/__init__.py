@@ -1,0 +1,1 @@
+"""What agents see: an MCP server per connection, and its tools."""

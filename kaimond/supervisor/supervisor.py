@@ -76,6 +76,7 @@ class Supervisor:
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._reasons: dict[str, str] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     # What others may look at
 
@@ -118,6 +119,8 @@ class Supervisor:
         entry = self.planner.project(path)
         project = str(entry.path)
         while True:
+            if self._ending:
+                raise SessionError("ending", "kaimond is ending, so no session was started.")
             starting = self._starting.get((project, name))
             if starting:
                 return await asyncio.shield(starting), True
@@ -338,7 +341,8 @@ class Supervisor:
         return final
 
     async def stop_all(self, reason: str) -> None:
-        """End every session."""
+        """End every session, and start no more."""
+        self._ending = True
         keys = [record.key for record in self.registry.alive()]
         results = await asyncio.gather(
             *(self.stop(key, reason) for key in keys), return_exceptions=True
@@ -346,6 +350,11 @@ class Supervisor:
         for key, result in zip(keys, results, strict=True):
             if isinstance(result, BaseException):
                 _log.error("could not be ended: %s", result, extra={"session": key})
+
+    def tidy(self) -> None:
+        """Keep the logs of living sessions small; called from time to time."""
+        for key in self._live:
+            session_log.rotate(self._paths.session_log(key))
 
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""

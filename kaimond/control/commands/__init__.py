@@ -1,0 +1,23 @@
+"""All commands of the control socket. One file each, named as in ``kaimonctl``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.control.commands import restart, sessions, shutdown, start, status, stop, version
+
+if TYPE_CHECKING:
+    from kaimond.control.command import Command
+
+COMMANDS: Final[dict[str, Command[Any]]] = {
+    command.name: command
+    for command in (
+        status.COMMAND,
+        sessions.COMMAND,
+        start.COMMAND,
+        restart.COMMAND,
+        shutdown.COMMAND,
+        version.COMMAND,
+        stop.COMMAND,
+    )
+}

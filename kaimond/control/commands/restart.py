@@ -1,0 +1,26 @@
+"""restart: a fresh Julia under the same key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.control.command import Command, SessionParams
+from kaimond.supervisor.view import choose, view
+
+if TYPE_CHECKING:
+    from kaimond.core import Core
+
+
+async def run(core: Core, params: SessionParams) -> dict[str, Any]:
+    """Restart it. A person may, whatever the preferences allow agents."""
+    record = choose(core.supervisor, params.session)
+    after = await core.supervisor.restart(record.key, "the session was restarted with kaimonctl")
+    seen = await view(core.supervisor, after)
+    text = (
+        f"Session {after.key} restarted by a new process: generation {after.generation}, "
+        f"pid {after.pid}, boot id {after.boot_id}."
+    )
+    return {"text": text, "session": seen.to_json()}
+
+
+COMMAND: Final = Command("restart", SessionParams, run)

@@ -1,0 +1,26 @@
+"""sessions: all sessions, the ended ones too if asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.control.command import Command, Params
+from kaimond.supervisor.view import views
+
+if TYPE_CHECKING:
+    from kaimond.core import Core
+
+
+class SessionsParams(Params):
+    """Parameters of sessions."""
+
+    ended: bool = False
+
+
+async def run(core: Core, params: SessionsParams) -> dict[str, Any]:
+    """Look at all of them now."""
+    found = await views(core.supervisor, ended=params.ended)
+    return {"sessions": [seen.to_json() for seen in found]}
+
+
+COMMAND: Final = Command("sessions", SessionsParams, run)

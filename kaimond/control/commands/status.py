@@ -1,0 +1,48 @@
+"""status: the daemon, its agents and its sessions."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond import __version__, wire
+from kaimond.config import projects
+from kaimond.control.command import Command, Params
+from kaimond.supervisor.view import iso, views
+
+if TYPE_CHECKING:
+    from kaimond.core import Core
+
+
+async def run(core: Core, _params: Params) -> dict[str, Any]:
+    """Look at everything now."""
+    sessions = await views(core.supervisor)
+    listed = projects.load(core.paths.projects_file)
+    return {
+        "version": __version__,
+        "protocol": wire.PROTOCOL,
+        "pid": os.getpid(),
+        "started": iso(core.started),
+        "uptime": round(time.time() - core.started, 3),
+        "socket": str(core.paths.control_socket),
+        "log": str(core.paths.server_log),
+        "database": str(core.paths.database),
+        "projects_file": str(core.paths.projects_file),
+        "sessions": [seen.to_json() for seen in sessions],
+        "agents": [
+            {
+                "agent": agent.id,
+                "client": agent.client,
+                "version": agent.version,
+                "pid": agent.pid,
+                "cwd": agent.cwd,
+                "since": iso(agent.since),
+            }
+            for agent in core.agents.values()
+        ],
+        "problems": [*core.problems, *(str(problem) for problem in listed.problems)],
+    }
+
+
+COMMAND: Final = Command("status", Params, run)

@@ -1,0 +1,89 @@
+"""One client of the control socket: lines in, lines out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+from kaimond import platform, wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_CHUNK: Final = 2**16
+
+
+class StrangerError(Exception):
+    """Whoever connected is not this user."""
+
+
+class Connection:
+    """A stream of lines to and from one client.
+
+    Writing waits for the client to read. A client that reads slowly therefore slows only those who
+    write to it, and its own requests (see `wire.MAX_LINE` for the most it can make us hold).
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._splitter = wire.LineSplitter()
+        self._ready: list[bytes] = []
+        self._sending = asyncio.Lock()
+        self.pid = 0
+
+    def check_peer(self) -> None:
+        """Make sure that the other end is a process of this user.
+
+        Raises:
+            StrangerError: it is not, or the system does not say.
+        """
+        sock = self._writer.get_extra_info("socket")
+        try:
+            uid, self.pid = platform.peer_user(sock)
+        except OSError as error:
+            raise StrangerError(f"the peer's user is unknown: {error}") from None
+        if uid != os.getuid():
+            raise StrangerError(f"user {uid} (process {self.pid})")
+
+    async def line(self) -> bytes | None:
+        """The next line, or None at the end of the stream.
+
+        Raises:
+            wire.WireError: the client sent a line that is too long.
+        """
+        while not self._ready:
+            try:
+                data = await self._reader.read(_CHUNK)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self._ready = self._splitter.feed(data)
+        return self._ready.pop(0)
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """All further lines."""
+        while (line := await self.line()) is not None:
+            yield line
+
+    async def send(self, line: bytes) -> None:
+        """Write one line and wait until the client has taken most of it.
+
+        Raises:
+            ConnectionError: the client is gone.
+        """
+        async with self._sending:
+            self._writer.write(line)
+            await self._writer.drain()
+
+    async def close(self) -> None:
+        """Hang up; what was written is delivered if the client still reads within a second."""
+        self._writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1):
+                await self._writer.wait_closed()
+            return
+        self._writer.transport.abort()

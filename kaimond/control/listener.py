@@ -1,0 +1,95 @@
+"""Makes the control socket: one daemon, one owner, nobody else.
+
+The lock comes first. Binding a Unix socket silently steals the path from whoever has it, so only
+the holder of the lock may touch the path, and the lock file is never removed: two daemons could
+otherwise lock two files of the same name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from kaimond import __version__
+from kaimond.runtime import check_socket_path, ensure_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaimond.paths import Paths
+
+
+class AlreadyRunningError(Exception):
+    """Another daemon has the lock; the message says which one."""
+
+
+class DaemonLock:
+    """Holds the daemon's lock for the life of the process."""
+
+    def __init__(self, paths: Paths) -> None:
+        """Take the lock.
+
+        Raises:
+            AlreadyRunningError: another daemon has it.
+            kaimond.runtime.UnsafeDirectoryError: the runtime directory cannot be trusted.
+            kaimond.runtime.SocketPathTooLongError: the control socket would not fit.
+        """
+        ensure_private(paths.runtime)
+        check_socket_path(paths.control_socket)
+        self._paths = paths
+        self.fd = os.open(paths.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self.fd)
+            raise AlreadyRunningError(_who(paths)) from None
+
+    def announce(self) -> None:
+        """Write who runs, for messages and for ``kaimonctl``."""
+        facts = {
+            "pid": os.getpid(),
+            "version": __version__,
+            "started": time.time(),
+            "socket": str(self._paths.control_socket),
+            "log": str(self._paths.server_log),
+        }
+        temporary = self._paths.pid_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
+        temporary.replace(self._paths.pid_file)
+
+    def release(self) -> None:
+        """Take the announcement away and let the next daemon in."""
+        self._paths.pid_file.unlink(missing_ok=True)
+        os.close(self.fd)
+
+
+def _who(paths: Paths) -> str:
+    try:
+        facts = json.loads(paths.pid_file.read_text(encoding="utf-8"))
+        who = f"kaimond {facts['version']} with pid {facts['pid']} is"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "another kaimond is starting or stopping, and"
+    return (
+        f"{who} already running for this user, on {paths.control_socket}. Nothing was started. "
+        "`kaimonctl status` shows it, `kaimonctl stop` ends it."
+    )
+
+
+def bind(path: Path) -> socket.socket:
+    """A listening socket at ``path``, for its owner only. The caller holds the lock.
+
+    The caller has set the umask so that the socket is never open to others, not even for a moment.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(128)
+    listener.setblocking(False)
+    return listener

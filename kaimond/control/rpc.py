@@ -1,0 +1,109 @@
+"""JSON-RPC 2.0 for ``kaimonctl`` and the terminal interface."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from kaimond import wire
+from kaimond.control.commands import COMMANDS
+from kaimond.supervisor.errors import SessionError
+
+if TYPE_CHECKING:
+    from kaimond.control.connection import Connection
+    from kaimond.core import Core
+
+_log = logging.getLogger("kaimond.control")
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+REFUSED: Final = -32000
+"""The request was understood, and the answer is no; ``data.kind`` says why for programs."""
+
+MOST_OPEN: Final = 64
+"""Requests of one client that are worked on at a time."""
+
+
+class RpcError(Exception):
+    """An error answer."""
+
+    def __init__(self, code: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.kind = kind
+
+
+async def serve_rpc(core: Core, connection: Connection) -> None:
+    """Answer a client's requests until it goes away; several may be under way at a time."""
+    room = asyncio.Semaphore(MOST_OPEN)
+
+    async def answer(line: bytes) -> None:
+        try:
+            await connection.send(wire.encode(await _answer(core, line)))
+        except ConnectionError:
+            _log.debug("process %d is gone", connection.pid)
+        finally:
+            room.release()
+
+    async with asyncio.TaskGroup() as group:
+        async for line in connection.lines():
+            await room.acquire()
+            group.create_task(answer(line))
+
+
+async def _answer(core: Core, line: bytes) -> dict[str, Any]:
+    request: str | int | None = None
+    try:
+        message = _decoded(line)
+        request = message.get("id") if isinstance(message.get("id"), str | int) else None
+        return {"jsonrpc": "2.0", "id": request, "result": await _run(core, message)}
+    except RpcError as error:
+        failure = {"code": error.code, "message": str(error), "data": {"kind": error.kind}}
+    except SessionError as error:
+        failure = {"code": REFUSED, "message": error.message, "data": {"kind": error.kind}}
+    except Exception:  # noqa: BLE001 - the client gets a sentence, the log the cause
+        _log.exception("a request failed")
+        failure = {
+            "code": INTERNAL_ERROR,
+            "message": "kaimond failed at this; it is a bug of ours. What had begun may or may not "
+            f"be done. The cause is in {core.paths.server_log}.",
+            "data": {"kind": "internal"},
+        }
+    return {"jsonrpc": "2.0", "id": request, "error": failure}
+
+
+def _decoded(line: bytes) -> dict[str, Any]:
+    try:
+        return wire.decode(line)
+    except wire.WireError as error:
+        raise RpcError(PARSE_ERROR, error.code, error.message) from None
+
+
+async def _run(core: Core, message: dict[str, Any]) -> dict[str, Any]:
+    method, params = message.get("method"), message.get("params", {})
+    if not isinstance(method, str) or not isinstance(params, dict):
+        raise RpcError(INVALID_REQUEST, "request", "this is no JSON-RPC 2.0 request")
+    command = COMMANDS.get(method)
+    if command is None:
+        known = ", ".join(COMMANDS)
+        raise RpcError(
+            METHOD_NOT_FOUND,
+            "unknown-method",
+            f"this kaimond knows no {method!r}. It knows: {known}. "
+            "If your kaimonctl is newer, `kaimonctl stop` and start again.",
+        )
+    try:
+        checked = command.params.model_validate(params)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise RpcError(
+            INVALID_PARAMS, "params", f"{method}: `{name}`: {first['msg']}. Nothing was done."
+        ) from None
+    return await command.run(core, checked)

@@ -1,0 +1,92 @@
+"""Accepts clients and hands each to whoever speaks its role.
+
+Each client has a task of its own, and nothing that a client does reaches beyond that task: what it
+sends is bounded, what it does not read waits in its own connection, and what goes wrong ends there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from kaimond import wire
+from kaimond.control.connection import Connection, StrangerError
+from kaimond.control.hello import Hello, read_hello, refusal, welcome
+from kaimond.control.rpc import serve_rpc
+from kaimond.mcp.server import Agents
+
+if TYPE_CHECKING:
+    import socket
+
+    from kaimond.core import Core
+
+_log = logging.getLogger("kaimond.control")
+
+HELLO_TIMEOUT: Final = 10.0
+"""Seconds that a client has to say who it is."""
+
+
+class ControlServer:
+    """The server on the control socket."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._agents = Agents(core)
+        self._clients: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Begin to accept."""
+        self._server = await asyncio.start_unix_server(self._accepted, sock=listener)
+
+    async def close(self) -> None:
+        """Accept nobody more and hang up on everybody."""
+        if self._server:
+            self._server.close()
+        for task in self._clients:
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._client(Connection(reader, writer)), name="client")
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+
+    async def _client(self, connection: Connection) -> None:
+        try:
+            connection.check_peer()
+            hello = await self._hello(connection)
+            if hello:
+                await connection.send(welcome())
+                await self._serve(connection, hello)
+        except StrangerError as stranger:
+            _log.warning("refused a connection of %s", stranger)
+        except wire.WireError as error:
+            _log.warning("hung up on process %d: %s", connection.pid, error)
+        except ConnectionError:
+            _log.debug("process %d is gone", connection.pid)
+        except Exception:  # noqa: BLE001 - one client's failure must stay its own
+            _log.exception("serving process %d failed", connection.pid)
+        finally:
+            await connection.close()
+
+    async def _hello(self, connection: Connection) -> Hello | None:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                line = await connection.line()
+            if line is None:
+                return None
+            return read_hello(line)
+        except TimeoutError:
+            _log.info("process %d said nothing for %g s", connection.pid, HELLO_TIMEOUT)
+        except wire.WireError as error:
+            _log.warning("refused process %d: %s", connection.pid, error)
+            await connection.send(refusal(error.code, error.message))
+        return None
+
+    async def _serve(self, connection: Connection, hello: Hello) -> None:
+        if hello.role == "mcp":
+            await self._agents.serve(connection, hello)
+        else:
+            await serve_rpc(self._core, connection)

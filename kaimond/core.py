@@ -1,0 +1,46 @@
+"""The parts of a running daemon, in one place for those who serve clients."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from kaimond.config.settings import Settings
+    from kaimond.mcp.call import Agent
+    from kaimond.paths import Paths
+    from kaimond.registry.store import Store
+    from kaimond.supervisor.supervisor import Supervisor
+
+
+@dataclass
+class Core:
+    """A running daemon.
+
+    Attributes:
+        paths: where things live.
+        settings: as read at the start.
+        store: the database.
+        supervisor: owner of all sessions.
+        stopping: set when the daemon is asked to end.
+        started: seconds since the epoch.
+        problems: what the configuration's reader complained about.
+        agents: MCP clients that are connected now, by connection.
+    """
+
+    paths: Paths
+    settings: Settings
+    store: Store
+    supervisor: Supervisor
+    stopping: asyncio.Event
+    started: float = field(default_factory=time.time)
+    problems: tuple[str, ...] = ()
+    agents: dict[int, Agent] = field(default_factory=dict)
+
+    def remember_call(self, agent: str, request: str, started: Mapping[str, Any]) -> None:
+        """Journal what a request starts."""
+        self.store.save_call(agent, request, time.time(), dict(started))

@@ -1,0 +1,89 @@
+"""The program ``kaimond``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from kaimond import __version__, paths
+from kaimond.control.listener import AlreadyRunningError, DaemonLock
+from kaimond.logs import setup as logs
+from kaimond.runtime import (
+    SocketPathTooLongError,
+    UnsafeDirectoryError,
+    ensure_owned,
+    ensure_private,
+)
+from kaimond.service.detach import Readiness, detach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_log = logging.getLogger("kaimond.daemon")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon until it is asked to end; return the exit code."""
+    options = _parser().parse_args(arguments)
+    # First of all, so that no file or socket of ours is open to others for a moment.
+    os.umask(0o077)
+    logs.early()
+    where = paths.resolve()
+    try:
+        # Before the imports that take half a second: of many that start, all but one end here.
+        lock = DaemonLock(where)
+    except (AlreadyRunningError, UnsafeDirectoryError, SocketPathTooLongError) as error:
+        sys.stderr.write(f"kaimond: {error}\n")
+        return 1
+    readiness = detach([lock.fd]) if options.detach else Readiness()
+    try:
+        return _run(where, lock, readiness, foreground=not options.detach)
+    except Exception as error:  # noqa: BLE001 - the last resort: words instead of a traceback
+        _log.exception("kaimond failed")
+        readiness.failed(f"{error} (the log is {where.server_log})")
+        return 1
+    finally:
+        lock.release()
+        logs.close()
+
+
+def _run(where: paths.Paths, lock: DaemonLock, readiness: Readiness, *, foreground: bool) -> int:
+    from kaimond.config import settings  # noqa: PLC0415 - see main
+    from kaimond.registry.store import StoreError  # noqa: PLC0415 - see main
+    from kaimond.serving import serve  # noqa: PLC0415 - see main
+
+    try:
+        for directory in where.private_directories():
+            ensure_private(directory)
+        ensure_owned(where.config)
+        loaded = settings.load(where.settings_file, where.settings_overlay)
+        logs.configure(where.server_log, loaded.settings.log, foreground=foreground)
+        serve(where, loaded, lock, readiness.ready)
+    except (UnsafeDirectoryError, settings.SettingsError, StoreError) as error:
+        _log.error("%s", error)
+        readiness.failed(str(error))
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kaimond",
+        description="The Kaimon daemon: owns the Julia sessions of AI coding agents. "
+        "It runs in the foreground until it gets SIGTERM or SIGINT.",
+        epilog="example: kaimond --detach && kaimonctl status",
+    )
+    parser.add_argument(
+        "--detach",
+        action="store_true",
+        help="go to the background; returns when the daemon answers, or says why it does not",
+    )
+    parser.add_argument("--version", action="version", version=f"kaimond {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What a tool gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import mcp_types as types
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a tool.
+
+    Attributes:
+        text: for the model; says everything that the structured content says.
+        structured: the same facts for programs, where there are any.
+        is_error: whether the call failed.
+        images: pairs of MIME type and base64 text.
+        meta: for programs that know us; models do not see it.
+    """
+
+    text: str
+    structured: dict[str, Any] | None = None
+    is_error: bool = False
+    images: tuple[tuple[str, str], ...] = ()
+    meta: dict[str, Any] | None = None
+
+    def to_mcp(self) -> types.CallToolResult:
+        """In the protocol's form."""
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=self.text)]
+        content += [
+            types.ImageContent(type="image", data=data, mime_type=mime)
+            for mime, data in self.images
+        ]
+        return types.CallToolResult(
+            content=content,
+            structured_content=self.structured,
+            is_error=self.is_error,
+            _meta=self.meta,
+        )

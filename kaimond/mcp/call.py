@@ -1,0 +1,66 @@
+"""One call of one tool: who makes it, and the way to talk back while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kaimond.core import Core
+
+
+@dataclass
+class Agent:
+    """One MCP client connection.
+
+    Attributes:
+        id: 16 hex characters; the same while the shim's process lives.
+        pid: of the shim.
+        cwd: of the shim, a hint for the agent's project.
+        since: when it connected, seconds since the epoch.
+        client: the MCP client's own name and version, once it has said them.
+        replay: requests that it sends again because the connection broke.
+    """
+
+    id: str
+    pid: int
+    cwd: str
+    since: float
+    client: str = ""
+    version: str = ""
+    replay: set[str] = field(default_factory=set)
+
+    @property
+    def short(self) -> str:
+        """Enough of the id for logs and people."""
+        return self.id[:8]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a tool knows besides its arguments.
+
+    Attributes:
+        core: the daemon.
+        agent: who calls.
+        request: the JSON-RPC id, as JSON; with the agent's id it names this call for ever.
+        say: sends a sentence to the client as progress, if it wants any.
+    """
+
+    core: Core
+    agent: Agent
+    request: str
+    say: Callable[[str], Awaitable[None]]
+
+    def replayed(self) -> dict[str, object] | None:
+        """What this request has already started, if the agent sends it again after a break."""
+        if self.request not in self.agent.replay:
+            return None
+        self.agent.replay.discard(self.request)
+        return self.core.store.load_call(self.agent.id, self.request)
+
+    def journal(self, **started: object) -> None:
+        """Remember what this request starts, before it does."""
+        self.core.remember_call(self.agent.id, self.request, started)

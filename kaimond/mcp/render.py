@@ -1,0 +1,99 @@
+"""Puts the end of an eval into words for a model."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Final
+
+from kaimond.evals.eval import Status
+from kaimond.mcp.answer import Answer
+from kaimond.mcp.text import clean, shorten
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval, Outcome
+    from kaimond.evals.spool import Spool
+
+READ: Final = 2**18
+"""Bytes read from each end of an eval's output; more than any answer shows."""
+
+IMAGES: Final = ("image/png", "image/jpeg")
+"""What clients show as a picture; SVG goes into the text."""
+
+
+def render(item: Eval, spool: Spool, limit: int) -> Answer:
+    """The answer to whoever waited for an eval.
+
+    Args:
+        item: an eval that has ended.
+        spool: of its session.
+        limit: characters of text.
+    """
+    outcome = item.outcome
+    assert outcome is not None, "only an eval that has ended is rendered"
+    blocks = [_printed(item, outcome, spool), *_shown(outcome)]
+    text = "\n".join(block.rstrip("\n") for block in blocks if block.strip("\n"))
+    hint = f"all of the output: {spool.path(item.id)}" if outcome.output else "show less of it"
+    text = shorten(text, limit, hint)
+    failure = _failure(item, outcome, limit)
+    text = "\n".join(part for part in (text, failure) if part)
+    return Answer(
+        text or _nothing(item, outcome),
+        is_error=outcome.status is not Status.DONE,
+        images=_images(outcome),
+        meta={"kaimon/eval": item.id, "kaimon/session": item.session},
+    )
+
+
+def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:
+    if outcome.reason:
+        # Cut short: the spool may be gone, so what had been printed is in the outcome.
+        head, tail = outcome.text("output:head"), outcome.text("output:tail")
+        omitted = outcome.output - len(head.encode()) - len(tail.encode()) if tail else 0
+        gap = f"\n[... about {omitted} bytes left out ...]\n" if omitted > 0 else ""
+        return clean(f"{head}{gap}{tail}".encode())
+    printed = spool.read(item.id, outcome.output, READ, READ)
+    if not printed.omitted:
+        return clean(printed.head)
+    gap = f"\n[... {printed.omitted} bytes left out; all of the output: {printed.path} ...]\n"
+    return clean(printed.head) + gap + clean(printed.tail)
+
+
+def _shown(outcome: Outcome) -> list[str]:
+    """Displayed things and the value, as text."""
+    blocks = []
+    for name, value in outcome.parts:
+        place, _, mime = name.partition(":")
+        if place in ("display", "value") and mime in ("text/plain", "text/x-error"):
+            text = clean(value)
+            blocks.append(f"(it could not be shown: {text})" if mime == "text/x-error" else text)
+        elif place in ("display", "value") and mime == "image/svg+xml":
+            blocks.append(f"(an SVG image of {len(value)} bytes)")
+    return blocks
+
+
+def _images(outcome: Outcome) -> tuple[tuple[str, str], ...]:
+    found = ((name.partition(":"), value) for name, value in outcome.parts)
+    return tuple(
+        (mime, base64.b64encode(value).decode())
+        for (place, _, mime), value in found
+        if place in ("display", "value") and mime in IMAGES
+    )
+
+
+def _failure(item: Eval, outcome: Outcome, limit: int) -> str:
+    if outcome.reason:
+        verb = "was interrupted" if outcome.status is Status.INTERRUPTED else "is lost"
+        return f"ERROR: eval {item.id} {verb}: {outcome.reason}."
+    if outcome.status is Status.DONE:
+        return ""
+    error = clean(outcome.text("error").encode()) or "unknown error"
+    backtrace = clean(outcome.text("backtrace").encode()).strip("\n")
+    text = f"ERROR: {error.rstrip()}"
+    if backtrace:
+        text += f"\n{backtrace}"
+    return shorten(text, limit, "the rest is a longer message or backtrace")
+
+
+def _nothing(item: Eval, outcome: Outcome) -> str:
+    hidden = " q=true hides the value; q=false shows it." if item.quiet else ""
+    return f"Done in {outcome.elapsed:.3f} s, nothing was printed.{hidden}"

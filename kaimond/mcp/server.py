@@ -1,0 +1,137 @@
+"""Serves MCP to one agent: a server of the SDK per connection, of either protocol era."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import mcp_types as types
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.shared.exceptions import MCPError
+
+from kaimond import __version__
+from kaimond.logs.context import about
+from kaimond.mcp.answer import Answer
+from kaimond.mcp.call import Agent, Call
+from kaimond.mcp.streams import message_streams
+from kaimond.mcp.tool import ArgumentError
+from kaimond.mcp.tools import TOOLS
+from kaimond.supervisor.errors import SessionError
+
+if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+
+    from kaimond.control.connection import Connection
+    from kaimond.control.hello import Hello
+    from kaimond.core import Core
+
+_log = logging.getLogger("kaimond.mcp")
+
+INSTRUCTIONS: Final = """\
+Kaimon gives you live Julia sessions: real Julia processes that keep their state between your calls.
+
+1. start_session(project_path="/abs/path") gives the session of a project, starting it if needed. \
+start_session() lists the projects that may be started. One session per project is shared by all \
+agents; pass name="..." for one of your own.
+2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false only output and \
+errors are shown. Pass session="<key>" when there are several sessions.
+3. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
+fresh Julia under the same key; manage_repl(command="shutdown") ends a session.
+4. session_log and server_log show what happened.
+
+Everything Kaimon says about a session was checked when it was said."""
+
+
+class Agents:
+    """Makes a server for each agent that connects."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._bus = InMemorySubscriptionBus()
+
+    async def serve(self, connection: Connection, hello: Hello) -> None:
+        """Talk MCP with one client until it goes away."""
+        agent = Agent(
+            id=hello.agent or secrets.token_hex(8),
+            pid=connection.pid or hello.pid,
+            cwd=hello.cwd,
+            since=time.time(),
+            replay={json.dumps(request) for request in hello.replay},
+        )
+        self._core.agents[id(connection)] = agent
+        with about(agent=agent.short):
+            again = f", {len(agent.replay)} requests to settle" if agent.replay else ""
+            _log.info("agent connected (pid %d)%s", agent.pid, again)
+            try:
+                await self._run(connection, agent)
+            finally:
+                del self._core.agents[id(connection)]
+                _log.info("agent disconnected")
+
+    async def _run(self, connection: Connection, agent: Agent) -> None:
+        server = self._server(agent)
+        options = server.create_initialization_options(NotificationOptions(tools_changed=True))
+        async with message_streams(connection) as (read, write):
+            await server.run(read, write, options)
+
+    def _server(self, agent: Agent) -> Server[dict[str, Any]]:
+        async def list_tools(
+            _context: ServerRequestContext[dict[str, Any]],
+            _params: types.PaginatedRequestParams | None,
+        ) -> types.ListToolsResult:
+            return types.ListToolsResult(tools=[tool.to_mcp() for tool in TOOLS.values()])
+
+        async def call_tool(
+            context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
+        ) -> types.CallToolResult:
+            _introduce(agent, context)
+
+            async def say(sentence: str) -> None:
+                await context.session.report_progress(time.monotonic(), None, sentence)
+
+            call = Call(self._core, agent, json.dumps(context.request_id), say)
+            answer = await _answer(call, params.name, params.arguments or {})
+            return answer.to_mcp()
+
+        return Server(
+            "kaimon",
+            version=__version__,
+            title="Kaimon",
+            instructions=INSTRUCTIONS,
+            on_list_tools=list_tools,
+            on_call_tool=call_tool,
+            on_subscriptions_listen=ListenHandler(self._bus),
+        )
+
+
+def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any]]) -> None:
+    """Take down what the client says of itself, once."""
+    said = context.session.client_params
+    if said and not agent.client:
+        agent.client, agent.version = said.client_info.name, said.client_info.version
+        _log.info("agent is %s %s", agent.client, agent.version)
+
+
+async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
+    tool = TOOLS.get(name)
+    if tool is None:
+        known = ", ".join(TOOLS)
+        raise MCPError(types.INVALID_PARAMS, f"There is no tool {name!r}. The tools are: {known}.")
+    try:
+        answer = await tool.call(call, given)
+    except (ArgumentError, SessionError) as error:
+        _log.info("%s refused: %s", name, str(error).splitlines()[0])
+        answer = Answer(str(error), is_error=True)
+    except Exception:  # noqa: BLE001 - the SDK would show an old client the bare exception
+        _log.exception("%s failed", name)
+        answer = Answer(
+            f"{name} failed inside kaimond; this is a bug of ours. What it had begun may or may "
+            "not be done: ping shows what is true now. "
+            f"The cause is in {call.core.paths.server_log}.",
+            is_error=True,
+        )
+    return answer

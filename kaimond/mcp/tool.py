@@ -1,0 +1,131 @@
+"""What a tool is: a name, words, a model of its arguments and a function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import mcp_types as types
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kaimond.mcp.answer import Answer
+    from kaimond.mcp.call import Call
+
+
+class Arguments(BaseModel):
+    """Arguments of a tool: known names and right types only."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SessionArguments(Arguments):
+    """Arguments of a tool that works on one session."""
+
+    session: str = Field(
+        "", description="Key of the session; may be left out if there is only one."
+    )
+    ses: str = Field("", description="The same as `session`.")
+
+    def key(self) -> str:
+        """The key that was given.
+
+        Raises:
+            ArgumentError: two different ones were.
+        """
+        if self.session and self.ses and self.session != self.ses:
+            raise ArgumentError(
+                "`session` and `ses` mean the same and were given different keys. Give one."
+            )
+        return self.session or self.ses
+
+
+class ArgumentError(Exception):
+    """The arguments of a call are wrong; the message says which and what is allowed."""
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+@dataclass(frozen=True)
+class Tool(Generic[A]):
+    """One tool.
+
+    Attributes:
+        name: as agents call it.
+        title: for people.
+        description: for the model, at most 2 KB (clients cut there).
+        arguments: model of the arguments.
+        run: does it.
+        read_only: changes nothing.
+        destructive: may end or lose something.
+        idempotent: a second call with the same arguments changes nothing more.
+        open_world: may touch things outside the daemon and its sessions.
+    """
+
+    name: str
+    title: str
+    description: str
+    arguments: type[A]
+    run: Callable[[Call, A], Awaitable[Answer]]
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = False
+
+    def to_mcp(self) -> types.Tool:
+        """In the protocol's form."""
+        return types.Tool(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=_schema(self.arguments),
+            annotations=types.ToolAnnotations(
+                title=self.title,
+                read_only_hint=self.read_only,
+                destructive_hint=self.destructive,
+                idempotent_hint=self.idempotent,
+                open_world_hint=self.open_world,
+            ),
+        )
+
+    async def call(self, call: Call, given: dict[str, Any]) -> Answer:
+        """Check the arguments and run.
+
+        Raises:
+            ArgumentError: they are wrong; nothing was done.
+        """
+        try:
+            arguments = self.arguments.model_validate(given)
+        except ValidationError as error:
+            raise ArgumentError(self._complaint(error)) from None
+        return await self.run(call, arguments)
+
+    def _complaint(self, error: ValidationError) -> str:
+        said = []
+        for one in error.errors(include_url=False, include_context=False):
+            name = ".".join(str(part) for part in one["loc"]) or "arguments"
+            if one["type"] == "extra_forbidden":
+                said.append(f"unknown parameter `{name}`")
+            elif one["type"] == "missing":
+                said.append(f"missing parameter `{name}`")
+            else:
+                said.append(f"`{name}`: {one['msg'][:1].lower()}{one['msg'][1:]}")
+        known = ", ".join(f"`{name}`" for name in self.arguments.model_fields) or "none"
+        return f"{self.name}: {'; '.join(said)}. Nothing was done. Its parameters are: {known}."
+
+
+_NOISE: Final = ("title",)
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON schema without the titles that pydantic makes up."""
+    schema = model.model_json_schema()
+    for name in _NOISE:
+        schema.pop(name, None)
+        for field in schema.get("properties", {}).values():
+            field.pop(name, None)
+    schema.pop("description", None)
+    return schema

@@ -1,0 +1,100 @@
+"""ex: evaluate Julia."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydantic import Field
+
+from kaimond.evals.spool import Spool
+from kaimond.mcp.render import render
+from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
+from kaimond.registry.state import USABLE
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.view import choose
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
+    from kaimond.mcp.answer import Answer
+    from kaimond.mcp.call import Call
+
+MOST_OUTPUT: Final = 25_000
+"""Characters; clients cut or refuse longer answers."""
+
+
+class ExArguments(SessionArguments):
+    """Arguments of ex."""
+
+    e: str = Field(description="Julia code, one or more expressions.")
+    q: bool = Field(
+        default=True,
+        description="Quiet: do not show the value of the last expression. Output, warnings and "
+        "errors are always shown. q=false shows the value.",
+    )
+    s: bool = Field(
+        default=False, description="Silent: no echo of the code in the session's terminal."
+    )
+    max_output: int = Field(
+        6000, ge=100, le=MOST_OUTPUT, description="Characters of output and value to show."
+    )
+    mt: bool = Field(
+        default=False,
+        description="Accepted and without effect: evaluation is on Julia's main thread anyway.",
+    )
+
+
+async def run(call: Call, arguments: ExArguments) -> Answer:
+    """Evaluate, or join the evaluation that this request had started before a break."""
+    item = _joined(call) or _submitted(call, arguments)
+    item = await call.core.supervisor.book.finished(item.id)
+    spool = Spool(call.core.paths.session_spool(item.session))
+    return render(item, spool, arguments.max_output)
+
+
+def _joined(call: Call) -> Eval | None:
+    started = call.replayed()
+    if not started:
+        return None
+    return call.core.supervisor.book.get(str(started.get("eval", "")))
+
+
+def _submitted(call: Call, arguments: ExArguments) -> Eval:
+    if not arguments.e.strip():
+        raise ArgumentError(
+            'ex: `e` is empty. Give Julia code, for example ex(e="1 + 1", q=false).'
+        )
+    if "\0" in arguments.e:
+        raise ArgumentError("ex: `e` holds a NUL character, which Julia code cannot have.")
+    supervisor = call.core.supervisor
+    record = choose(supervisor, arguments.key())
+    if record.state not in USABLE:
+        raise SessionError(
+            "not-ready",
+            f"Session {record.key} is {record.state}, so nothing was evaluated. "
+            "Wait a moment; ping shows when it is ready.",
+        )
+    return supervisor.book.submit(
+        record.key,
+        arguments.e,
+        call.agent.short,
+        quiet=arguments.q,
+        journal=lambda eval_id: call.journal(tool="ex", eval=eval_id),
+    )
+
+
+TOOL: Final = Tool(
+    name="ex",
+    title="Evaluate Julia",
+    description=(
+        "Evaluate Julia code in a live session, as typed at its REPL: state, variables and loaded "
+        "packages stay from call to call and are shared with all agents of the session. Returns "
+        "what was printed; with q=false also the value of the last expression (a trailing `;` "
+        "hides it). Errors come with a short backtrace. Evaluations of one session run one after "
+        "the other. Paths are relative to the session's pwd(), which is the project's directory "
+        "unless code changes it."
+    ),
+    arguments=ExArguments,
+    run=run,
+    destructive=True,
+    open_world=True,
+)

@@ -1,0 +1,108 @@
+"""manage_repl: restart or shut down a session."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import Field
+
+from kaimond.config import projects
+from kaimond.mcp.answer import Answer
+from kaimond.mcp.tool import SessionArguments, Tool
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.view import choose, view
+
+if TYPE_CHECKING:
+    from kaimond.mcp.call import Call
+    from kaimond.registry.record import Record
+
+
+class ManageArguments(SessionArguments):
+    """Arguments of manage_repl."""
+
+    command: Literal["restart", "shutdown"] = Field(
+        description="restart: a fresh Julia under the same key, all state is cleared. "
+        "shutdown: end the session for good; its key is never used again."
+    )
+
+
+async def run(call: Call, arguments: ManageArguments) -> Answer:
+    """Do it, and tell what was verified."""
+    started = call.replayed()
+    if started and started.get("command") == "restart":
+        return await _joined_restart(call, started)
+    record = choose(call.core.supervisor, arguments.key())
+    call.journal(
+        tool="manage_repl",
+        command=arguments.command,
+        key=record.key,
+        generation=record.generation,
+    )
+    if arguments.command == "restart":
+        return await _restart(call, record)
+    return await _shutdown(call, record)
+
+
+async def _restart(call: Call, record: Record) -> Answer:
+    preferences = projects.load(call.core.paths.projects_file).preferences(Path(record.project))
+    if not preferences.allow_restart:
+        raise SessionError(
+            "restart-not-allowed",
+            f"Session {record.key} was not restarted and is as it was: its project's preferences "
+            "say allow_restart = false. The user can change that under session_prefs in "
+            f"{call.core.paths.projects_file}.",
+        )
+    began = time.monotonic()
+    after = await call.core.supervisor.restart(
+        record.key, f"the session was restarted by agent {call.agent.short}"
+    )
+    return await _proof(call, after, f" in {time.monotonic() - began:.1f} s")
+
+
+async def _joined_restart(call: Call, started: dict[str, object]) -> Answer:
+    """The restart that this request had asked for before the connection broke.
+
+    The daemon may have ended in the middle of it. It counts as done only if the generation says
+    so; else it is done now.
+    """
+    record = choose(call.core.supervisor, str(started["key"]))
+    if record.generation > int(str(started["generation"])):
+        return await _proof(call, record, " before the connection broke")
+    return await _restart(call, record)
+
+
+async def _proof(call: Call, record: Record, when: str) -> Answer:
+    seen = await view(call.core.supervisor, record)
+    return Answer(
+        f"Session {record.key} restarted{when} by a new process: generation {record.generation}, "
+        f"pid {record.pid}, boot id {record.boot_id}. All Julia state is cleared. "
+        f"It is {seen.state}, health {seen.health}.",
+        structured=seen.to_json(),
+    )
+
+
+async def _shutdown(call: Call, record: Record) -> Answer:
+    supervisor = call.core.supervisor
+    final = await supervisor.stop(record.key, f"it was shut down by agent {call.agent.short}")
+    seen = await view(supervisor, final)
+    return Answer(
+        f"Session {final.key} shut down. {final.ending} Its key is not used again.",
+        structured=seen.to_json(),
+    )
+
+
+TOOL: Final = Tool(
+    name="manage_repl",
+    title="Restart or shut down a session",
+    description=(
+        "Restart a session (a fresh Julia process, same key, all variables and loaded code are "
+        "cleared) or shut it down for good. The answer comes when it is proved: after a restart "
+        "with the new generation and process, after a shutdown when the process is gone. Restart "
+        "when the state is corrupt or a change of code cannot be taken over."
+    ),
+    arguments=ManageArguments,
+    run=run,
+    destructive=True,
+)

@@ -1,0 +1,143 @@
+"""start_session: the session of a project, or the list of projects."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from pydantic import Field
+
+from kaimond.config import projects
+from kaimond.mcp.answer import Answer
+from kaimond.mcp.tool import Arguments, Tool
+from kaimond.supervisor import session_log
+from kaimond.supervisor.view import View, view, views
+
+if TYPE_CHECKING:
+    from kaimond.mcp.call import Call
+    from kaimond.registry.record import Record
+
+SAY_EVERY: Final = 3.0
+"""Seconds between two words of progress while Julia starts."""
+
+
+class StartArguments(Arguments):
+    """Arguments of start_session."""
+
+    project_path: str = Field(
+        "",
+        description="Absolute path of the project's directory. Leave it out to list the allowed "
+        "projects and their sessions.",
+    )
+    name: str = Field(
+        "",
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_.-]*$",
+        description="Leave it out for the project's usual session, which all agents share. "
+        "Another name gives another session of the same project with its own state.",
+    )
+
+
+async def run(call: Call, arguments: StartArguments) -> Answer:
+    """Start or find the session, or list."""
+    if not arguments.project_path:
+        return await _list(call)
+    supervisor = call.core.supervisor
+    starting = asyncio.ensure_future(
+        supervisor.start(arguments.project_path, arguments.name, "agent")
+    )
+    try:
+        waited = 0.0
+        while not (await asyncio.wait([starting], timeout=SAY_EVERY))[0]:
+            waited += SAY_EVERY
+            await call.say(_progress(call, arguments, waited))
+        record, fresh = await starting
+    finally:
+        # Whoever goes away leaves the start itself to the others that wait for it.
+        starting.cancel()
+    seen = await view(supervisor, record)
+    return Answer(_words(record, seen, fresh=fresh), structured=seen.to_json())
+
+
+def _words(record: Record, seen: View, *, fresh: bool) -> str:
+    if not fresh:
+        head = f"Session already running for this project. Session key: {record.key}"
+    else:
+        head = f"Session started. Session key: {record.key}"
+    took = f", ready after {seen.ready_after:.1f} s" if fresh else ""
+    return (
+        f"{head}\n{seen.title}: Julia {seen.julia}, pid {seen.pid}, generation {seen.generation}, "
+        f"{seen.state}, health {seen.health}{took}\n"
+        f"project: {seen.project}\npwd: {seen.pwd}"
+    )
+
+
+def _progress(call: Call, arguments: StartArguments, waited: float) -> str:
+    for record in call.core.supervisor.registry.alive():
+        if record.name == arguments.name and record.project == arguments.project_path.rstrip("/"):
+            last = session_log.tail(call.core.paths.session_log(record.key), 1)
+            return f"starting Julia for {waited:.0f} s: {last}"
+    return f"starting Julia for {waited:.0f} s"
+
+
+async def _list(call: Call) -> Answer:
+    listed = projects.load(call.core.paths.projects_file)
+    sessions = await views(call.core.supervisor)
+    lines, rows = [], []
+    for entry in listed.entries:
+        own = [seen for seen in sessions if seen.project == str(entry.path)]
+        if own:
+            status = ", ".join(f"{seen.state} (session: {seen.key}{_named(seen)})" for seen in own)
+        else:
+            status = "ready to start" if entry.enabled and entry.launch else "disabled"
+            if entry.enabled and not entry.launch:
+                status = "cannot start, see below"
+        lines.append(f"  {entry.path}  [{status}]")
+        rows.append(
+            {
+                "project": str(entry.path),
+                "enabled": entry.enabled,
+                "sessions": [seen.to_json() for seen in own],
+            }
+        )
+    others = [
+        seen for seen in sessions if not any(seen.project == str(e.path) for e in listed.entries)
+    ]
+    if others:
+        lines.append("Sessions of other projects:")
+        lines += [f"  {seen.project}  [{seen.state} (session: {seen.key})]" for seen in others]
+    head = "Allowed projects:" if listed.entries else "No projects are allowed yet."
+    if not listed.entries:
+        lines.append(
+            "The user can allow one in a terminal with: kaimonctl project allow /path/to/project"
+        )
+    if listed.allow_any_project:
+        lines.append("Any other project may be started, too (allow_any_project).")
+    lines += [f"Problem: {problem}" for problem in listed.problems]
+    structured = {
+        "projects": rows,
+        "other_sessions": [seen.to_json() for seen in others],
+        "allow_any_project": listed.allow_any_project,
+        "problems": [str(problem) for problem in listed.problems],
+    }
+    return Answer("\n".join([head, *lines]), structured=structured)
+
+
+def _named(seen: View) -> str:
+    return f", name {seen.name}" if seen.name else ""
+
+
+TOOL: Final = Tool(
+    name="start_session",
+    title="Start a Julia session",
+    description=(
+        "Start the live Julia session of a project, or get the one that is running: one Julia "
+        "process per project, shared by all agents, with its variables and loaded packages. "
+        "It starts in the project's directory with its environment active. Returns the session "
+        "key that the other tools take as `session`. Without arguments: lists the projects that "
+        "may be started and their sessions."
+    ),
+    arguments=StartArguments,
+    run=run,
+    idempotent=True,
+)

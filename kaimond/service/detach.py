@@ -1,0 +1,77 @@
+"""``kaimond --detach``: into the background, and back with the truth about it.
+
+The process that a person or a shim started waits until the daemon says that it is ready or why it
+is not, so its exit code is the answer. python-daemon does the detaching. Its defaults are made for
+init scripts (umask 0, no core files, every descriptor closed), hence every argument is given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_READY = b"ready"
+
+
+class Readiness:
+    """The daemon's way to tell whoever started it how the start went."""
+
+    def __init__(self, pipe: int | None = None) -> None:
+        self._pipe = pipe
+
+    def ready(self) -> None:
+        """The daemon answers from now on."""
+        self._tell(_READY)
+
+    def failed(self, message: str) -> None:
+        """The daemon does not run; ``message`` is for people."""
+        if self._pipe is None:
+            sys.stderr.write(f"kaimond: {message}\n")
+        self._tell(message.encode())
+
+    def _tell(self, message: bytes) -> None:
+        if self._pipe is not None:
+            os.write(self._pipe, message)
+            os.close(self._pipe)
+            self._pipe = None
+
+
+def detach(keep: Sequence[int]) -> Readiness:
+    """Go on in the background; the calling process ends here, in `SystemExit`.
+
+    Must run before there are threads or an event loop, which do not survive a fork.
+
+    Args:
+        keep: descriptors that the daemon goes on to use.
+    """
+    hear, tell = os.pipe()
+    if os.fork():
+        os.close(tell)
+        with os.fdopen(hear, "rb") as pipe:
+            said = pipe.read()
+        if said == _READY:
+            raise SystemExit(0)
+        message = said.decode() or "the daemon ended before it was ready"
+        sys.stderr.write(f"kaimond: {message}\n")
+        raise SystemExit(1)
+    os.close(hear)
+    daemon.DaemonContext(
+        detach_process=True,
+        umask=0o077,
+        working_directory=str(Path.home()),
+        files_preserve=[*keep, tell],
+        prevent_core=False,
+        # The event loop sets its own handlers; python-daemon's would end the process at SIGTERM.
+        signal_map={},
+        stdin=None,
+        stdout=None,
+        stderr=None,
+    ).open()
+    return Readiness(tell)

@@ -1,0 +1,158 @@
+"""What anybody is told of a session.
+
+There is one function that makes a view and one that lists them all, and every answer (ping,
+start_session, "Available:", kaimonctl) is made from their result, so answers cannot disagree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.registry.state import USABLE
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.health import judge
+
+if TYPE_CHECKING:
+    from kaimond.registry.record import Record
+    from kaimond.supervisor.supervisor import Supervisor
+
+PING_TIMEOUT: Final = 0.5
+"""Seconds that an idle gate gets to answer before it is called mute."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One session as it was seen at one moment; times are ISO 8601 in UTC, spans in seconds."""
+
+    key: str
+    name: str
+    title: str
+    project: str
+    state: str
+    health: str
+    health_word: str
+    generation: int
+    pid: int
+    julia: str
+    pwd: str
+    spawned_by: str
+    started: str
+    uptime: float
+    ready_after: float
+    eval: str
+    queued: int
+    cpu_percent: float | None
+    memory_bytes: int | None
+    ended: str
+    ending: str
+    last_output: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dataclasses.asdict(self)
+
+
+async def view(supervisor: Supervisor, record: Record) -> View:
+    """Look at one session now."""
+    live = supervisor.live(record.key)
+    seen = None
+    if live and record.state in USABLE:
+        seen = await live.look(PING_TIMEOUT)
+        # The look took time; what it saw must not be told of a session that ended meanwhile.
+        record = supervisor.verified(record.key) or record
+        live = supervisor.live(record.key)
+    health = judge(record.state, seen if record.alive else None)
+    cpu, memory = live.usage() if live else (None, None)
+    running = supervisor.book.running(record.key)
+    until = record.ended or time.time()
+    return View(
+        key=record.key,
+        name=record.name,
+        title=record.title,
+        project=record.project,
+        state=str(record.state),
+        health=health.text,
+        health_word=str(health.word),
+        generation=record.generation,
+        pid=record.pid if record.alive else 0,
+        julia=record.julia_version,
+        pwd=live.pwd() if live else "",
+        spawned_by=record.spawned_by,
+        started=iso(record.started),
+        uptime=round(max(0.0, until - record.started), 3) if record.started else 0.0,
+        ready_after=round(record.ready - record.started, 3) if record.ready else 0.0,
+        eval=running.id if running else "",
+        queued=supervisor.book.waiting(record.key),
+        cpu_percent=cpu,
+        memory_bytes=memory,
+        ended=iso(record.ended),
+        ending=record.ending,
+        last_output=record.last_output,
+    )
+
+
+async def views(supervisor: Supervisor, *, ended: bool = False) -> list[View]:
+    """Look at all sessions at once; those that ended, too, if asked for."""
+    records = supervisor.all_verified()
+    if ended:
+        records += supervisor.registry.ended()
+    seen = await asyncio.gather(*(view(supervisor, record) for record in records))
+    # A session may have ended while another one was looked at.
+    return [one for one in seen if ended or not one.ended]
+
+
+def choose(supervisor: Supervisor, key: str) -> Record:
+    """The session that a call means: by its key, or the only one there is.
+
+    Raises:
+        SessionError: it cannot be told, or it is no more; the message lists what there is.
+    """
+    alive = supervisor.all_verified()
+    if not key:
+        if len(alive) == 1:
+            return alive[0]
+        if not alive:
+            raise SessionError(
+                "no-session",
+                'There is no session. Start one with start_session(project_path="/abs/path"); '
+                "start_session() lists the allowed projects.",
+            )
+        raise SessionError(
+            "which-session",
+            "There are several sessions, so name one by its key, as session=... "
+            f"{available(alive)}",
+        )
+    record = supervisor.registry.get(key)
+    if record is None:
+        raise SessionError("unknown-session", f"No session has the key {key!r}. {available(alive)}")
+    if record.alive:
+        return record
+    successor = supervisor.registry.alive_for(record.project, record.name)
+    now = (
+        f"The project's session is now {successor.key}."
+        if successor
+        else "The project has no session now; start_session starts one, under a new key."
+    )
+    last = f"\nThe last lines of its output:\n{record.last_output}" if record.last_output else ""
+    raise SessionError(
+        "ended-session",
+        f"Session {key} ({record.title}) ended at {iso(record.ended)}. {record.ending} {now}{last}",
+    )
+
+
+def available(alive: list[Record]) -> str:
+    """The sessions that a call could have named."""
+    if not alive:
+        return "There is no session now; start_session starts one."
+    listed = ", ".join(f"{record.key} ({record.title}, {record.project})" for record in alive)
+    return f"Available: {listed}"
+
+
+def iso(when: float) -> str:
+    """A time for people and programs; "" for 0, which means never."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""
