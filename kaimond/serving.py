@@ -64,7 +64,7 @@ async def _serve(where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable
             problems=tuple(loaded.warnings),
         )
         _end_on_signals(core)
-        await supervisor.adopt_all()
+        supervisor.adopt_all()
         server = ControlServer(core)
         await server.start(bind(where.control_socket))
         lock.announce()
@@ -91,7 +91,7 @@ def _end_on_signals(core: Core) -> None:
 async def _tidy(core: Core) -> None:
     while True:
         await asyncio.sleep(TIDY_EVERY)
-        core.supervisor.tidy()
+        core.supervisor.sessions.tidy()
         core.store.forget_calls(time.time() - KEEP_CALLS)
 
 

@@ -59,13 +59,13 @@ class View:
 
 async def view(supervisor: Supervisor, record: Record) -> View:
     """Look at one session now."""
-    live = supervisor.live(record.key)
+    live = supervisor.sessions.get(record.key)
     seen = None
     if live and record.state in USABLE:
         seen = await live.look(PING_TIMEOUT)
         # The look took time; what it saw must not be told of a session that ended meanwhile.
-        record = supervisor.verified(record.key) or record
-        live = supervisor.live(record.key)
+        record = supervisor.sessions.verified(record.key) or record
+        live = supervisor.sessions.get(record.key)
     health = judge(record.state, seen if record.alive else None)
     cpu, memory = live.usage() if live else (None, None)
     running = supervisor.book.running(record.key)
@@ -98,7 +98,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
 
 async def views(supervisor: Supervisor, *, ended: bool = False) -> list[View]:
     """Look at all sessions at once; those that ended, too, if asked for."""
-    records = supervisor.all_verified()
+    records = supervisor.sessions.all_verified()
     if ended:
         records += supervisor.registry.ended()
     seen = await asyncio.gather(*(view(supervisor, record) for record in records))
@@ -112,7 +112,7 @@ def choose(supervisor: Supervisor, key: str) -> Record:
     Raises:
         SessionError: it cannot be told, or it is no more; the message lists what there is.
     """
-    alive = supervisor.all_verified()
+    alive = supervisor.sessions.all_verified()
     if not key:
         if len(alive) == 1:
             return alive[0]

@@ -1,0 +1,175 @@
+"""From a plan to a session whose gate has proved itself, or to a clear word why not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from kaimond.evals.spool import Spool
+from kaimond.gate.frames import PROTOCOLS, Message
+from kaimond.gate.link import GateSilentError
+from kaimond.registry.state import Event, State
+from kaimond.supervisor import session_log
+from kaimond.supervisor.ending import MARK, end_process
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.process import SessionProcess
+
+if TYPE_CHECKING:
+    from kaimond.config.settings import SessionSettings
+    from kaimond.paths import Paths
+    from kaimond.registry.record import Record
+    from kaimond.registry.registry import Registry
+    from kaimond.supervisor.live import Live
+    from kaimond.supervisor.live_sessions import LiveSessions
+    from kaimond.supervisor.plan import Plan
+
+_log = logging.getLogger("kaimond.supervisor")
+
+
+class Booter:
+    """Boots processes for sessions that are ``starting``.
+
+    Args:
+        paths: where things live.
+        deadlines: settings of sessions.
+        registry: of sessions.
+        sessions: holder of the processes.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        deadlines: SessionSettings,
+        registry: Registry,
+        sessions: LiveSessions,
+    ) -> None:
+        self._paths = paths
+        self._deadlines = deadlines
+        self._registry = registry
+        self._sessions = sessions
+
+    async def boot(self, key: str, plan: Plan, generation: int) -> Record:
+        """Spawn a process and wait until its gate answers with this start's nonce.
+
+        Args:
+            key: of a session that is ``starting``.
+            plan: how.
+            generation: that the session has once this is proved.
+
+        Raises:
+            SessionError: it did not start; its process is ended, and so is the session.
+        """
+        record = self._registry.note(
+            key, nonce=secrets.token_hex(8), boot_id="", julia=plan.julia.path
+        )
+        try:
+            live = self._spawn(record, plan)
+        except OSError as error:
+            self._sessions.never_ran(key, f"Julia could not be started: {error}")
+            raise SessionError(
+                "start-failed",
+                f"{plan.julia.path} could not be started: {error.strerror or error}. "
+                f"There is no session {key} now.",
+            ) from None
+        pong = await self._first_answer(key, live)
+        if pong is None:
+            raise self._failure(key, live)
+        protocol = int(pong.number("protocol"))
+        if pong.get("nonce") != record.nonce or protocol not in PROTOCOLS:
+            reason = (
+                f"its gate speaks protocol {protocol} with nonce {pong.get('nonce')!r}; "
+                f"expected was {PROTOCOLS[-1]} with {record.nonce!r}"
+            )
+            await self._give_up(key, live, reason)
+            raise self._failure(key, live)
+        return self._answered(key, live, pong, generation)
+
+    def _spawn(self, record: Record, plan: Plan) -> Live:
+        key = record.key
+        endpoint, log = self._paths.session_socket(key), self._paths.session_log(key)
+        endpoint.unlink(missing_ok=True)
+        session_log.rotate(log)
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        why = f", instantiating first: {'; '.join(plan.instantiate)}" if plan.instantiate else ""
+        session_log.append(log, f"--- {stamp} starting Julia {plan.julia.version}{why}\n".encode())
+        environment = {
+            **plan.environment,
+            MARK: key,
+            "KAIMON_NONCE": record.nonce,
+            "KAIMON_ENDPOINT": str(endpoint),
+            "KAIMON_LOG": str(log),
+        }
+        if plan.instantiate:
+            environment["KAIMON_INSTANTIATE"] = "1"
+        process = SessionProcess.spawn(plan.command(), cwd=plan.project, env=environment, log=log)
+        self._registry.note(
+            key, pid=process.pid, process_start=process.start, started=time.time(), ready=0.0
+        )
+        _log.info("spawned process %d", process.pid, extra={"session": key})
+        return self._sessions.take_charge(key, process)
+
+    async def _first_answer(self, key: str, live: Live) -> Message | None:
+        """The gate's first answer, or None if the process ended or was ended for its silence."""
+        deadline = self._deadlines.start_timeout
+        asking = asyncio.create_task(live.link.request("ping", timeout=deadline))
+        either: list[asyncio.Future[Any]] = [asking, live.process.exited]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        asking.cancel()
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            return None
+        except GateSilentError:
+            await self._give_up(key, live, f"no gate answered within {deadline:g} s of its start")
+            return None
+
+    async def _give_up(self, key: str, live: Live, reason: str) -> None:
+        self._sessions.will_end(key, reason)
+        await end_process(key, live, self._deadlines.stop_timeout)
+
+    def _answered(self, key: str, live: Live, pong: Message, generation: int) -> Record:
+        record = self._sessions.verified(key)
+        if record is None or record.state is not State.STARTING:
+            raise self._failure(key, live)
+        live.pong = pong
+        record = self._registry.apply(
+            key,
+            Event.ANSWERED,
+            f"the gate of process {live.process.pid} answered, generation {generation}",
+            generation=generation,
+            boot_id=pong.get("boot"),
+            julia_version=pong.get("julia"),
+            ready=time.time(),
+        )
+        spool = Spool(self._paths.session_spool(key))
+        self._sessions.book.opened(key, live.link, spool, record.boot_id)
+        return record
+
+    def _failure(self, key: str, live: Live) -> SessionError:
+        record = self._sessions.verified(key)
+        assert record is not None
+        if record.state in (State.STOPPING, State.STOPPED):
+            return SessionError(
+                "start-ended", f"Session {key} was shut down while it started. It is no more."
+            )
+        if record.alive:
+            return not_gone(key, live, "did not start")
+        last = record.last_output or "(nothing)"
+        return SessionError(
+            "start-failed",
+            f"The session did not start. {record.ending} There is no session {key} now.\n"
+            f"The last lines of its output:\n{last}\n"
+            f"All of it: {self._paths.session_log(key)}",
+        )
+
+
+def not_gone(key: str, live: Live, what: str) -> SessionError:
+    """The error for a process that survives SIGKILL."""
+    return SessionError(
+        "not-gone",
+        f"Session {key} {what}, and its process {live.process.pid} does not go away even when "
+        "killed: it is stuck in the operating system. It is still listed. Look at that process.",
+    )

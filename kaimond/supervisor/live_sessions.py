@@ -1,0 +1,203 @@
+"""Holds the process and the link of every living session, and takes in how each ends.
+
+The end of a process is taken in the moment it is noticed, whoever notices it first: the kernel's
+event, or somebody who asks and finds it gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import zmq.asyncio
+
+from kaimond.evals.book import EvalBook
+from kaimond.evals.spool import Spool
+from kaimond.gate.link import Link
+from kaimond.registry.state import Event, State
+from kaimond.supervisor import session_log
+from kaimond.supervisor.ending import end_leftovers
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.live import Live
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from kaimond.evals.eval import Eval
+    from kaimond.paths import Paths
+    from kaimond.registry.record import ExitStatus, Record
+    from kaimond.registry.registry import Registry
+    from kaimond.registry.store import Store
+    from kaimond.supervisor.process import SessionProcess
+
+_log = logging.getLogger("kaimond.supervisor")
+
+LAST_LINES: Final = 20
+"""Lines of output that are kept of an ended session and shown in errors."""
+
+LOGGED: Final = 2**16
+"""Bytes of each end of an eval's output that go to the session's log."""
+
+
+class LiveSessions:
+    """Processes and links by session key.
+
+    Args:
+        paths: where things live.
+        registry: of sessions.
+        store: for the evals.
+    """
+
+    def __init__(self, paths: Paths, registry: Registry, store: Store) -> None:
+        self._paths = paths
+        self._registry = registry
+        self.book = EvalBook(store, self._busy, self._idle, self._eval_finished)
+        self._context = zmq.asyncio.Context()
+        self._live: dict[str, Live] = {}
+        self._reasons: dict[str, str] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+
+    def get(self, key: str) -> Live | None:
+        """The process of a session, if it has one now."""
+        return self._live.get(key)
+
+    def verified(self, key: str) -> Record | None:
+        """The session's record, after making sure that its process exists at this moment."""
+        live = self._live.get(key)
+        if live and not live.process.running:
+            self._exited(key, live)
+        return self._registry.get(key)
+
+    def all_verified(self) -> list[Record]:
+        """Every session that has not ended, each process checked at this moment."""
+        for key in list(self._live):
+            self.verified(key)
+        return self._registry.alive()
+
+    def take_charge(self, key: str, process: SessionProcess) -> Live:
+        """Connect to the gate of a process, and be there when it ends."""
+        link = Link(
+            self._context,
+            key,
+            self._paths.session_socket(key),
+            on_message=lambda message: self.book.heard(key, message),
+            on_up=lambda: self.book.transport_up(key),
+        )
+        live = Live(process, link)
+        self._live[key] = live
+        process.exited.add_done_callback(lambda _: self._exited(key, live))
+        return live
+
+    def will_end(self, key: str, reason: str) -> None:
+        """The end of this session's process is wanted; ``reason`` goes into its record."""
+        self._reasons[key] = reason
+
+    def _exited(self, key: str, live: Live) -> None:
+        """A process is proved to be gone. Called by everybody who notices, so maybe twice."""
+        if self._live.get(key) is not live:
+            return
+        del self._live[key]
+        status: ExitStatus = live.process.exited.result()
+        self.chore(live.link.close())
+        self._paths.session_socket(key).unlink(missing_ok=True)
+        record = self._registry.get(key)
+        assert record is not None
+        if record.state is State.RESTARTING:
+            # The restart goes on from here; its evals were ended when it began.
+            return
+        asked = self._reasons.pop(key, "")
+        how = f"process {record.pid} {status}"
+        self._registry.apply(
+            key,
+            Event.EXITED,
+            how,
+            **self._end(key, f"{_sentence(asked)} The {how}." if asked else f"Its {how}, unasked."),
+            exit_code=status.code,
+            exit_signal=status.signal,
+        )
+        self.book.closed(key, f"the session's {how}")
+        Spool(self._paths.session_spool(key)).remove()
+        if not asked:
+            # On a way down that somebody asked for, whoever waits for it does this.
+            self.chore(end_leftovers(key))
+
+    def never_ran(self, key: str, reason: str) -> None:
+        """End a session that has no process."""
+        self._registry.apply(key, Event.EXITED, reason, **self._end(key, _sentence(reason)))
+        self.book.abandoned(key, reason)
+        self._paths.session_socket(key).unlink(missing_ok=True)
+        Spool(self._paths.session_spool(key)).remove()
+
+    def _end(self, key: str, ending: str) -> dict[str, Any]:
+        return {
+            "ended": time.time(),
+            "ending": ending,
+            "last_output": session_log.tail(self._paths.session_log(key), LAST_LINES),
+        }
+
+    # What the evals tell
+
+    def _busy(self, key: str) -> None:
+        live, record = self._live.get(key), self._registry.get(key)
+        if live and record:
+            live.busy_since = time.monotonic()
+            if record.state is State.READY:
+                self._registry.apply(key, Event.EVAL_BEGAN, "an eval began")
+
+    def _idle(self, key: str) -> None:
+        live, record = self._live.get(key), self._registry.get(key)
+        if live and record:
+            live.busy_since = None
+            if record.state is State.BUSY:
+                self._registry.apply(key, Event.EVALS_ENDED, "no more evals")
+
+    def _eval_finished(self, item: Eval) -> None:
+        """Put what an eval printed into the session's log, beside what the session says itself."""
+        log = self._paths.session_log(item.session)
+        session_log.rotate(log)
+        if item.outcome is None or not item.outcome.output:
+            return
+        printed = Spool(self._paths.session_spool(item.session)).read(
+            item.id, item.outcome.output, LOGGED, LOGGED
+        )
+        gap = f"\n[... {printed.omitted} bytes ...]\n".encode() if printed.omitted else b""
+        head = f"--- eval {item.id} of agent {item.agent}\n".encode()
+        session_log.append(log, head + printed.head + gap + printed.tail + b"\n---\n")
+
+    # Housekeeping
+
+    def tidy(self) -> None:
+        """Keep the logs of living sessions small; called from time to time."""
+        for key in self._live:
+            session_log.rotate(self._paths.session_log(key))
+
+    def chore(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something in the background."""
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+        task.add_done_callback(note_failure)
+
+    async def close(self) -> None:
+        """Let go of everything; processes that still run go on."""
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        for live in self._live.values():
+            live.process.release()
+            await live.link.close()
+        self._live.clear()
+        self._context.destroy(linger=0)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def note_failure(task: asyncio.Task[Any]) -> None:
+    """Log a task's failure unless it was one that somebody is told of anyway."""
+    if task.cancelled():
+        return
+    error = task.exception()
+    if error is not None and not isinstance(error, SessionError):
+        _log.error("%s failed", task.get_name(), exc_info=error)
