@@ -34,6 +34,9 @@ DETACHED_LIMIT: Final = 15.0
 GRACE: Final = 1.0
 """Seconds to wait for a socket after our daemon failed: another one may be the reason for that."""
 
+REAP_LIMIT: Final = 1.0
+"""Seconds for our child to end once its socket is there: what detaches leaves no zombie then."""
+
 _ENDED = "kaimond ended with exit code "
 _TAIL_LINES = 6
 _TAIL_BYTES = 4096
@@ -97,6 +100,8 @@ class Starter:
         self._process: subprocess.Popen[bytes] | None = None
         self._code: int | None = None
         self._code_until = 0.0
+        self._sock: socket.socket | None = None
+        self._reap_until = 0.0
 
     def step(self) -> Verdict | None:
         """Do what can be done now; return the verdict once there is one."""
@@ -116,16 +121,22 @@ class Starter:
 
     def close(self) -> None:
         """Let others try. A daemon that is starting goes on."""
+        if self._sock:
+            self._sock.close()
+            self._sock = None
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
     def _step(self) -> Verdict | None:
+        if self._sock:
+            return self._hand_over(self._sock)
         runtime.ensure_private(self._directory)
         runtime.check_socket_path(self._socket_path)
         sock = connect(self._socket_path)
         if sock:
-            return Verdict(sock)
+            self._reap_until = time.monotonic() + REAP_LIMIT
+            return self._hand_over(sock)
         if self._process:
             return self._watch(self._process)
         if not self._take_lock():
@@ -139,6 +150,14 @@ class Starter:
             return failed
         self._process = self._spawn()
         return None
+
+    def _hand_over(self, sock: socket.socket) -> Verdict | None:
+        running = self._process and self._process.poll() is None
+        if running and time.monotonic() < self._reap_until:
+            self._sock = sock
+            return None
+        self._sock = None
+        return Verdict(sock)
 
     def _take_lock(self) -> bool:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
