@@ -1,0 +1,39 @@
+"""Fixtures for tests that run real programs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import find_or_fetch
+import private_depot
+import pytest
+
+from tests.support.home import CHECKOUT, Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables that let a daemon find the tests' Julia and a depot that needs no network."""
+    found: Path = find_or_fetch.find(os.environ, CHECKOUT).path
+    depot = private_depot.create(tmp_path_factory.mktemp("depot"), found)
+    return {**depot, "PATH": f"{found.parent}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def home(julia: dict[str, str]) -> Iterator[Home]:
+    """A home without a running daemon; closing it checks that nothing is left behind."""
+    made = Home(julia)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def daemon_home(home: Home) -> Home:
+    """A home with a running daemon."""
+    home.start_daemon()
+    return home

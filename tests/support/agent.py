@@ -1,0 +1,83 @@
+"""A real agent: the MCP SDK's client over a real `kaimon-mcp`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from tests.support.home import PROGRAMS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.support.home import Home
+
+
+class Agent:
+    """Calls tools and looks at their answers."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, **arguments: Any) -> types.CallToolResult:
+        """Call a tool; whatever the answer."""
+        result = await self.client.call_tool(tool, arguments)
+        assert isinstance(result, types.CallToolResult)
+        return result
+
+    async def ok(self, tool: str, **arguments: Any) -> str:
+        """Call a tool that must succeed; return its text."""
+        result = await self.call(tool, **arguments)
+        assert not result.is_error, text(result)
+        return text(result)
+
+    async def refused(self, tool: str, **arguments: Any) -> str:
+        """Call a tool that must fail; return its text."""
+        result = await self.call(tool, **arguments)
+        assert result.is_error, text(result)
+        return text(result)
+
+    async def value(self, code: str, **arguments: Any) -> str:
+        """Evaluate code and return what is shown."""
+        return await self.ok("ex", e=code, q=False, **arguments)
+
+    async def start(self, project: object, **arguments: Any) -> str:
+        """Start a session and return its key."""
+        result = await self.call("start_session", project_path=str(project), **arguments)
+        assert not result.is_error, text(result)
+        assert result.structured_content
+        return str(result.structured_content["key"])
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """What ping says."""
+        result = await self.call("ping")
+        assert result.structured_content
+        found: list[dict[str, Any]] = result.structured_content["sessions"]
+        return found
+
+
+def text(result: types.CallToolResult) -> str:
+    """The text of an answer."""
+    return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
+
+
+@asynccontextmanager
+async def agent(home: Home, *, mode: str = "legacy") -> AsyncIterator[Agent]:
+    """An agent that starts its own shim in a home.
+
+    Args:
+        home: where.
+        mode: `legacy` for clients that send `initialize`, `auto` for the newest protocol.
+    """
+    parameters = StdioServerParameters(
+        command=str(PROGRAMS / "kaimon-mcp"), args=[], env=home.env, cwd=str(home.path)
+    )
+    with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230 - opening it never blocks
+        async with Client(stdio_client(parameters, errlog=nowhere), mode=mode) as client:
+            yield Agent(client)

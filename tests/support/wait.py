@@ -1,0 +1,39 @@
+"""Waiting for conditions, never for luck."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+DEADLINE = 30.0
+
+
+def wait_until(condition: Callable[[], T], timeout: float = DEADLINE) -> T:
+    """Wait until a condition holds and return its value; fail after ``timeout`` seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {timeout:g} s: {inspect.getsource(condition)}"
+        time.sleep(0.02)
+
+
+async def until(condition: Callable[[], T | Awaitable[T]], timeout: float = DEADLINE) -> T:
+    """The same for asynchronous tests; the condition may be asynchronous as well."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if inspect.isawaitable(value):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {timeout:g} s: {inspect.getsource(condition)}"
+        await asyncio.sleep(0.02)
