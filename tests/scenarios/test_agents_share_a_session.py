@@ -1,0 +1,148 @@
+"""Several agents, one truth: over real shims, a real daemon and real Julia."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support.agent import agent
+
+if TYPE_CHECKING:
+    from tests.support.home import Home
+
+pytestmark = pytest.mark.julia
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, be it that nobody has waited for it yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def test_a_second_agent_gets_the_same_session_and_reads_the_first_ones_variable(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one, agent(daemon_home, mode="auto") as two:
+        key = await one.start(project)
+        await one.ok("ex", e="shared = 6 * 7")
+        assert await two.start(project) == key
+        assert await two.value("shared", session=key) == "42"
+        assert (await one.sessions())[0]["key"] == key
+        assert len(await two.sessions()) == 1
+        await two.ok("manage_repl", command="shutdown", session=key)
+        assert await one.sessions() == []
+
+
+async def test_twenty_concurrent_starts_from_several_agents_make_one_process(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one, agent(daemon_home) as two, agent(daemon_home) as three:
+        agents = [one, two, three]
+        keys = await asyncio.gather(*(agents[n % 3].start(project) for n in range(20)))
+        assert len(set(keys)) == 1
+        julias = [p for p in daemon_home.processes() if "KAIMON_SESSION" in p.environ()]
+        assert len(julias) == 1
+        (seen,) = await one.sessions()
+        assert (seen["key"], seen["pid"]) == (keys[0], julias[0].pid)
+
+
+async def test_another_name_gives_a_second_session_of_the_project_with_its_own_state(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        usual = await one.start(project)
+        other = await one.start(project, name="scratch")
+        assert usual != other
+        await one.ok("ex", e="x = 1", session=usual)
+        await one.ok("ex", e="x = 2", ses=other)
+        assert await one.value("x", session=usual) == "1"
+        assert await one.value("x", session=other) == "2"
+        assert {seen["name"]: seen["key"] for seen in await one.sessions()} == {
+            "": usual,
+            "scratch": other,
+        }
+        unclear = await one.refused("ex", e="x")
+        assert usual in unclear
+        assert other in unclear
+        assert (await one.ok("start_session")).count("session:") == 2
+        assert await one.start(project, name="scratch") == other
+
+
+async def test_a_fresh_session_is_in_its_project_directory_with_its_environment_active(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.example()
+    async with agent(daemon_home) as one:
+        await one.start(project)
+        assert await one.value("pwd()") == f'"{project}"'
+        assert await one.value("Base.active_project()") == f'"{project}/Project.toml"'
+        await one.ok("ex", e='include("scripts/hello.jl")')
+        assert await one.value("using MyPkg; nameof(MyPkg)") == ":MyPkg"
+        await one.ok("ex", e='cd("src")')
+        (seen,) = await one.sessions()
+        assert seen["pwd"] == f"{project}/src"
+
+
+async def test_a_restart_keeps_the_key_and_is_proved_by_a_new_process_and_boot_id(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        key = await one.start(project)
+        await one.ok("ex", e="x = 1")
+        (before,) = await one.sessions()
+        said = await one.ok("manage_repl", command="restart")
+        (after,) = await one.sessions()
+        assert (after["key"], after["generation"]) == (key, 2)
+        assert after["pid"] != before["pid"]
+        assert "generation 2" in said
+        assert f"pid {after['pid']}" in said
+        assert is_gone(before["pid"])
+        assert "UndefVarError" in await one.refused("ex", e="x")
+
+
+async def test_the_end_of_julia_reaches_the_waiting_agent_with_exit_code_and_output(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        key = await one.start(project)
+        lost = await one.refused("ex", e='println("before"); exit(3)')
+        assert "exited with code 3" in lost
+        assert "before" in lost
+        assert await one.sessions() == []
+        dead = await one.refused("ex", e="1", session=key)
+        assert "exited with code 3" in dead
+        assert "has no session now" in dead
+        new = await one.start(project)
+        assert new != key
+        assert f"is now {new}" in await one.refused("ex", e="1", session=key)
+
+
+async def test_a_session_killed_while_idle_is_gone_from_the_next_reply(daemon_home: Home) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        key = await one.start(project)
+        (seen,) = await one.sessions()
+        psutil.Process(seen["pid"]).kill()
+        assert await one.sessions() == []
+        assert "SIGKILL" in await one.refused("ex", e="1", session=key)
+        assert await one.start(project) != key
+
+
+async def test_children_of_a_session_end_with_it(daemon_home: Home) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        await one.start(project)
+        child = int(await one.value("p = run(detach(`sleep 1000`), wait=false); getpid(p)"))
+        assert psutil.pid_exists(child)
+        await one.ok("manage_repl", command="shutdown")
+        assert is_gone(child)

@@ -1,0 +1,167 @@
+"""`ex` with everything that agents send, on one real session."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.agent import agent, text
+from tests.support.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.julia
+
+
+@pytest.fixture(scope="module")
+def shared(julia: dict[str, str]) -> Iterator[Home]:
+    """One daemon and one project for all tests here, so they share one session as agents do."""
+    home = Home(julia)
+    home.start_daemon()
+    home.project()
+    yield home
+    home.close()
+
+
+async def test_values_are_shown_only_when_they_are_wanted(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        assert await one.value("1 + 1") == "2"
+        assert await one.value('"text"') == '"text"'
+        assert (await one.value("[1, 2]")).endswith(":\n 1\n 2")
+        assert "nothing was printed" in await one.value("nothing")
+        assert "nothing was printed" in await one.value("1 + 1;")
+        assert "nothing was printed" in await one.value("1 + 1; # a comment; with semicolons")
+        assert "q=false shows it" in await one.ok("ex", e="1 + 1")
+        assert await one.value("a = 1; b = 2\na + b") == "3"
+        assert await one.value("ans + 1") == "4"
+
+
+async def test_top_level_code_follows_the_rules_of_the_repl(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        assert await one.value("s = 0\nfor i in 1:3\n  s += i\nend\ns") == "6"
+        assert await one.value("macro two() 2 end\n@two") == "2"
+        assert await one.value("f() = 1; f()") == "1"
+        assert await one.value("f() = 2; f()") == "2"
+        assert await one.value("struct P; x; end; P(1).x") == "1"
+        assert await one.value("module M; y = 5; end; M.y") == "5"
+
+
+async def test_a_parse_error_runs_nothing_and_an_exception_has_a_clean_backtrace(
+    shared: Home,
+) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        assert "syntax" in await one.refused("ex", e="ran = true; f(")
+        assert "UndefVarError" in await one.refused("ex", e="ran")
+        error = await one.refused("ex", e='println("out"); g(x) = error("boom $x"); g(1)')
+        assert error.startswith("out\nERROR: boom 1\n")
+        assert "g(" in error
+        for ours in ("Kaimon", "kaimond", "boot.jl", "reenable_sigint", "eval_user"):
+            assert ours not in error
+
+
+async def test_output_of_every_kind_comes_back_in_order(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        said = await one.ok(
+            "ex",
+            e="""
+            println("1 julia"); println(stderr, "2 stderr")
+            ccall(:puts, Cint, (Cstring,), "3 c")
+            run(`echo 4 child`); @info "5 logged"; Core.println("6 core")
+            """,
+        )
+        positions = [said.index(mark) for mark in ("1 julia", "2 stderr", "3 c", "4 child")]
+        assert positions == sorted(positions)
+        assert said.index("5 logged") < said.index("6 core")
+
+
+async def test_a_flood_is_shown_at_both_ends_and_kept_whole(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        said = await one.ok("ex", e='for i in 1:100_000; println(lpad(i, 99, "x")); end')
+        assert len(said) < 7000
+        assert said.startswith("x" * 98 + "1\n")
+        assert said.endswith("x" * 93 + "100000")
+        path = said.split("all of the output: ")[1].split(" ")[0]
+        with open(path) as file:  # noqa: ASYNC230, PTH123 - a local file in a test
+            assert sum(1 for _ in file) == 100_000
+        assert await one.value("1 + 1") == "2"
+
+
+async def test_bytes_that_are_no_text_and_escapes_do_no_harm(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        said = await one.ok("ex", e=r'write(stdout, UInt8[0x61, 0xff, 0x00, 0x62]); print("\n")')
+        assert said == "a\ufffdb"
+        assert await one.ok("ex", e=r'printstyled("red", color=:red); print("\e[2J")') == "red"
+        assert await one.ok("ex", e=r'print("10%\r50%\r100%")') == "100%"
+        assert await one.value("1 + 1") == "2"
+
+
+async def test_reading_from_the_terminal_gives_the_end_of_the_file(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        assert await one.value("readline()") == '""'
+        assert await one.value("read(stdin, String)") == '""'
+
+
+async def test_output_after_the_eval_goes_to_the_sessions_log_and_to_no_other_answer(
+    shared: Home,
+) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        await one.ok("ex", e='t = @async (sleep(0.3); println("late"))')
+        assert "nothing was printed" in await one.ok("ex", e="1")
+        while "late" not in await one.ok("session_log"):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+        assert await one.value("1 + 1") == "2"
+
+
+async def test_a_hundred_evals_of_several_agents_get_their_own_answers(shared: Home) -> None:
+    async with agent(shared) as one, agent(shared) as two:
+        await one.start(shared.path / "Proj")
+        await one.ok("ex", e="total = 0")
+
+        async def add(number: int) -> None:
+            asker = one if number % 2 else two
+            said = await asker.value(f"global total += {number}; {number}")
+            assert said == str(number)
+
+        await asyncio.gather(*(add(number) for number in range(100)))
+        assert await two.value("total") == str(sum(range(100)))
+
+
+async def test_a_cancelled_call_costs_no_later_call_its_answer(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        await one.value("1")
+        slow = asyncio.create_task(one.call("ex", e='sleep(1); "slow"', q=False))
+        await asyncio.sleep(0.3)
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        assert await one.value('"next"') == '"next"'
+        assert await one.value('"one more"') == '"one more"'
+
+
+async def test_images_arrive_as_images(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        result = await one.call(
+            "ex",
+            q=False,
+            e="""
+            struct Dot end
+            Base.show(io::IO, ::MIME"image/png", ::Dot) = write(io, UInt8[0x89, 0x50, 0x4e, 0x47])
+            Dot()
+            """,
+        )
+        (image,) = [block for block in result.content if block.type == "image"]
+        assert (image.mime_type, image.data) == ("image/png", "iVBORw==")
+        assert "Dot()" in text(result)
