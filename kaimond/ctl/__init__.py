@@ -1,0 +1,49 @@
+"""``kaimonctl``: what a person sees of the daemon, and how they steer it.
+
+One file per command in `kaimond.ctl.commands`, imported when it is asked for, so that every command
+starts as fast as it can. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 3 the daemon does
+not run, 4 its state is unknown, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from kaimond.ctl.failure import CtlError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    try:
+        from kaimond.ctl import command_line  # noqa: PLC0415 - here ^C is quiet already
+
+        code = command_line.run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except CtlError as error:
+        return _fail(str(error), error.code)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has had enough. What is still buffered must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitCode.DONE
+    except Exception as error:
+        if os.environ.get("KAIMON_DEBUG"):
+            raise
+        return _fail(
+            f"something unforeseen happened ({type(error).__name__}: {error}). What the command "
+            "had begun may or may not be done; `kaimonctl status` tells. "
+            "With KAIMON_DEBUG=1 it shows where.",
+            ExitCode.FAILED,
+        )
+    return code
+
+
+def _fail(message: str, code: ExitCode) -> int:
+    sys.stderr.write(f"kaimonctl: {message}\n")
+    return code

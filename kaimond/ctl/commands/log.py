@@ -1,0 +1,93 @@
+"""Print the end of the daemon's log, or of what a session has written; needs no daemon."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kaimond import paths
+from kaimond.ctl import render, session_output
+from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import remark, say, say_json
+from kaimond.logs import read
+from kaimond.logs.parse import LEVELS
+
+if TYPE_CHECKING:
+    from kaimond.logs.parse import Line
+
+EXAMPLE: Final = "kaimonctl log -f --level warning"
+
+_COLOURS: Final = {"WARNING": "yellow", "ERROR": "red", "DEBUG": "dim"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    parser.add_argument(
+        "-n", "--lines", type=_count, default=50, metavar="N", help="how many (default: 50)"
+    )
+    parser.add_argument(
+        "--level", type=str.upper, choices=LEVELS, metavar="LEVEL", help="debug ... error"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--session", type=_key, metavar="KEY", help="only what is about a session")
+    which.add_argument(
+        "--session-output", type=_key, metavar="KEY", help="what the session itself has written"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read and print."""
+    where = paths.resolve()
+    log = _log_path(where)
+    if options.session_output:
+        output = log.parent / "sessions" / f"{options.session_output}.log"
+        if options.level or options.json:
+            raise CtlError("a session's output has no levels and is not JSON")
+        session_output.show(output, options.lines, follow=options.follow)
+        return 0
+    if not log.exists():
+        remark(f"{log} does not exist yet: no daemon has run, or its log is elsewhere.")
+    style = render.Style.of(sys.stdout)
+    if options.follow:
+        for line in read.follow(log, options.lines, options.level, options.session):
+            _print(line, style, as_json=options.json)
+            sys.stdout.flush()
+        return 0
+    for line in read.tail(log, options.lines, options.level, options.session):
+        _print(line, style, as_json=options.json)
+    return 0
+
+
+def _print(line: Line, style: render.Style, *, as_json: bool) -> None:
+    if as_json:
+        say_json(line.as_dict())
+        return
+    for part in line.text.split("\n"):
+        say(style.paint(render.escape(part), _COLOURS.get(line.level, "")))
+
+
+def _log_path(where: paths.Paths) -> Path:
+    """Where the running daemon says that it logs, else where one would."""
+    try:
+        return Path(json.loads(where.pid_file.read_text(encoding="utf-8"))["log"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return where.server_log
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines")
+    return int(text)
+
+
+def _key(text: str) -> str:
+    # It becomes part of a file's name.
+    if not re.fullmatch(r"[0-9a-f]{8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a session key (8 hex characters)")
+    return text

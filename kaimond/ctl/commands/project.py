@@ -1,0 +1,83 @@
+"""Say which projects agents may start sessions in, or list them; needs no daemon."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from kaimond import paths
+from kaimond.config import projects
+from kaimond.config.project_path import PathRefusedError
+from kaimond.ctl import render
+from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import remark, say, say_json
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+EXAMPLE: Final = "kaimonctl project allow ~/MyPkg"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text in (
+        ("allow", "let agents start sessions in a project"),
+        ("deny", "let them no longer; sessions that run go on"),
+    ):
+        action = actions.add_parser(
+            name, help=text, description=text, epilog=f"example: kaimonctl project {name} ~/MyPkg"
+        )
+        action.add_argument("path", metavar="PATH", help="directory of the Julia project")
+    text = "list the projects and what is wrong with the file"
+    listing = actions.add_parser(
+        "list", help=text, description=text, epilog="example: kaimonctl project list --json"
+    )
+    listing.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read or change the list."""
+    file = paths.resolve().projects_file
+    if options.action == "list":
+        return _list(file, json=options.json)
+    change = projects.allow if options.action == "allow" else projects.deny
+    try:
+        done = change(file, os.path.abspath(options.path))  # noqa: PTH100 - as in `start`
+    except (PathRefusedError, projects.ProjectsError) as error:
+        raise CtlError(str(error)) from None
+    say(f"{render.escape(done.path)}: {done.change}")
+    return 0
+
+
+def _list(file: Path, *, json: bool) -> int:
+    listed = projects.load(file)
+    problems = [str(problem) for problem in listed.problems]
+    if json:
+        say_json(
+            {
+                "file": str(file),
+                "allow_any_project": listed.allow_any_project,
+                "projects": [
+                    {"path": str(entry.path), "stored": entry.stored, "enabled": entry.enabled}
+                    for entry in listed.entries
+                ],
+                "problems": problems,
+            }
+        )
+        return 0
+    style = render.Style.of(sys.stdout)
+    for problem in problems:
+        remark(render.escape(problem))
+    if listed.allow_any_project:
+        say("every project is allowed, except those denied here")
+    words = ["allowed" if entry.enabled else "denied" for entry in listed.entries]
+    rows = [(word, entry.path) for word, entry in zip(words, listed.entries, strict=True)]
+    if rows:
+        colours = ["green" if entry.enabled else "dim" for entry in listed.entries]
+        say(render.table(("STATE", "PROJECT"), rows, style, {0: colours}))
+    elif listed.readable and not listed.allow_any_project:
+        say("no projects; allow one with: kaimonctl project allow PATH")
+    return 0

@@ -1,0 +1,29 @@
+"""End the daemon and its sessions; the next request of an agent starts a new daemon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kaimond.ctl import client, render
+from kaimond.ctl.output import say
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE: Final = "kaimonctl stop"
+
+LIMIT: Final = 120.0
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """There are none."""
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Ask, and wait until the daemon is gone."""
+    with client.connect() as daemon:
+        answer = daemon.call("stop")
+        say(render.escape(answer.get("text", "")))
+        daemon.wait_for_end(LIMIT)
+    say("kaimond has ended.")
+    return 0

@@ -1,0 +1,164 @@
+"""``kaimonctl`` and a scripted daemon."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kaimond import wire
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    from tests.ctl.conftest import Home, Stub
+
+STATUS: dict[str, Any] = {
+    "version": "0.1.0",
+    "pid": 7,
+    "uptime": 3.0,
+    "sessions": [{"key": "1a2b3c4d", "state": "busy", "project": "/p", "name": "\x1b[2J"}],
+    "agents": [],
+    "problems": [],
+}
+
+
+def test_status_is_zero_and_shows_the_sessions(home: Home, stub: Stub) -> None:
+    stub.answers["status"] = STATUS
+    done = home.ctl("status")
+    assert done.returncode == 0
+    assert "is up" in done.stdout
+    assert "1a2b3c4d" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["status", "sessions"])
+def test_json_is_exactly_the_daemons(home: Home, stub: Stub, command: str) -> None:
+    stub.answers[command] = STATUS
+    assert json.loads(home.ctl(command, "--json").stdout) == STATUS
+
+
+def test_all_asks_for_ended_sessions_too(home: Home, stub: Stub) -> None:
+    stub.answers["sessions"] = {"sessions": []}
+    assert home.ctl("sessions", "--all").stdout == "no sessions\n"
+    home.ctl("sessions")
+    assert [request["params"] for request in stub.asked] == [{"ended": True}, {"ended": False}]
+
+
+def test_start_resolves_a_relative_path_where_the_person_is(home: Home, stub: Stub) -> None:
+    stub.answers["start"] = {"text": "Session x started.", "session": {}}
+    done = home.ctl("start", "sub/..", "--name", "two", cwd=home.path)
+    assert done.stdout == "Session x started.\n"
+    assert stub.asked[0]["params"] == {"path": str(home.path), "name": "two"}
+
+
+@pytest.mark.parametrize("command", ["shutdown", "restart"])
+def test_a_session_is_named_by_its_key(home: Home, stub: Stub, command: str) -> None:
+    stub.answers[command] = {"text": "Done."}
+    assert home.ctl(command, "1a2b3c4d").stdout == "Done.\n"
+    assert stub.asked[0]["params"] == {"session": "1a2b3c4d"}
+
+
+def test_an_error_of_the_daemon_is_told_word_for_word_and_is_one(home: Home, stub: Stub) -> None:
+    stub.answers["shutdown"] = "There is no session x. Known: none."
+    done = home.ctl("shutdown", "x")
+    assert done.returncode == 1
+    assert done.stderr == "kaimonctl: There is no session x. Known: none.\n"
+
+
+def test_a_refusal_is_told_word_for_word(home: Home, stub: Stub) -> None:
+    error = {"code": "protocol", "message": "Both are wrong. Do this."}
+    stub.welcome = wire.encode({"kaimon": 9, "version": "9", "ok": False, "error": error})
+    done = home.ctl("status")
+    assert done.returncode == 1
+    assert done.stderr == "kaimonctl: Both are wrong. Do this.\n"
+
+
+def test_another_package_version_is_a_warning(home: Home, stub: Stub) -> None:
+    stub.welcome = wire.encode({"kaimon": 1, "version": "9.9", "ok": True})
+    stub.answers["status"] = STATUS
+    done = home.ctl("status", "--json")
+    assert done.returncode == 0
+    assert "version 9.9" in done.stderr
+    assert json.loads(done.stdout) == STATUS
+
+
+@pytest.mark.parametrize("welcome", [b"220 smtp ready\n", b"{}\n", b"[]\n"])
+def test_something_that_is_not_kaimond_is_an_unknown_state(
+    home: Home, stub: Stub, welcome: bytes
+) -> None:
+    stub.welcome = welcome
+    assert home.ctl("status").returncode == 4
+
+
+def test_a_daemon_that_says_nothing_is_an_unknown_state(
+    home: Home, silent_socket: Callable[[], None]
+) -> None:
+    silent_socket()
+    done = home.ctl("status")
+    assert done.returncode == 4
+    assert "has not answered for 5 s" in done.stderr
+
+
+def test_a_daemon_that_goes_away_meanwhile_is_an_unknown_state(home: Home, stub: Stub) -> None:
+    stub.answers["status"] = lambda peer: peer.shutdown(socket.SHUT_RDWR)
+    done = home.ctl("status")
+    assert done.returncode == 4
+    assert "without an answer" in done.stderr
+
+
+def test_stop_waits_until_the_daemon_is_gone(home: Home, stub: Stub) -> None:
+    def end(peer: socket.socket) -> None:
+        peer.sendall(wire.encode({"jsonrpc": "2.0", "id": 1, "result": {"text": "Ending."}}))
+        peer.shutdown(socket.SHUT_RDWR)
+
+    stub.answers["stop"] = end
+    done = home.ctl("stop")
+    assert done.returncode == 0
+    assert done.stdout == "Ending.\nkaimond has ended.\n"
+
+
+def test_version_tells_both(home: Home, stub: Stub) -> None:
+    stub.answers["version"] = {"version": "0.1.0", "protocol": 1, "pid": 5}
+    assert "protocol 1, process 5" in home.ctl("version").stdout
+    both = json.loads(home.ctl("version", "--json").stdout)
+    assert both["kaimond"] == stub.answers["version"]
+
+
+def test_a_reader_that_has_had_enough_is_no_error(home: Home, stub: Stub) -> None:
+    stub.answers["sessions"] = {"sessions": [{"key": "x" * 1000}] * 1000}
+    process = home.popen("sessions")
+    assert process.stdout
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr
+    assert process.stderr.read() == ""
+    assert process.wait(20) == 0
+    process.stderr.close()
+
+
+def test_something_unforeseen_is_a_sentence(home: Home, stub: Stub) -> None:
+    stub.answers["sessions"] = {"sessions": [1]}
+    done = home.ctl("sessions")
+    assert done.returncode == 1
+    assert "something unforeseen" in done.stderr
+    home.environ["KAIMON_DEBUG"] = "1"
+    process = home.popen("sessions")
+    assert "Traceback" in process.communicate()[1]
+
+
+def test_an_interruption_is_quiet(home: Home, stub: Stub) -> None:
+    asked: list[subprocess.Popen[str]] = []
+
+    def interrupt(_peer: socket.socket) -> None:
+        asked[0].send_signal(2)
+
+    stub.answers["status"] = interrupt
+    process = home.popen("status")
+    asked.append(process)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "")
