@@ -43,13 +43,18 @@ _META: Final = ("status", "elapsed", "output")
 
 @dataclass
 class _Desk:
-    """What one session has to evaluate: at most one eval is with the gate, the others wait."""
+    """What one session has to evaluate: at most one eval is with the gate, the others wait.
+
+    Attributes:
+        ending: why the process image is about to end; the reason of what that interrupts.
+    """
 
     link: Link
     spool: Spool
     boot_id: str
     running: str = ""
     waiting: deque[str] = field(default_factory=deque)
+    ending: str = ""
 
 
 class EvalBook:
@@ -116,17 +121,29 @@ class EvalBook:
         if desk.running:
             self._cut_short(desk, desk.running, Status.LOST, reason)
         for eval_id in desk.waiting:
-            self._end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
+            self._not_begun(eval_id, reason)
+
+    def ending(self, key: str, reason: str) -> None:
+        """The process image is about to be ended on purpose: what waits does not begin."""
+        desk = self._desks.get(key)
+        if desk is None:
+            return
+        desk.ending = reason
+        while desk.waiting:
+            self._not_begun(desk.waiting.popleft(), reason)
+
+    def _not_begun(self, eval_id: str, reason: str) -> None:
+        self._end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
 
     def interrupted(self, key: str, reason: str) -> None:
-        """Somebody ends the process image on purpose: a restart or a shutdown."""
+        """The process image was ended on purpose: by a restart or a shutdown."""
         desk = self._desks.pop(key, None)
         if desk is None:
             return
         if desk.running:
             self._cut_short(desk, desk.running, Status.INTERRUPTED, reason)
         for eval_id in desk.waiting:
-            self._end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
+            self._not_begun(eval_id, reason)
 
     def _cut_short(self, desk: _Desk, eval_id: str, status: Status, reason: str) -> None:
         # The spool goes with the process image, so what the eval had printed is kept here.
@@ -228,8 +245,7 @@ class EvalBook:
         if message.verb == "result":
             desk.link.send("ack", "ack", (("eval", message.request),))
             if message.request == desk.running:
-                desk.running = ""
-                self._end(message.request, _outcome(message))
+                self._concluded(desk, message)
                 self._next(key)
         elif message.verb == "unknown" and message.get("eval") == desk.running:
             # It never arrived, or its acknowledged result was lost with us. The gate runs an id
@@ -240,6 +256,14 @@ class EvalBook:
             reason = f"the gate refused it: {message.get('reason')}"
             self._end(running, Outcome(Status.LOST, reason=reason))
             self._next(key)
+
+    def _concluded(self, desk: _Desk, message: Message) -> None:
+        running, desk.running = desk.running, ""
+        outcome = _outcome(message)
+        if desk.ending and outcome.status is Status.INTERRUPTED:
+            self._cut_short(desk, running, Status.INTERRUPTED, desk.ending)
+        else:
+            self._end(running, outcome)
 
     def transport_up(self, key: str) -> None:
         """Ask again for the result that may have been in flight when the transport broke."""

@@ -66,6 +66,7 @@ class Link:
         self._on_message = on_message
         self._on_up = on_up
         self._waiting: dict[str, asyncio.Future[Message]] = {}
+        self._repeat: dict[str, list[bytes]] = {}
         self._ids = itertools.count(1)
         self.up = False
         self.changed = time.monotonic()
@@ -93,10 +94,12 @@ class Link:
 
     def send(self, request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> None:
         """Hand one message to libzmq, which delivers it if the transport holds."""
-        if self._socket.closed:
-            return
-        # Without a high-water mark sending never blocks, so the future is always done.
-        self._socket.send_multipart(encode(request, verb, fields), flags=zmq.DONTWAIT)
+        self._send(encode(request, verb, fields))
+
+    def _send(self, frames: list[bytes]) -> None:
+        if not self._socket.closed:
+            # Without a high-water mark sending never blocks, so the future is always done.
+            self._socket.send_multipart(frames, flags=zmq.DONTWAIT)
 
     async def request(
         self,
@@ -104,8 +107,16 @@ class Link:
         fields: Iterable[tuple[str, str | bytes]] = (),
         *,
         timeout: float,
+        repeat: bool = False,
     ) -> Message:
         """Send a request and wait for its answer.
+
+        Args:
+            verb: of the request.
+            fields: of the request.
+            timeout: seconds to wait.
+            repeat: send it again whenever the transport comes up; for requests that may be heard
+                twice, sent to a gate that is not there yet.
 
         Raises:
             GateSilentError: no answer within ``timeout`` seconds.
@@ -113,14 +124,18 @@ class Link:
         request = f"{verb}-{next(self._ids)}"
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[request] = future
+        frames = encode(request, verb, fields)
+        if repeat:
+            self._repeat[request] = frames
         try:
-            self.send(request, verb, fields)
+            self._send(frames)
             async with asyncio.timeout(timeout):
                 return await future
         except TimeoutError:
             raise GateSilentError(f"no answer to {verb} within {timeout:g} s") from None
         finally:
             del self._waiting[request]
+            self._repeat.pop(request, None)
 
     async def _receive(self) -> None:
         while True:
@@ -146,6 +161,8 @@ class Link:
             self.changed = time.monotonic()
             _log.debug("transport %s", "up" if self.up else "down", extra={"session": self._key})
             if self.up:
+                for frames in self._repeat.values():
+                    self._send(frames)
                 try:
                     self._on_up()
                 except Exception:  # noqa: BLE001 - the watch must go on

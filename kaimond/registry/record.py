@@ -51,6 +51,7 @@ class Record:
         boot_id: made by the process image itself; a new one proves a restart.
         pid: of the process, 0 before there is one.
         process_start: tells processes with one pid apart (see ``kaimond.platform``).
+        plan: digest of how the process was started; a restart in place needs the same.
         julia: path of the Julia binary.
         julia_version: as the gate says.
         started: when the current process was spawned.
@@ -73,6 +74,7 @@ class Record:
     boot_id: str = ""
     pid: int = 0
     process_start: str = ""
+    plan: str = ""
     julia: str = ""
     julia_version: str = ""
     started: float = 0.0

@@ -6,6 +6,7 @@ measured at 0.01 ms), so what the daemon has said is never newer than what it re
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
@@ -55,19 +56,29 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with self._reading("it"):
             self._db = sqlite3.connect(path, isolation_level=None)
-            self._prepare()
-        except sqlite3.DatabaseError as error:
+        try:
+            with self._reading("it"):
+                self._prepare()
+        except StoreError:
+            self._db.close()
+            raise
+
+    @contextlib.contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turn damage that is met while reading into words."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
             raise StoreError(
-                f"{path} cannot be read: {error}. Nothing was changed. Move the file away "
-                "to start with an empty registry, or restore it from a backup."
+                f"{self.path} cannot be read: {what} is damaged ({error}). Nothing was changed. "
+                "Move the file away to start with an empty registry, or restore it from a backup."
             ) from None
 
     def _prepare(self) -> None:
         (found,) = self._db.execute("PRAGMA user_version").fetchone()
         if found > SCHEMA:
-            self._db.close()
             raise StoreError(
                 f"{self.path} was written by a newer kaimond (its format is {found}, this kaimond "
                 f"reads up to {SCHEMA}). Nothing was changed. Install that kaimond again, or move "
@@ -87,19 +98,32 @@ class Store:
     def save_session(self, record: Record) -> None:
         """Remember ``record``, replacing what was known of its key."""
         self._db.execute(
-            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)",
+            # An update keeps the row's place, which is the order of birth; REPLACE would not.
+            "INSERT INTO sessions VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (key) DO UPDATE SET ended = ?2, record = ?3",
             (record.key, record.ended, json.dumps(record.to_json())),
         )
 
     def load_sessions(self) -> Iterator[Record]:
-        """All records, oldest key first."""
-        rows = self._db.execute("SELECT record FROM sessions ORDER BY rowid").fetchall()
-        for (text,) in rows:
-            yield Record.from_json(json.loads(text))
+        """All records, oldest key first.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading("the list of sessions"):
+            rows = self._db.execute("SELECT key, record FROM sessions ORDER BY rowid").fetchall()
+        for key, text in rows:
+            with self._reading(f"session {key}"):
+                record = Record.from_json(json.loads(text))
+            yield record
 
     def forget_sessions(self, ended_before: float) -> int:
-        """Drop sessions that ended before a time, with their evals; return how many."""
-        with self._db:
+        """Drop sessions that ended before a time, with their evals; return how many.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading("the list of sessions"), self._db:
             self._db.execute("BEGIN")
             self._db.execute(
                 "DELETE FROM evals WHERE session IN "
@@ -116,7 +140,8 @@ class Store:
     def save_eval(self, eval_id: str, session: str, finished: float, data: dict[str, Any]) -> None:
         """Remember one eval; ``finished`` is 0 while it is queued or runs."""
         self._db.execute(
-            "INSERT OR REPLACE INTO evals VALUES (?, ?, ?, ?)",
+            "INSERT INTO evals VALUES (?1, ?2, ?3, ?4) "
+            "ON CONFLICT (id) DO UPDATE SET session = ?2, finished = ?3, eval = ?4",
             (eval_id, session, finished, json.dumps(data)),
         )
 
@@ -126,9 +151,14 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def unfinished_evals(self) -> list[dict[str, Any]]:
-        """All evals without an end, in the order they were made."""
-        rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
-        return [json.loads(text) for (text,) in rows.fetchall()]
+        """All evals without an end, in the order they were made.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading("the list of evals"):
+            rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
+            return [json.loads(text) for (text,) in rows.fetchall()]
 
     def forget_evals(self, session: str, keep: int) -> None:
         """Keep only the newest ``keep`` finished evals of a session."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.evals.spool import Spool
 from kaimond.gate.frames import PROTOCOLS, Message
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from kaimond.supervisor.plan import Plan
 
 _log = logging.getLogger("kaimond.supervisor")
+
+_FOR_EVER: Final = 86_400.0
+"""Seconds; for requests whose waiting is limited by somebody else."""
+
+_LOOK_AGAIN: Final = 0.05
+"""Seconds between two questions to a gate that still is the old one."""
 
 
 class Booter:
@@ -63,7 +69,11 @@ class Booter:
             SessionError: it did not start; its process is ended, and so is the session.
         """
         record = self._registry.note(
-            key, nonce=secrets.token_hex(8), boot_id="", julia=plan.julia.path
+            key,
+            nonce=secrets.token_hex(8),
+            boot_id="",
+            plan=plan.digest(),
+            julia=plan.julia.path,
         )
         try:
             live = self._spawn(record, plan)
@@ -74,6 +84,15 @@ class Booter:
                 f"{plan.julia.path} could not be started: {error.strerror or error}. "
                 f"There is no session {key} now.",
             ) from None
+        return await self.await_answer(record, live, generation)
+
+    async def await_answer(self, record: Record, live: Live, generation: int) -> Record:
+        """Wait until the gate of a spawned process answers with this start's nonce.
+
+        Raises:
+            SessionError: it did not start; its process is ended, and so is the session.
+        """
+        key = record.key
         pong = await self._first_answer(key, live)
         if pong is None:
             raise self._failure(key, live)
@@ -85,7 +104,46 @@ class Booter:
             )
             await self._give_up(key, live, reason)
             raise self._failure(key, live)
-        return self._answered(key, live, pong, generation)
+        return self.answered(key, live, pong, generation)
+
+    async def replace_image(self, key: str, live: Live, plan: Plan) -> Message | None:
+        """Ask a free gate to execute Julia anew in its process; the key, pid and terminal stay.
+
+        Returns:
+            The new image's first answer, proved by its nonce and its boot id; or None if there was
+            none within the deadline of restarts.
+        """
+        before = self._registry.get(key)
+        assert before is not None
+        nonce = secrets.token_hex(8)
+        self._registry.note(key, nonce=nonce)
+        log = self._paths.session_log(key)
+        session_log.append(log, b"--- executing Julia anew\n")
+        deadline = self._deadlines.restart_timeout
+        fields = (("nonce", nonce), *(("arg", word) for word in plan.command()))
+        refused = asyncio.create_task(live.link.request("restart", fields, timeout=deadline))
+        proof = asyncio.create_task(self._new_image(live, nonce, before.boot_id))
+        waiting: list[asyncio.Future[Any]] = [refused, proof, live.process.exited]
+        await asyncio.wait(waiting, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
+        for task in (refused, proof):
+            task.cancel()
+        said, pong = await asyncio.gather(refused, proof, return_exceptions=True)
+        if isinstance(pong, Message):
+            self._registry.note(key, started=time.time(), ready=0.0)
+            return pong
+        why = said.get("reason") if isinstance(said, Message) else f"no proof in {deadline:g} s"
+        _log.warning("not restarted in place: %s", why, extra={"session": key})
+        return None
+
+    @staticmethod
+    async def _new_image(live: Live, nonce: str, old_boot: str) -> Message:
+        while True:
+            # The old image answers what it hears before it executes the new one; that proves
+            # nothing, and an answer that is lost in between is asked for again by `repeat`.
+            pong = await live.link.request("ping", timeout=_FOR_EVER, repeat=True)
+            if pong.get("nonce") == nonce and pong.get("boot") != old_boot:
+                return pong
+            await asyncio.sleep(_LOOK_AGAIN)
 
     def _spawn(self, record: Record, plan: Plan) -> Live:
         key = record.key
@@ -114,7 +172,7 @@ class Booter:
     async def _first_answer(self, key: str, live: Live) -> Message | None:
         """The gate's first answer, or None if the process ended or was ended for its silence."""
         deadline = self._deadlines.start_timeout
-        asking = asyncio.create_task(live.link.request("ping", timeout=deadline))
+        asking = asyncio.create_task(live.link.request("ping", timeout=deadline, repeat=True))
         either: list[asyncio.Future[Any]] = [asking, live.process.exited]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         asking.cancel()
@@ -130,7 +188,12 @@ class Booter:
         self._sessions.will_end(key, reason)
         await end_process(key, live, self._deadlines.stop_timeout)
 
-    def _answered(self, key: str, live: Live, pong: Message, generation: int) -> Record:
+    def answered(self, key: str, live: Live, pong: Message, generation: int) -> Record:
+        """The gate of a ``starting`` session has proved itself: the session is ready.
+
+        Raises:
+            SessionError: it ended, or was ended, in the same moment.
+        """
         record = self._sessions.verified(key)
         if record is None or record.state is not State.STARTING:
             raise self._failure(key, live)
@@ -144,6 +207,7 @@ class Booter:
             julia_version=pong.get("julia"),
             ready=time.time(),
         )
+        live.busy_since = None
         spool = Spool(self._paths.session_spool(key))
         self._sessions.book.opened(key, live.link, spool, record.boot_id)
         return record

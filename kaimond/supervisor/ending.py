@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from kaimond.gate.link import GateSilentError
+from kaimond.supervisor.interrupt import interrupt
 from kaimond.supervisor.process import end_descendants
 
 if TYPE_CHECKING:
+    from kaimond.evals.book import EvalBook
     from kaimond.supervisor.live import Live
 
 _log = logging.getLogger("kaimond.supervisor")
@@ -28,16 +30,17 @@ _GRACE: Final = 1.0
 """Seconds that children of an ended session get between SIGTERM and SIGKILL."""
 
 
-async def end_process(key: str, live: Live, timeout: float) -> bool:
+async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False) -> bool:
     """End a session's process and its descendants.
 
-    An idle gate is asked to exit, so that Julia runs its own exit hooks; a process that is busy,
+    A free gate is asked to exit, so that Julia runs its own exit hooks; a process that is busy,
     deaf or does not obey gets SIGTERM and then SIGKILL.
 
     Args:
         key: of the session.
         live: its process and link.
         timeout: seconds for each rung of the ladder.
+        ask: whether the gate is free to be asked.
 
     Returns:
         Whether the process is gone.
@@ -45,7 +48,7 @@ async def end_process(key: str, live: Live, timeout: float) -> bool:
     process = live.process
     # A stopped process takes no signal but SIGKILL before it is continued.
     process.signal(signal.SIGCONT)
-    if live.link.up and live.busy_since is None:
+    if ask:
         with contextlib.suppress(GateSilentError):
             await live.link.request("exit", timeout=timeout)
             await process.wait(timeout)
@@ -57,6 +60,31 @@ async def end_process(key: str, live: Live, timeout: float) -> bool:
         await process.wait(timeout if number is signal.SIGTERM else _KILL_TIMEOUT)
     await end_leftovers(key)
     return process.exited.done()
+
+
+async def quiet(key: str, live: Live, book: EvalBook, reason: str, limit: float) -> bool:
+    """Before a process image ends on purpose: begin no eval, interrupt what runs, end its children.
+
+    Args:
+        key: of the session.
+        live: its process and link.
+        book: of evals; it tells whoever waits.
+        reason: a clause for them.
+        limit: seconds for the interrupt.
+
+    Returns:
+        Whether the gate is free, so that it can be asked for something.
+    """
+    book.ending(key, reason)
+    running = book.running(key)
+    free = live.link.up
+    if running and free:
+        free = await interrupt(live, running.id, limit)
+    children = live.process.descendants()
+    if children:
+        await end_descendants(children, _GRACE)
+    book.interrupted(key, reason)
+    return free and not live.process.exited.done()
 
 
 async def end_leftovers(key: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,12 @@ class Plan:
     def command(self) -> list[str]:
         """The argument vector."""
         return [self.julia.path, *self.flags, f"--project={self.project}", str(BOOT)]
+
+    def digest(self) -> str:
+        """Equal for plans that start the same thing."""
+        parts = (self.command(), self.julia.version, sorted(self.environment.items()))
+        whole = json.dumps([*parts, bool(self.instantiate)])
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 class Planner:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaimond.evals.spool import Spool
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
-from kaimond.supervisor.ending import end_leftovers, end_process
+from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.interrupt import LIMIT as INTERRUPT_LIMIT
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
 from kaimond.supervisor.plan import Planner
 from kaimond.supervisor.process import ProcessGoneError, SessionProcess
@@ -29,8 +32,25 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
     from kaimond.registry.store import Store
+    from kaimond.supervisor.live import Live
+    from kaimond.supervisor.plan import Plan
 
 _log = logging.getLogger("kaimond.supervisor")
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """A restart that was proved.
+
+    Attributes:
+        record: of the session, with its new generation and boot id.
+        way: how it was done, a phrase.
+        seconds: that it took.
+    """
+
+    record: Record
+    way: str
+    seconds: float
 
 
 class Supervisor:
@@ -131,10 +151,12 @@ class Supervisor:
 
     # Restart and stop
 
-    async def restart(self, key: str, reason: str) -> Record:
-        """Replace a session's process by a new one under the same key.
+    async def restart(self, key: str, reason: str) -> Restarted:
+        """Replace a session's process image by a new one under the same key.
 
-        The plan is made before anything is given up, so a broken configuration costs nothing.
+        The plan is made before anything is given up, so a broken configuration costs nothing. The
+        image is replaced in place where that is possible; else, or if no new boot id proves it in
+        time, the process is ended and another one spawned.
 
         Args:
             key: of the session.
@@ -143,6 +165,7 @@ class Supervisor:
         Raises:
             SessionError: it was not restarted; the message says what is true now.
         """
+        began = time.monotonic()
         async with self._locks[key]:
             record = self.sessions.verified(key)
             live = self.sessions.get(key)
@@ -159,11 +182,25 @@ class Supervisor:
             if self.sessions.get(key) is not live:
                 raise SessionError("not-ready", f"Session {key} ended before it was restarted.")
             self.registry.apply(key, Event.RESTART, reason)
-            self.book.interrupted(key, reason)
-            if not await end_process(key, live, self._rung):
-                raise not_gone(key, live, "was not restarted")
-            self.registry.apply(key, Event.SPAWNED, "the old process is gone")
-            return await self._booter.boot(key, plan, generation=record.generation + 1)
+            free = await quiet(key, live, self.book, reason, INTERRUPT_LIMIT)
+            after, way = await self._replaced(record, live, plan, in_place=free)
+        return Restarted(after, way, time.monotonic() - began)
+
+    async def _replaced(
+        self, record: Record, live: Live, plan: Plan, *, in_place: bool
+    ) -> tuple[Record, str]:
+        key, generation = record.key, record.generation + 1
+        if in_place and plan.digest() == record.plan:
+            pong = await self._booter.replace_image(key, live, plan)
+            if pong:
+                self.registry.apply(key, Event.SPAWNED, "the new process image answered")
+                after = self._booter.answered(key, live, pong, generation)
+                return after, f"in place (the same process {after.pid})"
+        if not await end_process(key, live, self._rung):
+            raise not_gone(key, live, "was not restarted")
+        self.registry.apply(key, Event.SPAWNED, "the old process is gone")
+        after = await self._booter.boot(key, plan, generation)
+        return after, f"by a new process {after.pid} (the old one, {record.pid}, is gone)"
 
     async def stop(self, key: str, reason: str) -> Record:
         """End a session for good; returns when its process is gone.
@@ -191,12 +228,13 @@ class Supervisor:
         self.sessions.will_end(key, reason)
         if record.state is not State.STOPPING:
             self.registry.apply(key, Event.STOP, reason)
-        self.book.interrupted(key, reason)
         live = self.sessions.get(key)
         if live is None:
             self.sessions.never_ran(key, reason)
-        elif not await end_process(key, live, self._rung):
-            raise not_gone(key, live, "was asked to stop")
+        else:
+            free = await quiet(key, live, self.book, reason, self._rung)
+            if not await end_process(key, live, self._rung, ask=free):
+                raise not_gone(key, live, "was asked to stop")
         final = self.sessions.verified(key)
         assert final is not None
         return final

@@ -37,6 +37,7 @@ class View:
     health: str
     health_word: str
     generation: int
+    boot_id: str
     pid: int
     julia: str
     pwd: str
@@ -79,6 +80,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
         health=health.text,
         health_word=str(health.word),
         generation=record.generation,
+        boot_id=record.boot_id,
         pid=record.pid if record.alive else 0,
         julia=record.julia_version,
         pwd=live.pwd() if live else "",

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from tests.support.agent import agent
+from tests.support.agent import Agent, agent, text
+from tests.support.wait import until
 
 if TYPE_CHECKING:
     from tests.support.home import Home
 
 pytestmark = pytest.mark.julia
+
+
+SPIN = 'f() = (println("so far"); touch("inside"); TRY while true; end; END); f()'
+"""Julia that tells when it has been compiled and spins."""
+
+
+async def is_queued(one: Agent) -> bool:
+    (seen,) = await one.sessions()
+    return bool(seen["queued"])
 
 
 def is_gone(pid: int) -> bool:
@@ -91,22 +103,94 @@ async def test_a_fresh_session_is_in_its_project_directory_with_its_environment_
         assert seen["pwd"] == f"{project}/src"
 
 
-async def test_a_restart_keeps_the_key_and_is_proved_by_a_new_process_and_boot_id(
+async def test_a_restart_keeps_key_and_process_and_is_proved_by_a_new_boot_id(
     daemon_home: Home,
 ) -> None:
     project = daemon_home.project()
     async with agent(daemon_home) as one:
         key = await one.start(project)
-        await one.ok("ex", e="x = 1")
+        await one.ok("ex", e="x = 1; child = run(detach(`sleep 1000`), wait=false)")
+        child = int(await one.value("getpid(child)"))
         (before,) = await one.sessions()
         said = await one.ok("manage_repl", command="restart")
         (after,) = await one.sessions()
-        assert (after["key"], after["generation"]) == (key, 2)
-        assert after["pid"] != before["pid"]
-        assert "generation 2" in said
-        assert f"pid {after['pid']}" in said
-        assert is_gone(before["pid"])
+        assert (after["key"], after["generation"], after["pid"]) == (key, 2, before["pid"])
+        assert after["boot_id"] != before["boot_id"]
+        assert f"in place (the same process {after['pid']})" in said
+        assert f"generation 2, pid {after['pid']}, proved by boot id {after['boot_id']}" in said
+        assert after["uptime"] < before["uptime"] + 5
+        assert is_gone(child)
         assert "UndefVarError" in await one.refused("ex", e="x")
+
+
+async def test_a_restart_takes_over_an_edited_launch_configuration_by_a_new_process(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        key = await one.start(project)
+        (before,) = await one.sessions()
+        listed = json.loads(daemon_home.paths.projects_file.read_text())
+        listed["projects"][0]["launch_config"] = {"threads": "1", "extra_flags": ["-O1"]}
+        daemon_home.paths.projects_file.write_text(json.dumps(listed))
+        said = await one.ok("manage_repl", command="restart", session=key)
+        (after,) = await one.sessions()
+        assert (after["key"], after["generation"]) == (key, 2)
+        assert f"by a new process {after['pid']} (the old one, {before['pid']}, is gone)" in said
+        assert is_gone(before["pid"])
+        assert await one.value("Base.JLOptions().opt_level") == "1"
+
+
+async def test_a_restart_interrupts_what_runs_and_says_so_to_whoever_waits(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one, agent(daemon_home) as two:
+        key = await one.start(project)
+        waiting = [
+            asyncio.create_task(two.call("ex", e=code))
+            for code in (SPIN.replace("TRY", "").replace("END", ""), "1 + 1")
+        ]
+        await until((project / "inside").exists)
+        await until(partial(is_queued, one))
+        await one.ok("manage_repl", command="restart", session=key)
+        running, queued = [text(await task) for task in waiting]
+        assert running.startswith("so far\n")
+        assert "was interrupted: the session was restarted by agent" in running
+        assert "was interrupted: it had not begun: the session was restarted" in queued
+        assert await two.value("1 + 1") == "2"
+
+
+async def test_a_session_that_swallows_interrupts_is_restarted_by_a_new_process(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        await one.start(project)
+        waiting = asyncio.create_task(
+            one.call(
+                "ex", e=SPIN.replace("TRY", "while true; try;").replace("END", "catch; end; end")
+            )
+        )
+        await until((project / "inside").exists)
+        said = await one.ok("manage_repl", command="restart")
+        assert "by a new process" in said
+        assert (await waiting).is_error
+        assert await one.value("1 + 1") == "2"
+
+
+async def test_a_project_that_forbids_restarts_keeps_its_session_as_it_is(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    listed = json.loads(daemon_home.paths.projects_file.read_text())
+    listed["session_prefs"] = {"proj": {"allow_restart": False}}
+    daemon_home.paths.projects_file.write_text(json.dumps(listed))
+    async with agent(daemon_home) as one:
+        await one.start(project)
+        await one.ok("ex", e="x = 1")
+        assert "allow_restart = false" in await one.refused("manage_repl", command="restart")
+        assert await one.value("x") == "1"
 
 
 async def test_the_end_of_julia_reaches_the_waiting_agent_with_exit_code_and_output(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ def wait_until(condition: Callable[[], T], timeout: float = DEADLINE) -> T:
         time.sleep(0.02)
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], timeout: float = DEADLINE) -> T:
+async def until(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:
     """The same for asynchronous tests; the condition may be asynchronous as well."""
     end = time.monotonic() + timeout
     while True:
@@ -35,5 +35,5 @@ async def until(condition: Callable[[], T | Awaitable[T]], timeout: float = DEAD
             value = await value
         if value:
             return value
-        assert time.monotonic() < end, f"not within {timeout:g} s: {inspect.getsource(condition)}"
+        assert time.monotonic() < end, f"not within {timeout:g} s: {condition}"
         await asyncio.sleep(0.02)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
     """Restart it. A person may, whatever the preferences allow agents."""
     record = choose(core.supervisor, params.session)
-    after = await core.supervisor.restart(record.key, "the session was restarted with kaimonctl")
+    done = await core.supervisor.restart(record.key, "the session was restarted with kaimonctl")
+    after = done.record
     seen = await view(core.supervisor, after)
     text = (
-        f"Session {after.key} restarted by a new process: generation {after.generation}, "
-        f"pid {after.pid}, boot id {after.boot_id}."
+        f"Session {after.key} restarted in {done.seconds:.1f} s {done.way}: generation "
+        f"{after.generation}, proved by boot id {after.boot_id}."
     )
     return {"text": text, "session": seen.to_json()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -54,11 +53,10 @@ async def _restart(call: Call, record: Record) -> Answer:
             "say allow_restart = false. The user can change that under session_prefs in "
             f"{call.core.paths.projects_file}.",
         )
-    began = time.monotonic()
-    after = await call.core.supervisor.restart(
+    done = await call.core.supervisor.restart(
         record.key, f"the session was restarted by agent {call.agent.short}"
     )
-    return await _proof(call, after, f" in {time.monotonic() - began:.1f} s")
+    return await _proof(call, done.record, f" in {done.seconds:.1f} s {done.way}")
 
 
 async def _joined_restart(call: Call, started: dict[str, object]) -> Answer:
@@ -76,8 +74,8 @@ async def _joined_restart(call: Call, started: dict[str, object]) -> Answer:
 async def _proof(call: Call, record: Record, when: str) -> Answer:
     seen = await view(call.core.supervisor, record)
     return Answer(
-        f"Session {record.key} restarted{when} by a new process: generation {record.generation}, "
-        f"pid {record.pid}, boot id {record.boot_id}. All Julia state is cleared. "
+        f"Session {record.key} restarted{when}: generation {record.generation}, pid {record.pid}, "
+        f"proved by boot id {record.boot_id}. All Julia state is cleared. "
         f"It is {seen.state}, health {seen.health}.",
         structured=seen.to_json(),
     )
