@@ -56,23 +56,23 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._reading("it"):
+        with self._reading():
             self._db = sqlite3.connect(path, isolation_level=None)
         try:
-            with self._reading("it"):
+            with self._reading():
                 self._prepare()
         except StoreError:
             self._db.close()
             raise
 
     @contextlib.contextmanager
-    def _reading(self, what: str) -> Iterator[None]:
+    def _reading(self, what: str = "") -> Iterator[None]:
         """Turn damage that is met while reading into words."""
         try:
             yield
         except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
             raise StoreError(
-                f"{self.path} cannot be read: {what} is damaged ({error}). Nothing was changed. "
+                f"{self.path} cannot be read: {what}{error}. Nothing was changed. "
                 "Move the file away to start with an empty registry, or restore it from a backup."
             ) from None
 
@@ -110,10 +110,10 @@ class Store:
         Raises:
             StoreError: they cannot be read.
         """
-        with self._reading("the list of sessions"):
+        with self._reading():
             rows = self._db.execute("SELECT key, record FROM sessions ORDER BY rowid").fetchall()
         for key, text in rows:
-            with self._reading(f"session {key}"):
+            with self._reading(f"session {key}: "):
                 record = Record.from_json(json.loads(text))
             yield record
 
@@ -123,7 +123,7 @@ class Store:
         Raises:
             StoreError: they cannot be read.
         """
-        with self._reading("the list of sessions"), self._db:
+        with self._reading(), self._db:
             self._db.execute("BEGIN")
             self._db.execute(
                 "DELETE FROM evals WHERE session IN "
@@ -156,7 +156,7 @@ class Store:
         Raises:
             StoreError: they cannot be read.
         """
-        with self._reading("the list of evals"):
+        with self._reading():
             rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
             return [json.loads(text) for (text,) in rows.fetchall()]
 
