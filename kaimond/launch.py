@@ -37,6 +37,10 @@ GRACE: Final = 1.0
 REAP_LIMIT: Final = 1.0
 """Seconds for our child to end once its socket is there: what detaches leaves no zombie then."""
 
+ENDING_LIMIT: Final = 15.0
+"""Seconds to wait for a daemon that has closed its socket but not ended yet."""
+
+_DAEMON_LOCK = "kaimond.lock"
 _ENDED = "kaimond ended with exit code "
 _TAIL_LINES = 6
 _TAIL_BYTES = 4096
@@ -82,6 +86,22 @@ def connect(path: str) -> socket.socket | None:
     return sock
 
 
+def daemon_is_there(directory: str) -> bool:
+    """Whether a daemon holds its lock: it listens, or it will soon, or it is still ending."""
+    try:
+        lock = os.open(os.path.join(directory, _DAEMON_LOCK), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Shared, so that those who only look do not see each other.
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 class Starter:
     """One client's part in starting the daemon.
 
@@ -102,6 +122,7 @@ class Starter:
         self._code_until = 0.0
         self._sock: socket.socket | None = None
         self._reap_until = 0.0
+        self._spawn_from = 0.0
 
     def step(self) -> Verdict | None:
         """Do what can be done now; return the verdict once there is one."""
@@ -139,7 +160,7 @@ class Starter:
             return self._hand_over(sock)
         if self._process:
             return self._watch(self._process)
-        if not self._take_lock():
+        if self._lock < 0 and not self._take_lock():
             return None
         # Whoever held the lock before may have succeeded between the look and the lock.
         sock = connect(self._socket_path)
@@ -148,7 +169,10 @@ class Starter:
         failed = self._failed_meanwhile()
         if failed:
             return failed
-        self._process = self._spawn()
+        now = time.monotonic()
+        self._spawn_from = self._spawn_from or now + ENDING_LIMIT
+        if now >= self._spawn_from or not daemon_is_there(self._directory):
+            self._process = self._spawn()
         return None
 
     def _hand_over(self, sock: socket.socket) -> Verdict | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import socket
 import sys
@@ -80,24 +82,32 @@ class Client:
             if answer.get("id") == self._last_id and "method" not in answer:
                 return _result(answer)
 
-    def wait_for_end(self, timeout: float) -> None:
-        """Wait until the daemon has closed the connection.
+    def wait_for_end(self, pid: object, timeout: float) -> None:
+        """Wait until the daemon is gone, so that another one can start, or has.
+
+        Args:
+            pid: the daemon's process.
+            timeout: seconds to wait at most.
 
         Raises:
-            CtlError: it has not.
+            CtlError: it is still there.
         """
+        from kaimond import launch  # noqa: PLC0415 - only `stop` needs it
+
+        until = time.monotonic() + timeout
         self._sock.settimeout(timeout)
-        try:
+        with contextlib.suppress(OSError):
             while self._sock.recv(_CHUNK):
                 pass
-        except TimeoutError:
-            raise CtlError(
-                f"kaimond has not ended within {timeout:.0f} s. It may still be ending its "
-                "sessions; see `kaimonctl log`.",
-                ExitCode.UNKNOWN,
-            ) from None
-        except OSError:
-            return
+        directory = runtime.runtime_directory()
+        while launch.daemon_is_there(directory) and _announced_pid() in {None, pid}:
+            if time.monotonic() >= until:
+                raise CtlError(
+                    f"kaimond has not ended within {timeout:.0f} s. It may still be ending its "
+                    "sessions; see `kaimonctl log`.",
+                    ExitCode.UNKNOWN,
+                )
+            time.sleep(0.02)
 
     def _send(self, data: bytes, timeout: float) -> None:
         self._sock.settimeout(timeout)
@@ -188,6 +198,16 @@ def connect_or_start() -> Client:
             ExitCode.NOT_RUNNING,
         )
     return Client(verdict.sock)
+
+
+def _announced_pid() -> object:
+    from kaimond import paths  # noqa: PLC0415 - only `stop` needs it
+
+    file = paths.resolve().pid_file
+    try:
+        return json.loads(file.read_text(encoding="utf-8")).get("pid")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _result(answer: dict[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class Stub:
                     return
                 assert hello["role"] == "ctl"
                 peer.sendall(self.welcome)
+                self._peer = peer
                 for line in lines:
                     self._answer(peer, json.loads(line))
 
@@ -96,6 +97,9 @@ class Stub:
         if isinstance(answer, str):
             body = {"error": {"code": -32000, "message": answer, "data": {"kind": "test"}}}
         peer.sendall(wire.encode({"jsonrpc": "2.0", "id": request["id"], **body}))
+
+    def hang_up(self) -> None:
+        self._peer.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         # Only a connection wakes the thread up, on every system.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,6 @@ import pytest
 from kaimond import wire
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from tests.ctl.conftest import Home, Stub
@@ -112,14 +113,33 @@ def test_a_daemon_that_goes_away_meanwhile_is_an_unknown_state(home: Home, stub:
 
 
 def test_stop_waits_until_the_daemon_is_gone(home: Home, stub: Stub) -> None:
-    def end(peer: socket.socket) -> None:
-        peer.sendall(wire.encode({"jsonrpc": "2.0", "id": 1, "result": {"text": "Ending."}}))
-        peer.shutdown(socket.SHUT_RDWR)
+    with (home.runtime / "kaimond.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
 
-    stub.answers["stop"] = end
-    done = home.ctl("stop")
-    assert done.returncode == 0
-    assert done.stdout == "Ending.\nkaimond has ended.\n"
+        def end(peer: socket.socket) -> None:
+            peer.sendall(wire.encode({"jsonrpc": "2.0", "id": 2, "result": {"text": "Ending."}}))
+            peer.shutdown(socket.SHUT_RDWR)
+
+        stub.answers |= {"version": {"pid": 5}, "stop": end}
+        process = home.popen("stop")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.7)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert out == "Ending.\nkaimond has ended.\n"
+
+
+def test_stop_does_not_wait_for_the_next_daemon(home: Home, stub: Stub) -> None:
+    stub.answers |= {"version": {"pid": 5}, "stop": {"text": "Ending."}}
+    (home.runtime / "kaimond.json").write_text('{"pid": 6}')
+    with (home.runtime / "kaimond.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = home.popen("stop")
+        assert process.stdout
+        assert process.stdout.readline() == "Ending.\n"
+        stub.hang_up()
+        out, _ = process.communicate(timeout=20)
+    assert out == "kaimond has ended.\n"
 
 
 def test_version_tells_both(home: Home, stub: Stub) -> None:

@@ -140,7 +140,8 @@ class Client:
                 return message
 
     def initialise(self) -> dict[str, Any]:
-        params = {"protocolVersion": "2025-11-25", "capabilities": {}}
+        info = {"name": "test", "version": "1"}
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info}
         self.send(id="init", method="initialize", params=params)
         answer = self.answer("init")
         self.send(method="notifications/initialized")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -160,6 +161,18 @@ def test_the_start_lock_is_free_after_every_verdict(directory: Path) -> None:
     other = launch.Starter(str(directory), failing)
     assert other._take_lock()
     other.close()
+
+
+def test_a_daemon_that_is_still_ending_is_waited_for(directory: Path) -> None:
+    with (directory / "kaimond.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        starter = launch.Starter(str(directory), counted(directory, "sys.exit(1)"))
+        for _ in range(10):
+            assert starter.step() is None
+            time.sleep(0.01)
+        assert starts(directory) == []
+    assert wait_for(starter.step).code == 1
+    assert len(starts(directory)) == 1
 
 
 def test_a_step_never_blocks(directory: Path) -> None:

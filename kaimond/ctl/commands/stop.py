@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, render
@@ -22,8 +23,11 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 def run(_options: argparse.Namespace) -> int:
     """Ask, and wait until the daemon is gone."""
     with client.connect() as daemon:
+        pid = daemon.call("version").get("pid")
         answer = daemon.call("stop")
         say(render.escape(answer.get("text", "")))
-        daemon.wait_for_end(LIMIT)
+        # Ending takes a while; whoever waits should know for what.
+        sys.stdout.flush()
+        daemon.wait_for_end(pid, LIMIT)
     say("kaimond has ended.")
     return 0
