@@ -6,6 +6,7 @@ Julia's serialization: both sides can read any version of it, and bytes that are
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -44,11 +45,12 @@ class Message:
         return default
 
     def number(self, name: str) -> float:
-        """The first value of a field as a number, 0 if it is missing or none."""
+        """The first value of a field as a finite number, 0 if it is missing or none."""
         try:
-            return float(self.get(name, "0"))
+            number = float(self.get(name, "0"))
         except ValueError:
             return 0.0
+        return number if math.isfinite(number) else 0.0
 
 
 def encode(request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> list[bytes]:

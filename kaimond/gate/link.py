@@ -40,7 +40,7 @@ _EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
 
 
 class GateSilentError(Exception):
-    """The gate did not answer in time."""
+    """The gate did not answer in time, or cannot any more."""
 
 
 class Link:
@@ -119,8 +119,10 @@ class Link:
                 twice, sent to a gate that is not there yet.
 
         Raises:
-            GateSilentError: no answer within ``timeout`` seconds.
+            GateSilentError: no answer within ``timeout`` seconds, or the link is closed.
         """
+        if self._socket.closed:
+            raise GateSilentError("the connection to the gate was closed")
         request = f"{verb}-{next(self._ids)}"
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[request] = future
@@ -169,9 +171,16 @@ class Link:
                     _log.exception("handling transport up failed", extra={"session": self._key})
 
     async def close(self) -> None:
-        """Drop the connection; requests that wait fail when their deadline comes."""
+        """Drop the connection; requests that wait fail at once."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._socket.closed:
+            return
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(GateSilentError("the connection to the gate was closed"))
         self._socket.disable_monitor()
+        # The event loop holds on to a socket that is merely dropped.
+        self._monitor.close(linger=0)
         self._socket.close(linger=0)
