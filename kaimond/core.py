@@ -27,6 +27,7 @@ class Core:
         store: the database.
         supervisor: owner of all sessions.
         stopping: set when the daemon is asked to end.
+        reloading: whether it ends only to execute itself anew.
         started: seconds since the epoch.
         problems: what the configuration's reader complained about.
         agents: MCP clients that are connected now, by connection.
@@ -37,6 +38,7 @@ class Core:
     store: Store
     supervisor: Supervisor
     stopping: asyncio.Event
+    reloading: bool = False
     started: float = field(default_factory=time.time)
     problems: tuple[str, ...] = ()
     agents: dict[int, Agent] = field(default_factory=dict)

@@ -17,9 +17,11 @@ from kaimond.runtime import (
     ensure_owned,
     ensure_private,
 )
+from kaimond.service import handover
 from kaimond.service.detach import Readiness, detach
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
 _log = logging.getLogger("kaimond.daemon")
@@ -28,6 +30,8 @@ _log = logging.getLogger("kaimond.daemon")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until it is asked to end; return the exit code."""
     options = _parser().parse_args(arguments)
+    if options.check:
+        return _check()
     # First of all, so that no file or socket of ours is open to others for a moment.
     os.umask(0o077)
     logs.early()
@@ -39,18 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"kaimond: {error}\n")
         return 1
     readiness = detach([lock.fd]) if options.detach else Readiness()
+    successor = None
     try:
-        return _run(where, lock, readiness, foreground=not options.detach)
+        code, successor = _run(where, lock, readiness, foreground=not options.detach)
     except Exception as error:  # noqa: BLE001 - the last resort: words instead of a traceback
         _log.exception("kaimond failed")
         readiness.failed(f"{error} (the log is {where.server_log})")
-        return 1
-    finally:
-        lock.release()
-        logs.close()
+        code = 1
+    logs.close()
+    if successor:
+        handover.execute(lock.fd, successor)
+    lock.release()
+    return code
 
 
-def _run(where: paths.Paths, lock: DaemonLock, readiness: Readiness, *, foreground: bool) -> int:
+def _run(
+    where: paths.Paths, lock: DaemonLock, readiness: Readiness, *, foreground: bool
+) -> tuple[int, socket.socket | None]:
     from kaimond.config import settings  # noqa: PLC0415 - see main
     from kaimond.registry.store import StoreError  # noqa: PLC0415 - see main
     from kaimond.serving import serve  # noqa: PLC0415 - see main
@@ -61,11 +70,25 @@ def _run(where: paths.Paths, lock: DaemonLock, readiness: Readiness, *, foregrou
         ensure_owned(where.config)
         loaded = settings.load(where.settings_file, where.settings_overlay)
         logs.configure(where.server_log, loaded.settings.log, foreground=foreground)
-        serve(where, loaded, lock, readiness.ready)
+        return 0, serve(where, loaded, lock, readiness.ready)
     except (UnsafeDirectoryError, settings.SettingsError, StoreError) as error:
         _log.error("%s", error)
         readiness.failed(str(error))
+        return 2, None
+
+
+def _check() -> int:
+    """Whether a daemon of this installation could start: its code loads, its settings are right."""
+    from kaimond import serving  # noqa: F401, PLC0415 - loading it is the check
+    from kaimond.config import settings  # noqa: PLC0415 - see main
+
+    where = paths.resolve()
+    try:
+        settings.load(where.settings_file, where.settings_overlay)
+    except settings.SettingsError as error:
+        sys.stderr.write(f"kaimond: {error}\n")
         return 2
+    sys.stdout.write(f"{__version__}\n")
     return 0
 
 
@@ -80,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
         "--detach",
         action="store_true",
         help="go to the background; returns when the daemon answers, or says why it does not",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only check that kaimond and its settings can be loaded, and print its version",
     )
     parser.add_argument("--version", action="version", version=f"kaimond {__version__}")
     return parser

@@ -11,14 +11,16 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
-from kaimond.control.listener import bind
+from kaimond.control.listener import listen
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
 from kaimond.registry.registry import Registry
 from kaimond.registry.store import Store
+from kaimond.service import upgrade
 from kaimond.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from kaimond.config.settings import Loaded
@@ -34,7 +36,9 @@ KEEP_CALLS: Final = 24 * 3600.0
 """Seconds that a request may be sent again after a break; far longer than any client waits."""
 
 
-def serve(where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], None]) -> None:
+def serve(
+    where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], None]
+) -> socket.socket | None:
     """Run the daemon until a signal or a client asks it to end.
 
     Args:
@@ -43,13 +47,18 @@ def serve(where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], No
         lock: held by the caller.
         ready: called when clients are answered.
 
+    Returns:
+        The listening socket if the daemon is to execute itself anew, else None.
+
     Raises:
         kaimond.registry.store.StoreError: the database cannot be used.
     """
-    asyncio.run(_serve(where, loaded, lock, ready))
+    return asyncio.run(_serve(where, loaded, lock, ready))
 
 
-async def _serve(where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], None]) -> None:
+async def _serve(
+    where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], None]
+) -> socket.socket | None:
     _log.info("kaimond %s starts (pid %d)", __version__, os.getpid())
     for warning in loaded.warnings:
         _log.warning("%s", warning)
@@ -63,10 +72,12 @@ async def _serve(where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable
             stopping=asyncio.Event(),
             problems=tuple(loaded.warnings),
         )
-        _end_on_signals(core)
+        _listen_to_signals(core)
         supervisor.adopt_all()
         server = ControlServer(core)
-        await server.start(bind(where.control_socket))
+        listener = listen(lock, where.control_socket)
+        # asyncio closes the socket that it serves; this one lives as long as the process.
+        await server.start(listener.dup())
         lock.announce()
         ready()
         _log.info("ready on %s", where.control_socket)
@@ -76,16 +87,26 @@ async def _serve(where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable
         finally:
             tidying.cancel()
             await _end(core, server)
+        if core.reloading:
+            return listener
+        listener.close()
+        return None
 
 
-def _end_on_signals(core: Core) -> None:
-    def asked(number: signal.Signals) -> None:
+def _listen_to_signals(core: Core) -> None:
+    def end(number: signal.Signals) -> None:
         _log.info("%s: ending", number.name)
         core.stopping.set()
 
+    def reload() -> None:
+        _log.info("SIGHUP: executing kaimond anew")
+        reloading.add(asyncio.create_task(upgrade.begin(core)))
+
+    reloading: set[asyncio.Task[str]] = set()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, asked, number)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 async def _tidy(core: Core) -> None:
@@ -97,9 +118,10 @@ async def _tidy(core: Core) -> None:
 
 async def _end(core: Core, server: ControlServer) -> None:
     """Sessions first, so that whoever waits for one still gets its answer; then the clients."""
-    if core.settings.daemon.on_stop == "end":
-        await core.supervisor.stop_all("kaimond ended")
-    core.paths.control_socket.unlink(missing_ok=True)
+    if not core.reloading:
+        if core.settings.daemon.on_stop == "end":
+            await core.supervisor.stop_all("kaimond ended")
+        core.paths.control_socket.unlink(missing_ok=True)
     await server.close()
     await core.supervisor.close()
-    _log.info("kaimond has ended")
+    _log.info("kaimond has ended%s", ", its successor takes over" if core.reloading else "")

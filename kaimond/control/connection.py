@@ -79,6 +79,10 @@ class Connection:
             self._writer.write(line)
             await self._writer.drain()
 
+    def abort(self) -> None:
+        """Hang up at once; what was not sent yet is dropped."""
+        self._writer.transport.abort()
+
     async def close(self) -> None:
         """Hang up; what was written is delivered if the client still reads within a second."""
         self._writer.close()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kaimond import __version__
 from kaimond.runtime import check_socket_path, ensure_private
+from kaimond.service import handover
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,12 @@ class AlreadyRunningError(Exception):
 
 
 class DaemonLock:
-    """Holds the daemon's lock for the life of the process."""
+    """Holds the daemon's lock for the life of the process.
+
+    Attributes:
+        fd: of the lock file.
+        listener: the listening socket that came with the lock, after an upgrade in place.
+    """
 
     def __init__(self, paths: Paths) -> None:
         """Take the lock.
@@ -42,6 +48,12 @@ class DaemonLock:
         ensure_private(paths.runtime)
         check_socket_path(paths.control_socket)
         self._paths = paths
+        self.listener: socket.socket | None = None
+        inherited = handover.take()
+        if inherited:
+            # This process was the daemon before it executed itself anew, and still has the lock.
+            self.fd, self.listener = inherited
+            return
         self.fd = os.open(paths.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,7 +92,12 @@ def _who(paths: Paths) -> str:
     )
 
 
-def bind(path: Path) -> socket.socket:
+def listen(lock: DaemonLock, path: Path) -> socket.socket:
+    """The listening socket: the inherited one, in which clients already wait, or a new one."""
+    return _bind(path) if lock.listener is None else lock.listener
+
+
+def _bind(path: Path) -> socket.socket:
     """A listening socket at ``path``, for its owner only. The caller holds the lock.
 
     The caller has set the umask so that the socket is never open to others, not even for a moment.

@@ -33,7 +33,7 @@ class ControlServer:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._agents = Agents(core)
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], Connection] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket) -> None:
@@ -41,17 +41,23 @@ class ControlServer:
         self._server = await asyncio.start_unix_server(self._accepted, sock=listener)
 
     async def close(self) -> None:
-        """Accept nobody more and hang up on everybody."""
+        """Accept nobody more and hang up on everybody.
+
+        The connections go first: what is cancelled must not be answered with an error now, since
+        its client asks the next daemon again and shall get one answer.
+        """
         if self._server:
             self._server.close()
-        for task in self._clients:
+        for task, connection in self._clients.items():
+            connection.abort()
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._client(Connection(reader, writer)), name="client")
-        self._clients.add(task)
-        task.add_done_callback(self._clients.discard)
+        connection = Connection(reader, writer)
+        task = asyncio.create_task(self._client(connection), name="client")
+        self._clients[task] = connection
+        task.add_done_callback(self._clients.pop)
 
     async def _client(self, connection: Connection) -> None:
         try:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sqlite3
 import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from kaimond import failpoints
 from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
 
 if TYPE_CHECKING:
@@ -145,12 +147,12 @@ class EvalBook:
         for eval_id in desk.waiting:
             self._not_begun(eval_id, reason)
 
-    def _cut_short(self, desk: _Desk, eval_id: str, status: Status, reason: str) -> None:
+    def _cut_short(self, desk: _Desk, eval_id: str, status: Status, reason: str) -> bool:
         # The spool goes with the process image, so what the eval had printed is kept here.
         printed = desk.spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
         size = len(printed.head) + printed.omitted + len(printed.tail)
         parts = (("output:head", printed.head), ("output:tail", printed.tail))
-        self._end(eval_id, Outcome(status, output=size, parts=parts, reason=reason))
+        return self._end(eval_id, Outcome(status, output=size, parts=parts, reason=reason))
 
     # Evals come and go
 
@@ -182,8 +184,12 @@ class EvalBook:
             submitted=time.time(),
             waited_for=desk.waiting[-1] if desk.waiting else desk.running,
         )
+        failpoints.passing("eval.before-journal")
         journal(item.id)
-        self._keep(item)
+        failpoints.passing("eval.after-journal")
+        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+        self._open[item.id] = item
+        failpoints.passing("eval.after-save")
         self._ends[item.id] = asyncio.get_running_loop().create_future()
         desk.waiting.append(item.id)
         self._next(key)
@@ -198,9 +204,13 @@ class EvalBook:
             return
         item = replace(self._open[desk.waiting.popleft()], began=time.time())
         desk.running = item.id
-        self._keep(item)
+        self._open[item.id] = item
+        # If this cannot be stored, the next daemon takes it for queued and hands it over a second
+        # time; the gate runs an id once.
+        self._stored(item)
         self._on_busy(key)
         self._hand_over(desk, item)
+        failpoints.passing("eval.after-handover")
 
     def _hand_over(self, desk: _Desk, item: Eval) -> None:
         desk.link.send(
@@ -215,14 +225,28 @@ class EvalBook:
             ),
         )
 
-    def _keep(self, item: Eval) -> None:
-        self._open[item.id] = item
-        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+    def _stored(self, item: Eval) -> bool:
+        """Write an eval down; a disk that is full must not stop the queue or who waits."""
+        try:
+            self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+            self._store.forget_evals(item.session, KEEP)
+        except sqlite3.Error as error:
+            _log.error(
+                "eval %s could not be stored as %s: %s",
+                item.id,
+                item.status,
+                error,
+                extra={"session": item.session},
+            )
+            return False
+        return True
 
-    def _end(self, eval_id: str, outcome: Outcome) -> None:
+    def _end(self, eval_id: str, outcome: Outcome) -> bool:
+        """End an eval; tell whether that is stored. Who waits is answered in any case."""
         item = self._open.pop(eval_id).ended(outcome, time.time())
-        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
-        self._store.forget_evals(item.session, KEEP)
+        failpoints.passing("eval.before-end-saved")
+        stored = self._stored(item)
+        failpoints.passing("eval.after-end-saved")
         _log.info(
             "eval %s %s after %.3f s",
             item.id,
@@ -230,10 +254,14 @@ class EvalBook:
             outcome.elapsed,
             extra={"session": item.session, "agent": item.agent},
         )
-        self._on_finished(item)
+        try:
+            self._on_finished(item)
+        except Exception:
+            _log.exception("noting the end of eval %s failed", item.id)
         future = self._ends.pop(eval_id, None)
         if future and not future.done():
             future.set_result(item)
+        return stored
 
     # The gate speaks
 
@@ -243,10 +271,13 @@ class EvalBook:
         if desk is None:
             return
         if message.verb == "result":
-            desk.link.send("ack", "ack", (("eval", message.request),))
+            stored = True
             if message.request == desk.running:
-                self._concluded(desk, message)
+                stored = self._concluded(desk, message)
                 self._next(key)
+            if stored:
+                # Only now may the gate forget it.
+                desk.link.send("ack", "ack", (("eval", message.request),))
         elif message.verb == "unknown" and message.get("eval") == desk.running:
             # It never arrived, or its acknowledged result was lost with us. The gate runs an id
             # once at most, so sending it again is safe.
@@ -257,13 +288,12 @@ class EvalBook:
             self._end(running, Outcome(Status.LOST, reason=reason))
             self._next(key)
 
-    def _concluded(self, desk: _Desk, message: Message) -> None:
+    def _concluded(self, desk: _Desk, message: Message) -> bool:
         running, desk.running = desk.running, ""
         outcome = _outcome(message)
         if desk.ending and outcome.status is Status.INTERRUPTED:
-            self._cut_short(desk, running, Status.INTERRUPTED, desk.ending)
-        else:
-            self._end(running, outcome)
+            return self._cut_short(desk, running, Status.INTERRUPTED, desk.ending)
+        return self._end(running, outcome)
 
     def transport_up(self, key: str) -> None:
         """Ask again for the result that may have been in flight when the transport broke."""

@@ -68,7 +68,7 @@ class Link:
         self._waiting: dict[str, asyncio.Future[Message]] = {}
         self._repeat: dict[str, list[bytes]] = {}
         self._ids = itertools.count(1)
-        self.up = False
+        self._handshake = asyncio.Event()
         self.changed = time.monotonic()
         """When `up` last changed, on the monotonic clock."""
         self._socket = context.socket(zmq.DEALER)
@@ -91,6 +91,20 @@ class Link:
             asyncio.create_task(self._receive(), name=f"link {key}"),
         ]
         self._socket.connect(f"ipc://{endpoint}")
+
+    @property
+    def up(self) -> bool:
+        """Whether the transport holds: a handshake succeeded and nothing broke it since."""
+        return self._handshake.is_set()
+
+    async def wait_up(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for the transport; tell whether it is up."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._handshake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def send(self, request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> None:
         """Hand one message to libzmq, which delivers it if the transport holds."""
@@ -159,7 +173,10 @@ class Link:
     async def _watch(self) -> None:
         while True:
             event = parse_monitor_message(await self._monitor.recv_multipart())["event"]
-            self.up = event == zmq.Event.HANDSHAKE_SUCCEEDED
+            if event == zmq.Event.HANDSHAKE_SUCCEEDED:
+                self._handshake.set()
+            else:
+                self._handshake.clear()
             self.changed = time.monotonic()
             _log.debug("transport %s", "up" if self.up else "down", extra={"session": self._key})
             if self.up:

@@ -47,6 +47,7 @@ class Record:
         spawned_by: ``agent``, ``ctl`` or ``user``.
         created: when the key was born, seconds since the epoch; so are all times here.
         generation: 1 at the first start, +1 at each restart that was proved.
+        proving: the generation that the next proof of a new process image makes it.
         nonce: given to the process at its spawn; its gate repeats it.
         boot_id: made by the process image itself; a new one proves a restart.
         pid: of the process, 0 before there is one.
@@ -70,6 +71,7 @@ class Record:
     spawned_by: str
     created: float
     generation: int = 1
+    proving: int = 1
     nonce: str = ""
     boot_id: str = ""
     pid: int = 0

@@ -13,6 +13,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from kaimond import failpoints
 from kaimond.registry.record import Record
 from kaimond.registry.state import Event, State, step
 
@@ -97,7 +98,9 @@ class Registry:
         return record
 
     def _save(self, record: Record) -> None:
+        failpoints.passing("registry.before-save")
         self._store.save_session(record)
+        failpoints.passing("registry.after-save")
         self._records[record.key] = record
 
     def get(self, key: str) -> Record | None:

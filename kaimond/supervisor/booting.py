@@ -8,6 +8,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from kaimond import failpoints
 from kaimond.evals.spool import Spool
 from kaimond.gate.frames import PROTOCOLS, Message
 from kaimond.gate.link import GateSilentError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("kaimond.supervisor")
 
-_FOR_EVER: Final = 86_400.0
+FOR_EVER: Final = 86_400.0
 """Seconds; for requests whose waiting is limited by somebody else."""
 
 _LOOK_AGAIN: Final = 0.05
@@ -57,13 +58,12 @@ class Booter:
         self._registry = registry
         self._sessions = sessions
 
-    async def boot(self, key: str, plan: Plan, generation: int) -> Record:
+    async def boot(self, key: str, plan: Plan) -> Record:
         """Spawn a process and wait until its gate answers with this start's nonce.
 
         Args:
             key: of a session that is ``starting``.
             plan: how.
-            generation: that the session has once this is proved.
 
         Raises:
             SessionError: it did not start; its process is ended, and so is the session.
@@ -84,9 +84,9 @@ class Booter:
                 f"{plan.julia.path} could not be started: {error.strerror or error}. "
                 f"There is no session {key} now.",
             ) from None
-        return await self.await_answer(record, live, generation)
+        return await self.await_answer(record, live)
 
-    async def await_answer(self, record: Record, live: Live, generation: int) -> Record:
+    async def await_answer(self, record: Record, live: Live) -> Record:
         """Wait until the gate of a spawned process answers with this start's nonce.
 
         Raises:
@@ -104,7 +104,7 @@ class Booter:
             )
             await self._give_up(key, live, reason)
             raise self._failure(key, live)
-        return self.answered(key, live, pong, generation)
+        return self.answered(key, live, pong)
 
     async def replace_image(self, key: str, live: Live, plan: Plan) -> Message | None:
         """Ask a free gate to execute Julia anew in its process; the key, pid and terminal stay.
@@ -121,10 +121,12 @@ class Booter:
         session_log.append(log, b"--- executing Julia anew\n")
         deadline = self._deadlines.restart_timeout
         fields = (("nonce", nonce), *(("arg", word) for word in plan.command()))
+        failpoints.passing("restart.before-exec")
         refused = asyncio.create_task(live.link.request("restart", fields, timeout=deadline))
         proof = asyncio.create_task(self._new_image(live, nonce, before.boot_id))
         waiting: list[asyncio.Future[Any]] = [refused, proof, live.process.exited]
         await asyncio.wait(waiting, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
+        failpoints.passing("restart.after-exec")
         for task in (refused, proof):
             task.cancel()
         said, pong = await asyncio.gather(refused, proof, return_exceptions=True)
@@ -140,7 +142,7 @@ class Booter:
         while True:
             # The old image answers what it hears before it executes the new one; that proves
             # nothing, and an answer that is lost in between is asked for again by `repeat`.
-            pong = await live.link.request("ping", timeout=_FOR_EVER, repeat=True)
+            pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
             if pong.get("nonce") == nonce and pong.get("boot") != old_boot:
                 return pong
             await asyncio.sleep(_LOOK_AGAIN)
@@ -162,10 +164,13 @@ class Booter:
         }
         if plan.instantiate:
             environment["KAIMON_INSTANTIATE"] = "1"
+        failpoints.passing("start.before-spawn")
         process = SessionProcess.spawn(plan.command(), cwd=plan.project, env=environment, log=log)
+        failpoints.passing("start.after-spawn")
         self._registry.note(
             key, pid=process.pid, process_start=process.start, started=time.time(), ready=0.0
         )
+        failpoints.passing("start.after-note")
         _log.info("spawned process %d", process.pid, extra={"session": key})
         return self._sessions.take_charge(key, process)
 
@@ -188,7 +193,7 @@ class Booter:
         self._sessions.will_end(key, reason)
         await end_process(key, live, self._deadlines.stop_timeout)
 
-    def answered(self, key: str, live: Live, pong: Message, generation: int) -> Record:
+    def answered(self, key: str, live: Live, pong: Message) -> Record:
         """The gate of a ``starting`` session has proved itself: the session is ready.
 
         Raises:
@@ -201,12 +206,13 @@ class Booter:
         record = self._registry.apply(
             key,
             Event.ANSWERED,
-            f"the gate of process {live.process.pid} answered, generation {generation}",
-            generation=generation,
+            f"the gate of process {live.process.pid} answered, generation {record.proving}",
+            generation=record.proving,
             boot_id=pong.get("boot"),
             julia_version=pong.get("julia"),
             ready=time.time(),
         )
+        failpoints.passing("start.after-answer")
         live.busy_since = None
         spool = Spool(self._paths.session_spool(key))
         self._sessions.book.opened(key, live.link, spool, record.boot_id)

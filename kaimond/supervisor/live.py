@@ -49,7 +49,9 @@ class Live:
         answered by libzmq's own thread.
         """
         answered: bool | None = None
-        if self.link.up and self.busy_since is None:
+        # A daemon that has just adopted the session is still connecting.
+        up = await self.link.wait_up(timeout)
+        if up and self.busy_since is None:
             try:
                 self.pong = await self.link.request("ping", timeout=timeout)
                 answered = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import zmq.asyncio
 
+from kaimond import failpoints
 from kaimond.evals.book import EvalBook
 from kaimond.evals.spool import Spool
 from kaimond.gate.link import Link
@@ -58,6 +59,7 @@ class LiveSessions:
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self._watches: set[asyncio.Task[None]] = set()
 
     def get(self, key: str) -> Live | None:
         """The process of a session, if it has one now."""
@@ -107,6 +109,7 @@ class LiveSessions:
         if record.state is State.RESTARTING:
             # The restart goes on from here; its evals were ended when it began.
             return
+        failpoints.passing("exit.before-record")
         asked = self._reasons.pop(key, "")
         how = f"process {record.pid} {status}"
         self._registry.apply(
@@ -174,15 +177,25 @@ class LiveSessions:
             session_log.rotate(self._paths.session_log(key))
 
     def chore(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something in the background."""
+        """Do something in the background that must be done before the daemon ends."""
+        self._background(work, self._chores)
+
+    def watch(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something in the background that the next daemon will do if this one ends."""
+        self._background(work, self._watches)
+
+    @staticmethod
+    def _background(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
         task.add_done_callback(note_failure)
 
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        for task in self._watches:
+            task.cancel()
+        await asyncio.gather(*self._chores, *self._watches, return_exceptions=True)
         for live in self._live.values():
             live.process.release()
             await live.link.close()

@@ -107,12 +107,20 @@ class SessionProcess:
     def _gone(self) -> None:
         if self.exited.done():
             return
-        status = ExitStatus()
+        self.release()
+        self.exited.set_result(self._reap())
+
+    def _reap(self) -> ExitStatus:
         if self._child is not None:
             code = self._child.wait()
-            status = ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code)
-        self.release()
-        self.exited.set_result(status)
+        else:
+            try:
+                # After an upgrade in place the processes are still children of this pid.
+                _, status = os.waitpid(self.pid, 0)
+            except ChildProcessError:
+                return ExitStatus()
+            code = os.waitstatus_to_exitcode(status)
+        return ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code)
 
     def release(self) -> None:
         """Stop watching; the process itself is left alone."""

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kaimond import failpoints
 from kaimond.evals.spool import Spool
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
 from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.interrupt import LIMIT as INTERRUPT_LIMIT
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
 from kaimond.supervisor.plan import Planner
 from kaimond.supervisor.process import ProcessGoneError, SessionProcess
+from kaimond.supervisor.restarting import Restarter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
@@ -32,25 +31,9 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
     from kaimond.registry.store import Store
-    from kaimond.supervisor.live import Live
-    from kaimond.supervisor.plan import Plan
+    from kaimond.supervisor.restarting import Restarted
 
 _log = logging.getLogger("kaimond.supervisor")
-
-
-@dataclass(frozen=True)
-class Restarted:
-    """A restart that was proved.
-
-    Attributes:
-        record: of the session, with its new generation and boot id.
-        way: how it was done, a phrase.
-        seconds: that it took.
-    """
-
-    record: Record
-    way: str
-    seconds: float
 
 
 class Supervisor:
@@ -80,6 +63,9 @@ class Supervisor:
         self._booter = Booter(paths, settings.session, registry, self.sessions)
         self._rung = settings.session.stop_timeout
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._restarter = Restarter(
+            settings.session, registry, self.sessions, self._planner, self._booter, self._locks
+        )
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._ending = False
 
@@ -122,9 +108,11 @@ class Supervisor:
 
     def _begin(self, entry: ProjectEntry, name: str, spawned_by: str) -> None:
         project = str(entry.path)
-        task = asyncio.create_task(
-            self._start_new(entry, name, spawned_by), name=f"start {project}"
-        )
+        self._join_starts(project, name, self._start_new(entry, name, spawned_by))
+
+    def _join_starts(self, project: str, name: str, start: Coroutine[Any, Any, Record]) -> None:
+        """Run a start that later callers find and join."""
+        task = asyncio.create_task(start, name=f"start {project}")
         self._starting[project, name] = task
         task.add_done_callback(lambda _: self._starting.pop((project, name)))
         task.add_done_callback(note_failure)
@@ -132,7 +120,7 @@ class Supervisor:
     async def _start_new(self, entry: ProjectEntry, name: str, spawned_by: str) -> Record:
         plan = await self._planner.plan(entry)
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
-        return await self._booter.boot(record.key, plan, generation=1)
+        return await self._booter.boot(record.key, plan)
 
     async def _settled(self, key: str) -> None:
         """Wait until a restart or a stop of this session is through.
@@ -154,10 +142,6 @@ class Supervisor:
     async def restart(self, key: str, reason: str) -> Restarted:
         """Replace a session's process image by a new one under the same key.
 
-        The plan is made before anything is given up, so a broken configuration costs nothing. The
-        image is replaced in place where that is possible; else, or if no new boot id proves it in
-        time, the process is ended and another one spawned.
-
         Args:
             key: of the session.
             reason: a clause for the log and for the evals that it ends.
@@ -165,42 +149,7 @@ class Supervisor:
         Raises:
             SessionError: it was not restarted; the message says what is true now.
         """
-        began = time.monotonic()
-        async with self._locks[key]:
-            record = self.sessions.verified(key)
-            live = self.sessions.get(key)
-            if record is None or live is None or record.state not in USABLE:
-                state = record.state if record else "unknown"
-                raise SessionError("not-ready", f"Session {key} is {state}; it was not restarted.")
-            try:
-                plan = await self._planner.plan(self._planner.project(record.project))
-            except SessionError as error:
-                raise SessionError(
-                    error.kind,
-                    f"Session {key} was not restarted and is as it was. {error.message}",
-                ) from None
-            if self.sessions.get(key) is not live:
-                raise SessionError("not-ready", f"Session {key} ended before it was restarted.")
-            self.registry.apply(key, Event.RESTART, reason)
-            free = await quiet(key, live, self.book, reason, INTERRUPT_LIMIT)
-            after, way = await self._replaced(record, live, plan, in_place=free)
-        return Restarted(after, way, time.monotonic() - began)
-
-    async def _replaced(
-        self, record: Record, live: Live, plan: Plan, *, in_place: bool
-    ) -> tuple[Record, str]:
-        key, generation = record.key, record.generation + 1
-        if in_place and plan.digest() == record.plan:
-            pong = await self._booter.replace_image(key, live, plan)
-            if pong:
-                self.registry.apply(key, Event.SPAWNED, "the new process image answered")
-                after = self._booter.answered(key, live, pong, generation)
-                return after, f"in place (the same process {after.pid})"
-        if not await end_process(key, live, self._rung):
-            raise not_gone(key, live, "was not restarted")
-        self.registry.apply(key, Event.SPAWNED, "the old process is gone")
-        after = await self._booter.boot(key, plan, generation)
-        return after, f"by a new process {after.pid} (the old one, {record.pid}, is gone)"
+        return await self._restarter.restart(key, reason)
 
     async def stop(self, key: str, reason: str) -> Record:
         """End a session for good; returns when its process is gone.
@@ -233,8 +182,10 @@ class Supervisor:
             self.sessions.never_ran(key, reason)
         else:
             free = await quiet(key, live, self.book, reason, self._rung)
+            failpoints.passing("stop.before-end")
             if not await end_process(key, live, self._rung, ask=free):
                 raise not_gone(key, live, "was asked to stop")
+            failpoints.passing("stop.after-end")
         final = self.sessions.verified(key)
         assert final is not None
         return final
@@ -261,26 +212,41 @@ class Supervisor:
     # Adoption
 
     def adopt_all(self) -> None:
-        """Take up the sessions that outlived the previous daemon; close those that did not."""
+        """Take up the sessions that outlived the previous daemon; close those that did not.
+
+        A session that was between two states is brought to the end of what was begun, so that
+        whoever asked for it, and asks again now, finds it done.
+        """
         for record in self.registry.alive():
-            try:
-                process = SessionProcess.adopt(record.pid, record.process_start)
-            except ProcessGoneError:
-                self.sessions.never_ran(record.key, "its process ended while no daemon was running")
-                self.sessions.chore(end_leftovers(record.key))
-            else:
-                self._adopt(record, process)
+            failpoints.passing("adopt.before")
+            self._adopt(record)
+            failpoints.passing("adopt.after")
 
-    def _adopt(self, record: Record, process: SessionProcess) -> None:
+    def _adopt(self, record: Record) -> None:
         key = record.key
+        try:
+            process = SessionProcess.adopt(record.pid, record.process_start)
+        except ProcessGoneError:
+            if record.state is State.RESTARTING:
+                self.sessions.watch(self._restarter.finish(record, None))
+            else:
+                self.sessions.never_ran(key, "its process ended while no daemon was running")
+                self.sessions.chore(end_leftovers(key))
+            return
         live = self.sessions.take_charge(key, process)
-        _log.info("adopted process %d", process.pid, extra={"session": key})
-        if record.state in USABLE:
-            spool = Spool(self._paths.session_spool(key))
-            self.book.adopted(key, live.link, spool, record.boot_id)
-        else:
-            # It was between two states and nobody was promised that it lives: end it in order.
-            self.sessions.chore(self._end_adopted(key))
+        _log.info("adopted process %d, %s", process.pid, record.state, extra={"session": key})
+        match record.state:
+            case State.STARTING:
+                answer = self._booter.await_answer(record, live)
+                self._join_starts(record.project, record.name, answer)
+            case State.RESTARTING:
+                self.sessions.watch(self._restarter.finish(record, live))
+            case State.STOPPING:
+                self.sessions.watch(self._finish_stop(key))
+            case _:
+                spool = Spool(self._paths.session_spool(key))
+                self.book.adopted(key, live.link, spool, record.boot_id)
+                self.sessions.watch(self._restarter.confirm(record, live))
 
-    async def _end_adopted(self, key: str) -> None:
-        await self.stop(key, "it was starting or stopping when the previous daemon ended")
+    async def _finish_stop(self, key: str) -> None:
+        await self.stop(key, "it was being shut down when the previous daemon ended")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.agent import agent
+from tests.support.agent import agent, text
 from tests.support.home import PROGRAMS
-from tests.support.wait import wait_until
+from tests.support.wait import until, wait_until
 
 if TYPE_CHECKING:
     from tests.support.home import Home
@@ -93,6 +93,44 @@ async def test_nothing_of_a_session_is_lost_when_the_daemon_is_killed(daemon_hom
         assert not result.is_error, result
         assert await one.value("kept", session=key) == "2"
         assert daemon_home.announced() not in (0, daemon.pid)
+
+
+@pytest.mark.julia
+async def test_an_upgrade_in_place_keeps_sessions_variables_and_running_evals(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    (daemon,) = daemon_home.daemons
+    async with agent(daemon_home) as one, agent(daemon_home, mode="auto") as two:
+        key = await one.start(project)
+        await one.ok("ex", e="kept = 1")
+        running = asyncio.create_task(one.call("ex", e='sleep(3); kept += 1; "done"', q=False))
+        while (await two.sessions())[0]["state"] != "busy":  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+        before = daemon_home.status()
+        daemon.send_signal(signal.SIGHUP)
+        await until(lambda: daemon_home.server_log().count("ready on") == 2)
+        after = daemon_home.status()
+        assert after["pid"] == before["pid"] == daemon.pid
+        assert after["uptime"] < before["uptime"] + 60
+        assert [seen["key"] for seen in after["sessions"]] == [key]
+        assert text(await running) == '"done"'
+        assert await two.value("kept", session=key) == "2"
+        # Its children are still its own: the exit code is known.
+        await one.refused("ex", e="exit(7)")
+        assert "exited with code 7" in await two.refused("ex", e="1", session=key)
+
+
+def test_an_upgrade_that_could_not_start_is_refused_and_the_daemon_goes_on(
+    daemon_home: Home,
+) -> None:
+    daemon_home.paths.settings_file.write_text("[log]\nlevel = 1\n")
+    pid = daemon_home.announced()
+    (daemon,) = daemon_home.daemons
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "not reloaded" in daemon_home.server_log())
+    assert daemon_home.status()["pid"] == pid
+    assert "level" in daemon_home.server_log()
 
 
 def test_a_runtime_directory_open_to_others_is_refused_with_the_cure(home: Home) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.control.commands import restart, sessions, shutdown, start, status, stop, version
+from kaimond.control.commands import (
+    reload,
+    restart,
+    sessions,
+    shutdown,
+    start,
+    status,
+    stop,
+    version,
+)
 
 if TYPE_CHECKING:
     from kaimond.control.command import Command
@@ -16,6 +25,7 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
         sessions.COMMAND,
         start.COMMAND,
         restart.COMMAND,
+        reload.COMMAND,
         shutdown.COMMAND,
         version.COMMAND,
         stop.COMMAND,

@@ -1,0 +1,20 @@
+"""reload: the installed kaimond takes over from the running one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.control.command import Command, Params
+from kaimond.service import upgrade
+
+if TYPE_CHECKING:
+    from kaimond.core import Core
+
+
+async def run(core: Core, _params: Params) -> dict[str, Any]:
+    """Begin it; the connection closes, and the next one is answered by the successor."""
+    version = await upgrade.begin(core)
+    return {"text": f"kaimond {version} takes over; all sessions stay.", "version": version}
+
+
+COMMAND: Final = Command("reload", Params, run)

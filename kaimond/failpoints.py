@@ -1,0 +1,66 @@
+"""Faults on demand, at named places, for tests of what survives them.
+
+``KAIMON_FAILPOINT=name=kill`` kills the process when it passes that point; ``name=error`` raises
+`OSError` there (no space left), ``name=delay:0.2`` waits so many seconds. ``name@3=kill`` acts at
+the third pass. Unset, a point costs one comparison.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from typing import Final
+
+POINTS: Final = (
+    "registry.before-save",
+    "registry.after-save",
+    "eval.before-journal",
+    "eval.after-journal",
+    "eval.after-save",
+    "eval.after-handover",
+    "eval.before-end-saved",
+    "eval.after-end-saved",
+    "start.before-spawn",
+    "start.after-spawn",
+    "start.after-note",
+    "start.after-answer",
+    "restart.before-exec",
+    "restart.after-exec",
+    "restart.after-proof",
+    "restart.before-respawn",
+    "stop.before-end",
+    "stop.after-end",
+    "exit.before-record",
+    "adopt.before",
+    "adopt.after",
+)
+"""Every point there is; a test goes through all of them."""
+
+_name, _, _action = os.environ.get("KAIMON_FAILPOINT", "").partition("=")
+_name, _, _pass = _name.partition("@")
+_passes = int(_pass or 1)
+
+
+def passing(point: str) -> None:
+    """The program passes ``point``.
+
+    Raises:
+        OSError: if that was asked for.
+    """
+    if point == _name:
+        _act()
+
+
+def _act() -> None:
+    global _passes  # noqa: PLW0603 - the one counter of this process
+    _passes -= 1
+    if _passes != 0:
+        return
+    if _action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif _action == "error":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    elif _action.startswith("delay:"):
+        time.sleep(float(_action.removeprefix("delay:")))

@@ -1,0 +1,39 @@
+"""From one daemon to its successor in the same process: the lock and the listening socket.
+
+The successor is the same program executed anew, so its pid, its children and these two descriptors
+stay. Clients that connect in between wait in the socket's backlog.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Final, NoReturn
+
+_VARIABLE: Final = "KAIMON_HANDOVER"
+
+
+def execute(lock: int, listener: socket.socket) -> NoReturn:
+    """Replace this process by a new kaimond that has the lock and the socket."""
+    for descriptor in (lock, listener.fileno()):
+        os.set_inheritable(descriptor, True)
+    os.environ[_VARIABLE] = f"{os.getpid()},{lock},{listener.fileno()}"
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "kaimond.daemon"])  # noqa: S606 - on purpose
+
+
+def take() -> tuple[int, socket.socket] | None:
+    """The lock's descriptor and the socket, if this process has inherited them."""
+    given = os.environ.pop(_VARIABLE, "")
+    if not given:
+        return None
+    pid, lock, listener = (int(number) for number in given.split(","))
+    if pid != os.getpid():
+        # A child of such a process, not its successor: the numbers mean nothing here.
+        return None
+    os.set_inheritable(lock, False)
+    os.set_inheritable(listener, False)
+    inherited = socket.socket(fileno=listener)
+    inherited.setblocking(False)
+    return lock, inherited

@@ -1,0 +1,55 @@
+"""An upgrade in place: the daemon executes the installed kaimond anew and keeps its sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+from kaimond.supervisor.errors import SessionError
+
+if TYPE_CHECKING:
+    from kaimond.core import Core
+
+_log = logging.getLogger("kaimond.daemon")
+
+_CHECK_TIMEOUT: Final = 60.0
+
+
+async def begin(core: Core) -> str:
+    """Check that the installed kaimond can start, and if so, make way for it.
+
+    Returns:
+        The version that takes over.
+
+    Raises:
+        SessionError: it cannot start; this daemon goes on.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "kaimond.daemon",
+        "--check",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT):
+            said, complaint = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        said, complaint = b"", b"it did not end within %d s" % _CHECK_TIMEOUT
+        await process.wait()
+    if process.returncode != 0:
+        lines = complaint.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+        _log.error("not reloaded: %s", lines[-1])
+        raise SessionError(
+            "not-reloaded",
+            "kaimond was not reloaded and goes on as it is: the installed version cannot start: "
+            f"{lines[-1]}",
+        )
+    core.reloading = True
+    core.stopping.set()
+    return said.decode().strip()

@@ -1,0 +1,172 @@
+"""A restart, proved by the boot id of a new process image, or refused."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaimond import failpoints
+from kaimond.gate.link import GateSilentError
+from kaimond.registry.state import USABLE, Event
+from kaimond.supervisor.booting import FOR_EVER, Booter, not_gone
+from kaimond.supervisor.ending import end_leftovers, end_process, quiet
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.interrupt import LIMIT as INTERRUPT_LIMIT
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from kaimond.config.settings import SessionSettings
+    from kaimond.registry.record import Record
+    from kaimond.registry.registry import Registry
+    from kaimond.supervisor.live import Live
+    from kaimond.supervisor.live_sessions import LiveSessions
+    from kaimond.supervisor.plan import Plan, Planner
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """A restart that was proved.
+
+    Attributes:
+        record: of the session, with its new generation and boot id.
+        way: how it was done, a phrase.
+        seconds: that it took.
+    """
+
+    record: Record
+    way: str
+    seconds: float
+
+
+class Restarter:
+    """Restarts sessions, and finishes what a daemon that is gone had begun.
+
+    Args:
+        deadlines: settings of sessions.
+        registry: of sessions.
+        sessions: holder of the processes.
+        planner: reads the configuration.
+        booter: boots processes.
+        locks: of the sessions, shared with whoever stops them.
+    """
+
+    def __init__(
+        self,
+        deadlines: SessionSettings,
+        registry: Registry,
+        sessions: LiveSessions,
+        planner: Planner,
+        booter: Booter,
+        locks: Mapping[str, asyncio.Lock],
+    ) -> None:
+        self._deadlines = deadlines
+        self._registry = registry
+        self._sessions = sessions
+        self._planner = planner
+        self._booter = booter
+        self._locks = locks
+
+    async def restart(self, key: str, reason: str) -> Restarted:
+        """Replace a session's process image by a new one under the same key.
+
+        The plan is made before anything is given up, so a broken configuration costs nothing. The
+        image is replaced in place where that is possible; else, or if no new boot id proves it in
+        time, the process is ended and another one spawned.
+
+        Args:
+            key: of the session.
+            reason: a clause for the log and for the evals that it ends.
+
+        Raises:
+            SessionError: it was not restarted; the message says what is true now.
+        """
+        began = time.monotonic()
+        async with self._locks[key]:
+            record = self._sessions.verified(key)
+            live = self._sessions.get(key)
+            if record is None or live is None or record.state not in USABLE:
+                state = record.state if record else "unknown"
+                raise SessionError("not-ready", f"Session {key} is {state}; it was not restarted.")
+            try:
+                plan = await self._planner.plan(self._planner.project(record.project))
+            except SessionError as error:
+                raise SessionError(
+                    error.kind,
+                    f"Session {key} was not restarted and is as it was. {error.message}",
+                ) from None
+            if self._sessions.get(key) is not live:
+                raise SessionError("not-ready", f"Session {key} ended before it was restarted.")
+            self._registry.apply(key, Event.RESTART, reason, proving=record.generation + 1)
+            free = await quiet(key, live, self._sessions.book, reason, INTERRUPT_LIMIT)
+            after, way = await self._replaced(record, live, plan, in_place=free)
+        return Restarted(after, way, time.monotonic() - began)
+
+    async def _replaced(
+        self, record: Record, live: Live, plan: Plan, *, in_place: bool
+    ) -> tuple[Record, str]:
+        key = record.key
+        if in_place and plan.digest() == record.plan:
+            pong = await self._booter.replace_image(key, live, plan)
+            if pong:
+                failpoints.passing("restart.after-proof")
+                self._registry.apply(key, Event.SPAWNED, "the new process image answered")
+                after = self._booter.answered(key, live, pong)
+                return after, f"in place (the same process {after.pid})"
+        if not await end_process(key, live, self._deadlines.stop_timeout):
+            raise not_gone(key, live, "was not restarted")
+        failpoints.passing("restart.before-respawn")
+        self._registry.apply(key, Event.SPAWNED, "the old process is gone")
+        after = await self._booter.boot(key, plan)
+        return after, f"by a new process {after.pid} (the old one, {record.pid}, is gone)"
+
+    async def confirm(self, record: Record, live: Live) -> None:
+        """Make sure that an adopted process still runs the image that the record tells of."""
+        pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
+        live.pong = pong
+        if pong.get("boot") == record.boot_id:
+            return
+        async with self._locks[record.key]:
+            now = self._sessions.verified(record.key)
+            if now is None or now.state not in USABLE or now.boot_id != record.boot_id:
+                return
+            reason = "it executed Julia anew while no daemon was running"
+            self._registry.apply(record.key, Event.RESTART, reason, proving=record.generation + 1)
+            self._sessions.book.closed(record.key, reason)
+            self._registry.apply(
+                record.key, Event.SPAWNED, "a new boot id answered", nonce=pong.get("nonce")
+            )
+            self._booter.answered(record.key, live, pong)
+
+    async def finish(self, record: Record, live: Live | None) -> None:
+        """Bring a restart to its end that the previous daemon had begun."""
+        key = record.key
+        async with self._locks[key]:
+            if live:
+                try:
+                    timeout = self._deadlines.restart_timeout
+                    pong = await live.link.request("ping", timeout=timeout, repeat=True)
+                except GateSilentError:
+                    await end_process(key, live, self._deadlines.stop_timeout)
+                else:
+                    # The old image may not have heard the request: then nothing was restarted.
+                    replaced = pong.get("boot") != record.boot_id
+                    self._registry.apply(
+                        key,
+                        Event.SPAWNED,
+                        "the new image answered" if replaced else "the old image is still there",
+                        nonce=pong.get("nonce"),
+                        proving=record.generation + replaced,
+                    )
+                    self._booter.answered(key, live, pong)
+                    return
+            await end_leftovers(key)
+            self._registry.apply(key, Event.SPAWNED, "the old process is gone")
+            try:
+                plan = await self._planner.plan(self._planner.project(record.project))
+            except SessionError as error:
+                self._sessions.never_ran(key, f"its restart could not be finished: {error}")
+            else:
+                await self._booter.boot(key, plan)
