@@ -56,6 +56,18 @@ def inhabitants(home: Path) -> list[list[str]]:
     return found
 
 
+def transcript() -> list[str]:
+    """The lines of the README's transcript, without those that differ from Julia to Julia."""
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("## What it looks like")[2].split("```")[1]
+    return [line for line in block.partition("Stacktrace:")[0].splitlines() if line.strip(" …")]
+
+
+def without_chance(text: str) -> str:
+    """The same for every run: temporary folders and keys are replaced."""
+    return re.sub(r"\b[0-9a-f]{8}\b", "KEY", re.sub(r"\S*/kdemo\w+", "HOME", text))
+
+
 @pytest.mark.julia
 def test_the_demo_tells_a_true_story_and_leaves_nothing_behind(tmp_path: Path) -> None:
     code, said = run_demo(str(DEMO), cwd=tmp_path)
@@ -66,6 +78,11 @@ def test_the_demo_tells_a_true_story_and_leaves_nothing_behind(tmp_path: Path) -
     home = home_of(said)
     assert not home.exists()
     assert inhabitants(home) == []
+    # What the README shows was said, in this order.
+    rest = without_chance(said)
+    for line in transcript():
+        _, found, rest = rest.partition(f"{without_chance(line)}\n")
+        assert found, f"not in the demo, or not there: {line}"
 
 
 @pytest.mark.julia
