@@ -39,6 +39,8 @@ def answer(request: book.Request, trouble: str) -> bytes:
         meta = params.get("_meta")
         if isinstance(meta, dict) and _VERSION_KEY in meta:
             result["resultType"] = "complete"
+            if request.method == "tools/list":
+                result |= {"ttlMs": 0, "cacheScope": "private"}
         reply["result"] = result
     return book.encode(reply)
 
@@ -54,7 +56,7 @@ def _result(request: book.Request, params: dict[str, Any], trouble: str) -> dict
             "appear as soon as the daemon runs; this client need not be restarted.",
         }
     if request.method == "tools/list":
-        return {"tools": [], "ttlMs": 0, "cacheScope": "private"}
+        return {"tools": []}
     if request.method == "ping":
         return {}
     if request.method == "tools/call":

@@ -84,10 +84,10 @@ class Daemon:
 class Client:
     """An MCP client without any protocol knowledge: lines in, lines out."""
 
-    def __init__(self, directory: Path, *, read: bool = True) -> None:
+    def __init__(self, directory: Path, *, read: bool = True, first: str = "") -> None:
         environ = {**os.environ, "KAIMON_RUNTIME_DIR": str(directory)}
         self.process = subprocess.Popen(
-            SHIM,
+            [*SHIM[:2], f"{first}\n{SHIM[2]}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """A daemon by script: answers as told by the requests, and writes down what it was told.
 
-Run as ``stub_daemon.py SOCKET JOURNAL [REFUSAL]``. Each line that arrives goes to the journal as
-``[pid, connection, message]``.
+Run as ``stub_daemon.py SOCKET JOURNAL [REFUSAL]``; the refusal ``-silent-`` is no answer at all.
+Each line that arrives goes to the journal as ``[pid, connection, message]``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def serve(peer: socket.socket, journal: str, refusal: str) -> None:
             message = json.loads(line)
             note(journal, number, message)
             if "kaimon" in message:
+                if refusal == "-silent-":
+                    continue
                 welcome: dict[str, Any] = {"kaimon": 1, "version": "0.0.0", "ok": not refusal}
                 if refusal:
                     welcome["error"] = {"code": "protocol", "message": refusal}

@@ -96,6 +96,18 @@ def test_a_duplicate_answer_to_initialize_is_swallowed_once() -> None:
     assert book.to_client == []
 
 
+def test_a_duplicate_answer_is_not_taken_for_that_to_a_request_with_the_same_id() -> None:
+    book = initialised()
+    book.from_client(call(0))
+    book.disconnected()
+    book.connected()
+    book.to_client.clear()
+    book.from_daemon(line(id=0, result={"serverInfo": {}}))
+    assert book.to_client == []
+    book.from_daemon(result(0))
+    assert taken(book.to_client) == [result(0)]
+
+
 def test_an_unanswered_initialize_is_sent_again_once_and_answered_to_the_client() -> None:
     book = Book()
     book.from_client(INITIALIZE)
@@ -248,7 +260,7 @@ def test_given_up_requests_are_told_what_is_wrong_and_later_ones_at_once() -> No
     book.from_client(call(3))
     book.from_client(line(id=4, method="resources/list"))
     listed, pong, called, other = said(book.to_client)
-    assert listed["result"]["tools"] == []
+    assert listed["result"] == {"tools": []}
     assert pong["result"] == {}
     text = called["result"]["content"][0]["text"]
     assert called["result"]["isError"] is True
@@ -265,6 +277,7 @@ def test_a_modern_client_gets_modern_results_without_a_daemon() -> None:
     book.from_client(line(id=1, method="tools/list", params={"_meta": meta}))
     (answer,) = said(book.to_client)
     assert answer["result"]["resultType"] == "complete"
+    assert answer["result"]["ttlMs"] == 0
 
 
 def test_a_request_that_may_have_run_is_not_called_not_run() -> None:

@@ -99,7 +99,8 @@ def test_a_failed_start_is_no_failure_if_another_daemon_is_there(directory: Path
     code = (
         "import subprocess; subprocess.Popen(sys.argv[2:]); print('already running'); sys.exit(1)"
     )
-    other = counted(directory, "os.execv(sys.argv[2], sys.argv[2:])", *Daemon(directory).command())
+    later = "import time; time.sleep(0.5); os.execv(sys.argv[2], sys.argv[2:])"
+    other = counted(directory, later, *Daemon(directory).command())
     try:
         verdict = launch.start(
             str(directory), 10, [sys.executable, "-c", f"import sys; {code}", "", *other]

@@ -7,6 +7,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from kaimond import __version__, runtime, wire
@@ -128,13 +129,18 @@ def test_a_client_that_reads_slowly_gets_everything_and_blocks_nothing(
 ) -> None:
     daemon.start()
     client = clients(read=False)
-    for ident in range(30):
+    for ident in range(60):
         client.call(ident, size=2**20)
     # The client's requests are read although none of the answers is.
-    wait_for(lambda: len(daemon.heard(method="tools/call")) == 30)
+    wait_for(lambda: len(daemon.heard(method="tools/call")) == 60)
+    shim = psutil.Process(client.process.pid)
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        assert shim.memory_info().rss < 40 * 2**20
+        time.sleep(0.05)
     client.read_now()
-    answers = [client.receive() for _ in range(30)]
-    assert {answer["id"] for answer in answers} == set(range(30))
+    answers = [client.receive() for _ in range(60)]
+    assert {answer["id"] for answer in answers} == set(range(60))
     assert all(len(answer["result"]["text"]) == 2**20 for answer in answers)
 
 
@@ -225,9 +231,11 @@ def test_an_open_runtime_directory_is_told_with_the_cure(directory: Path, client
 def test_a_stream_of_noise_is_survived(daemon: Daemon, clients: Clients) -> None:
     daemon.start()
     client = clients()
-    client.send_raw(b'\n  \n[]\n"x"\n')
     client.call(1)
     assert client.answer(1)["result"]
+    client.send_raw(b'\n  \n[]\n"x"\n')
+    client.call(2)
+    assert client.answer(2)["result"]
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--version", 0), ("--help", 0), ("--surprise", 2)])
