@@ -228,9 +228,13 @@ class EvalBook:
     def _stored(self, item: Eval) -> bool:
         """Write an eval down; a disk that is full must not stop the queue or who waits."""
         try:
+            if item.finished:
+                failpoints.passing("eval.before-end-saved")
             self._store.save_eval(item.id, item.session, item.finished, item.to_json())
-            self._store.forget_evals(item.session, KEEP)
-        except sqlite3.Error as error:
+            if item.finished:
+                failpoints.passing("eval.after-end-saved")
+                self._store.forget_evals(item.session, KEEP)
+        except (sqlite3.Error, OSError) as error:
             _log.error(
                 "eval %s could not be stored as %s: %s",
                 item.id,
@@ -244,9 +248,7 @@ class EvalBook:
     def _end(self, eval_id: str, outcome: Outcome) -> bool:
         """End an eval; tell whether that is stored. Who waits is answered in any case."""
         item = self._open.pop(eval_id).ended(outcome, time.time())
-        failpoints.passing("eval.before-end-saved")
         stored = self._stored(item)
-        failpoints.passing("eval.after-end-saved")
         _log.info(
             "eval %s %s after %.3f s",
             item.id,
@@ -256,7 +258,7 @@ class EvalBook:
         )
         try:
             self._on_finished(item)
-        except Exception:
+        except Exception:  # noqa: BLE001 - who waits is answered whatever goes wrong beside it
             _log.exception("noting the end of eval %s failed", item.id)
         future = self._ends.pop(eval_id, None)
         if future and not future.done():

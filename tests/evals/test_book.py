@@ -1,0 +1,363 @@
+"""The book of evals: order, ends, and what is stored when."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaimond.evals.book import KEEP
+from kaimond.evals.eval import Status
+from kaimond.gate.frames import Message
+from tests.evals.conftest import KEY
+
+if TYPE_CHECKING:
+    from tests.evals.conftest import Desk
+
+SOON = 5.0
+
+
+# Order
+
+
+async def test_an_eval_is_journalled_then_stored_then_handed_over(desk: Desk) -> None:
+    item = desk.submit("1 + 1", quiet=True)
+    assert desk.notes == [f"journal {item.id}", f"busy {KEY}", "eval 1 + 1"]
+    assert item.status is Status.RUNNING
+    (sent,) = desk.link.sent
+    assert sent.request == item.id
+    assert sent.get("quiet") == "1"
+    assert sent.get("spool") == str(desk.spool.path(item.id))
+    assert desk.stored(item.id)["began"] == item.began
+    assert desk.book.running(KEY) == item
+
+
+async def test_a_journal_that_fails_starts_nothing(desk: Desk) -> None:
+    def full(_: str) -> None:
+        raise sqlite3.OperationalError("disk is full")
+
+    with pytest.raises(sqlite3.OperationalError):
+        desk.book.submit(KEY, "1", "agent", quiet=False, journal=full)
+    assert not desk.link.sent
+    assert desk.store.unfinished_evals() == []
+    assert desk.submit("2").status is Status.RUNNING
+
+
+async def test_evals_of_one_session_run_one_after_the_other_in_order(desk: Desk) -> None:
+    first, second, third = (desk.submit(code) for code in "abc")
+    assert [message.get("code") for message in desk.link.sent] == ["a"]
+    assert desk.book.waiting(KEY) == 2
+    assert second.status is Status.QUEUED
+    desk.result(first.id)
+    desk.result(second.id)
+    desk.result(third.id)
+    assert [m.get("code") for m in desk.link.sent if m.verb == "eval"] == ["a", "b", "c"]
+    assert [item.id for item in desk.finished] == [first.id, second.id, third.id]
+    assert desk.notes[-2:] == [f"idle {KEY}", f"ack {third.id}"]
+    assert desk.notes.count(f"idle {KEY}") == 1, "between two evals the session is not idle"
+
+
+async def test_an_eval_says_behind_which_one_it_waited(desk: Desk) -> None:
+    first, second, third = (desk.submit(code) for code in "abc")
+    assert (first.waited_for, second.waited_for, third.waited_for) == ("", first.id, second.id)
+
+
+async def test_a_session_that_is_not_open_takes_nothing(desk: Desk) -> None:
+    with pytest.raises(KeyError):
+        desk.book.submit("ffffffff", "1", "agent", quiet=False, journal=lambda _: None)
+
+
+# Ends
+
+
+async def test_a_result_ends_its_eval_and_is_acknowledged_once_stored(desk: Desk) -> None:
+    item = desk.submit("1")
+    waiting = asyncio.create_task(desk.book.finished(item.id))
+    await asyncio.sleep(0)
+    stored_at_ack: list[float] = []
+    send = desk.link.send
+
+    def note(request: str, verb: str, fields: object = ()) -> None:
+        if verb == "ack":
+            stored_at_ack.append(desk.stored(item.id)["finished"])
+        send(request, verb, fields)  # type: ignore[arg-type]
+
+    desk.link.send = note  # type: ignore[method-assign]
+    desk.result(item.id, **{"value:text/plain": "2", "type": "Int64"})
+    done = await waiting
+    assert done.status is Status.DONE
+    assert done.outcome
+    assert (done.outcome.elapsed, done.outcome.text("value:text/plain")) == (0.5, "2")
+    assert stored_at_ack == [done.finished], "the gate must not forget it before it is stored"
+    assert desk.book.get(item.id) == done
+    assert desk.store.unfinished_evals() == []
+    assert desk.book.running(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("error", Status.FAILED), ("interrupted", Status.INTERRUPTED), ("strange", Status.FAILED)],
+)
+async def test_the_gates_words_have_their_meaning(desk: Desk, word: str, status: Status) -> None:
+    item = desk.submit("1")
+    desk.result(item.id, word)
+    assert (await desk.book.finished(item.id)).status is status
+
+
+async def test_a_result_that_comes_twice_is_acknowledged_twice_and_counts_once(desk: Desk) -> None:
+    first, second = desk.submit("a"), desk.submit("b")
+    desk.result(first.id)
+    desk.result(first.id, "error")
+    assert (await desk.book.finished(first.id)).status is Status.DONE
+    assert desk.link.verbs().count("ack") == 2
+    assert desk.book.running(KEY) == desk.book.get(second.id)
+    assert [item.id for item in desk.finished] == [first.id]
+
+
+async def test_a_result_of_an_eval_that_nobody_knows_is_acknowledged_and_harms_none(
+    desk: Desk,
+) -> None:
+    item = desk.submit("a")
+    desk.result("ffffffff")
+    assert desk.link.verbs() == ["eval", "ack"]
+    assert desk.book.running(KEY) == item
+
+
+async def test_a_refused_eval_is_lost_and_the_next_one_runs(desk: Desk) -> None:
+    first, second = desk.submit("a"), desk.submit("b")
+    desk.hear(Message(first.id, "refused", (("reason", b"already acknowledged"),)))
+    lost = await desk.book.finished(first.id)
+    assert lost.status is Status.LOST
+    assert lost.outcome
+    assert lost.outcome.reason == "the gate refused it: already acknowledged"
+    assert desk.book.running(KEY) == desk.book.get(second.id)
+
+
+async def test_other_words_of_the_gate_change_nothing(desk: Desk) -> None:
+    item = desk.submit("a")
+    for message in (
+        Message(item.id, "accepted"),
+        Message("again", "pending", (("eval", item.id.encode()),)),
+        Message("again", "unknown", (("eval", b"ffffffff"),)),
+        Message("ffffffff", "refused"),
+        Message("ping-9", "pong"),
+    ):
+        desk.hear(message)
+    assert desk.book.running(KEY) == item
+    assert desk.link.verbs() == ["eval"]
+
+
+async def test_words_of_a_session_that_is_not_open_are_ignored(desk: Desk) -> None:
+    desk.book.heard("ffffffff", Message("1", "result"))
+    desk.book.transport_up("ffffffff")
+    assert desk.book.running("ffffffff") is None
+    assert desk.book.waiting("ffffffff") == 0
+
+
+# The transport breaks
+
+
+async def test_when_the_transport_is_back_the_running_eval_is_asked_for(desk: Desk) -> None:
+    desk.book.transport_up(KEY)
+    assert not desk.link.sent
+    item = desk.submit("a")
+    desk.book.transport_up(KEY)
+    assert desk.link.sent[-1].verb == "result"
+    assert desk.link.sent[-1].get("eval") == item.id
+
+
+async def test_an_eval_that_the_gate_does_not_know_is_handed_over_again(desk: Desk) -> None:
+    item = desk.submit("a")
+    desk.hear(Message("again", "unknown", (("eval", item.id.encode()),)))
+    assert desk.link.verbs() == ["eval", "eval"]
+    assert desk.link.sent[0] == desk.link.sent[1], "the same id, so that it cannot run twice"
+
+
+# The session ends
+
+
+async def test_a_process_that_ends_loses_what_it_evaluated_and_keeps_what_it_had_printed(
+    desk: Desk,
+) -> None:
+    running, queued = desk.submit("a"), desk.submit("b")
+    desk.spool.path(running.id).write_bytes(b"so far\n")
+    desk.book.closed(KEY, "the session's process 7 was killed by SIGKILL")
+    lost, unbegun = [await desk.book.finished(item.id) for item in (running, queued)]
+    assert lost.status is Status.LOST
+    assert lost.outcome
+    assert lost.outcome.text("output:head") == "so far\n"
+    assert lost.outcome.output == 7
+    assert unbegun.status is Status.INTERRUPTED
+    assert unbegun.outcome
+    assert "had not begun" in unbegun.outcome.reason
+    assert desk.store.unfinished_evals() == []
+    with pytest.raises(KeyError):
+        desk.submit("c")
+    desk.book.closed(KEY, "twice")
+
+
+async def test_a_restart_interrupts_what_runs_and_what_waits(desk: Desk) -> None:
+    running, queued = desk.submit("a"), desk.submit("b")
+    desk.spool.path(running.id).write_bytes(b"so far\n")
+    desk.book.interrupted(KEY, "the session was restarted")
+    for item in (running, queued):
+        ended = await desk.book.finished(item.id)
+        assert ended.status is Status.INTERRUPTED
+        assert ended.outcome
+        assert "the session was restarted" in ended.outcome.reason
+    desk.book.interrupted(KEY, "twice")
+
+
+async def test_only_both_ends_of_a_flood_are_kept_of_an_eval_that_was_cut_short(desk: Desk) -> None:
+    item = desk.submit("a")
+    desk.spool.path(item.id).write_bytes(b"A" * 100_000 + b"Z" * 100_000)
+    desk.book.interrupted(KEY, "the session was restarted")
+    ended = await desk.book.finished(item.id)
+    assert ended.outcome
+    assert ended.outcome.output == 200_000
+    assert set(ended.outcome.text("output:head")) == {"A"}
+    assert set(ended.outcome.text("output:tail")) == {"Z"}
+    assert len(desk.stored(item.id)["outcome"]["parts"][0][1]) < 100_000
+
+
+# The daemon is killed
+
+
+async def test_the_next_daemon_takes_up_what_runs_and_what_waits(desk: Desk) -> None:
+    running, second, third = (desk.submit(code) for code in "abc")
+    desk.daemon_killed()
+    desk.adopt()
+    assert desk.notes == [f"busy {KEY}"], "it is asked for when the transport is up, not before"
+    desk.book.transport_up(KEY)
+    assert desk.link.sent[-1].get("eval") == running.id
+    waiting = asyncio.create_task(desk.book.finished(third.id))
+    for item in (running, second, third):
+        desk.result(item.id)
+    assert [m.get("code") for m in desk.link.sent if m.verb == "eval"] == ["b", "c"]
+    assert (await asyncio.wait_for(waiting, SOON)).status is Status.DONE
+
+
+async def test_the_next_daemon_hands_over_what_was_queued_and_never_begun(desk: Desk) -> None:
+    item = desk.submit("a")
+    data = desk.stored(item.id) | {"began": 0.0}
+    desk.store.save_eval(item.id, KEY, 0.0, data)
+    desk.daemon_killed()
+    desk.adopt()
+    assert desk.link.sent[0].request == item.id
+
+
+async def test_a_session_that_has_nothing_to_do_is_idle_after_it_was_adopted(desk: Desk) -> None:
+    desk.daemon_killed()
+    desk.adopt()
+    assert desk.notes == [f"idle {KEY}"]
+
+
+async def test_evals_of_another_process_image_are_lost_when_a_session_is_adopted(
+    desk: Desk,
+) -> None:
+    item = desk.submit("a")
+    desk.daemon_killed()
+    desk.adopt("boot2")
+    lost = await desk.book.finished(item.id)
+    assert lost.status is Status.LOST
+    assert lost.outcome
+    assert lost.outcome.reason == "the session was restarted"
+
+
+async def test_evals_of_a_session_that_ended_without_a_daemon_are_lost(desk: Desk) -> None:
+    running, queued = desk.submit("a"), desk.submit("b")
+    desk.daemon_killed()
+    desk.book.abandoned(KEY, "its process ended while no daemon was running")
+    for item in (running, queued):
+        assert (await desk.book.finished(item.id)).status is Status.LOST
+    assert desk.store.unfinished_evals() == []
+
+
+async def test_a_finished_result_is_known_to_the_next_daemon(desk: Desk) -> None:
+    item = desk.submit("a")
+    desk.result(item.id, **{"value:text/plain": "2"})
+    done = await desk.book.finished(item.id)
+    desk.daemon_killed()
+    assert await desk.book.finished(item.id) == done
+
+
+# Readers
+
+
+async def test_who_stops_waiting_does_nothing_to_the_eval(desk: Desk) -> None:
+    item = desk.submit("a")
+    impatient = asyncio.create_task(desk.book.finished(item.id))
+    patient = asyncio.create_task(desk.book.finished(item.id))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    desk.result(item.id)
+    assert (await patient).status is Status.DONE
+
+
+async def test_an_unknown_eval_is_an_error_for_who_waits_and_none_for_who_asks(desk: Desk) -> None:
+    assert desk.book.get("ffffffff") is None
+    with pytest.raises(KeyError):
+        await desk.book.finished("ffffffff")
+
+
+async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> None:
+    items = []
+    for number in range(KEEP + 3):
+        items.append(desk.submit(str(number)))
+        desk.result(items[-1].id)
+    known = [desk.book.get(item.id) is not None for item in items]
+    assert known == [False] * 3 + [True] * KEEP
+    assert not desk.book._open
+    assert not desk.book._ends
+
+
+# The machine fails
+
+
+async def test_who_waits_is_answered_even_if_the_end_cannot_be_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = desk.submit("a"), desk.submit("b")
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    waiting = asyncio.create_task(desk.book.finished(first.id))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(desk.store, "save_eval", full)
+    desk.result(first.id)
+    assert (await asyncio.wait_for(waiting, SOON)).status is Status.DONE
+    assert desk.book.running(KEY) == desk.book.get(second.id), "the queue goes on"
+    assert desk.link.verbs() == ["eval", "eval"], "the gate keeps what is not stored"
+    assert "disk is full" in caplog.text
+
+
+async def test_who_waits_is_answered_even_if_the_output_cannot_be_logged(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.failure = OSError(28, "No space left on device")
+    first, second = desk.submit("a"), desk.submit("b")
+    desk.result(first.id)
+    assert (await asyncio.wait_for(desk.book.finished(first.id), SOON)).status is Status.DONE
+    assert desk.book.running(KEY) == desk.book.get(second.id)
+    assert desk.link.verbs() == ["eval", "eval", "ack"]
+    assert "No space left" in caplog.text
+
+
+async def test_an_eval_that_cannot_be_stored_is_refused_and_leaves_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "save_eval", full)
+        with pytest.raises(sqlite3.OperationalError):
+            desk.submit("a")
+    assert not desk.book._open
+    assert not desk.link.sent
+    assert desk.submit("b").status is Status.RUNNING
