@@ -68,15 +68,18 @@ def text(result: types.CallToolResult) -> str:
 
 
 @asynccontextmanager
-async def agent(home: Home, *, mode: str = "legacy") -> AsyncIterator[Agent]:
+async def agent(
+    home: Home, *, mode: str = "legacy", cwd: Path | None = None
+) -> AsyncIterator[Agent]:
     """An agent that starts its own shim in a home.
 
     Args:
         home: where.
+        cwd: of the shim; the home if not given.
         mode: `legacy` for clients that send `initialize`, `auto` for the newest protocol.
     """
     parameters = StdioServerParameters(
-        command=str(PROGRAMS / "kaimon-mcp"), args=[], env=home.env, cwd=str(home.path)
+        command=str(PROGRAMS / "kaimon-mcp"), args=[], env=home.env, cwd=str(cwd or home.path)
     )
     with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230 - opening it never blocks
         async with Client(stdio_client(parameters, errlog=nowhere), mode=mode) as client:
