@@ -40,7 +40,6 @@ REAP_LIMIT: Final = 1.0
 ENDING_LIMIT: Final = 15.0
 """Seconds to wait for a daemon that has closed its socket but not ended yet."""
 
-_DAEMON_LOCK = "kaimond.lock"
 _ENDED = "kaimond ended with exit code "
 _TAIL_LINES = 6
 _TAIL_BYTES = 4096
@@ -89,7 +88,7 @@ def connect(path: str) -> socket.socket | None:
 def daemon_is_there(directory: str) -> bool:
     """Whether a daemon holds its lock: it listens, or it will soon, or it is still ending."""
     try:
-        lock = os.open(os.path.join(directory, _DAEMON_LOCK), os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(os.path.join(directory, runtime.DAEMON_LOCK), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -42,7 +42,7 @@ class Paths:
     @property
     def lock_file(self) -> Path:
         """Held by the running daemon for its whole life; never removed."""
-        return self.runtime / "kaimond.lock"
+        return self.runtime / runtime.DAEMON_LOCK
 
     @property
     def pid_file(self) -> Path:

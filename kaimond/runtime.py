@@ -21,6 +21,7 @@ MAX_SOCKET_PATH = 103
 """Longest path of a Unix socket in bytes: macOS allows 104 with the closing NUL, Linux 108."""
 
 CONTROL_SOCKET = "kaimond.sock"
+DAEMON_LOCK = "kaimond.lock"
 START_LOCK = "start.lock"
 START_LOG = "start.log"
 

@@ -57,8 +57,13 @@ class WireError(Exception):
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One message as one line."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    """One message as one line.
+
+    A path may hold bytes that are no UTF-8, which Python has as lone surrogates; those are written
+    as JSON's own escapes.
+    """
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def decode(line: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import find_or_fetch
@@ -13,7 +14,6 @@ from tests.support.home import CHECKOUT, Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,13 @@ def julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables that let a daemon find the tests' Julia and a depot that needs no network."""
     found: Path = find_or_fetch.find(os.environ, CHECKOUT).path
     depot = private_depot.create(tmp_path_factory.mktemp("depot"), found)
-    return {**depot, "PATH": f"{found.parent}:{os.environ['PATH']}"}
+    # juliaup's launcher looks for its Julias in the home directory, which is another one here.
+    juliaup = os.environ.get("JULIAUP_DEPOT_PATH", str(Path.home() / ".julia"))
+    return {
+        **depot,
+        "PATH": f"{found.parent}:{os.environ['PATH']}",
+        "JULIAUP_DEPOT_PATH": juliaup,
+    }
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,6 +127,14 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
     except (ArgumentError, SessionError) as error:
         _log.info("%s refused: %s", name, str(error).splitlines()[0])
         answer = Answer(str(error), is_error=True)
+    except (OSError, sqlite3.Error) as error:
+        _log.exception("%s failed", name)
+        answer = Answer(
+            f"{name} could not be done, because the machine refused something that kaimond needs: "
+            f"{error}. ping shows what is true now. Mend that (free space, if the disk is full) "
+            "and try again.",
+            is_error=True,
+        )
     except Exception:  # noqa: BLE001 - the SDK would show an old client the bare exception
         _log.exception("%s failed", name)
         answer = Answer(

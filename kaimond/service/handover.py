@@ -20,7 +20,9 @@ def execute(lock: int, listener: socket.socket) -> NoReturn:
         os.set_inheritable(descriptor, True)
     os.environ[_VARIABLE] = f"{os.getpid()},{lock},{listener.fileno()}"
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "kaimond.daemon"])  # noqa: S606 - on purpose
+    # -P: a module in the working directory must not take the place of one of ours.
+    command = [sys.executable, "-P", "-m", "kaimond.daemon"]
+    os.execv(sys.executable, command)  # noqa: S606 - on purpose
 
 
 def take() -> tuple[int, socket.socket] | None:

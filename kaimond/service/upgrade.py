@@ -28,6 +28,7 @@ async def begin(core: Core) -> str:
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "kaimond.daemon",
         "--check",

@@ -96,9 +96,10 @@ class Julias:
         if found:
             return found
         raise JuliaError(
-            f"there is no `{command}` on the PATH of kaimond. No session was started. Install "
-            "Julia (https://julialang.org/downloads), or put its path into kaimond.toml: "
-            '[julia] command = "/path/to/julia"'
+            f"there is no `{command}` on the PATH of kaimond, which is that of whoever started it. "
+            "No session was started. Install Julia (https://julialang.org/downloads), or put its "
+            'path into kaimond.toml ([julia] command = "/path/to/julia"), and then restart kaimond '
+            "with `kaimonctl stop`; the next call starts it again."
         )
 
     @staticmethod

@@ -100,31 +100,36 @@ class LiveSessions:
         """A process is proved to be gone. Called by everybody who notices, so maybe twice."""
         if self._live.get(key) is not live:
             return
-        del self._live[key]
-        status: ExitStatus = live.process.exited.result()
-        self.chore(live.link.close())
-        self._paths.session_socket(key).unlink(missing_ok=True)
         record = self._registry.get(key)
         assert record is not None
-        if record.state is State.RESTARTING:
-            # The restart goes on from here; its evals were ended when it began.
+        how = f"process {record.pid} {live.process.exited.result()}"
+        # A restart goes on from here; the evals were ended when it began.
+        restarting = record.state is State.RESTARTING
+        if not restarting:
+            self._record_exit(record, how, live.process.exited.result())
+        # Only now: had the record not been written, the next look would try again.
+        del self._live[key]
+        self.chore(live.link.close())
+        self._paths.session_socket(key).unlink(missing_ok=True)
+        if restarting:
             return
+        self.book.closed(key, f"the session's {how}")
+        Spool(self._paths.session_spool(key)).remove()
+        if not self._reasons.pop(key, ""):
+            # On a way down that somebody asked for, whoever waits for it does this.
+            self.chore(end_leftovers(key))
+
+    def _record_exit(self, record: Record, how: str, status: ExitStatus) -> None:
+        asked = _sentence(self._reasons.get(record.key, ""))
         failpoints.passing("exit.before-record")
-        asked = self._reasons.pop(key, "")
-        how = f"process {record.pid} {status}"
         self._registry.apply(
-            key,
+            record.key,
             Event.EXITED,
             how,
-            **self._end(key, f"{_sentence(asked)} The {how}." if asked else f"Its {how}, unasked."),
+            **self._end(record.key, f"{asked} The {how}." if asked else f"Its {how}, unasked."),
             exit_code=status.code,
             exit_signal=status.signal,
         )
-        self.book.closed(key, f"the session's {how}")
-        Spool(self._paths.session_spool(key)).remove()
-        if not asked:
-            # On a way down that somebody asked for, whoever waits for it does this.
-            self.chore(end_leftovers(key))
 
     def never_ran(self, key: str, reason: str) -> None:
         """End a session that has no process."""
@@ -167,7 +172,9 @@ class LiveSessions:
         )
         gap = f"\n[... {printed.omitted} bytes ...]\n".encode() if printed.omitted else b""
         head = f"--- eval {item.id} of agent {item.agent}\n".encode()
-        session_log.append(log, head + printed.head + gap + printed.tail + b"\n---\n")
+        body = printed.head + gap + printed.tail
+        end = b"---\n" if body.endswith(b"\n") else b"\n---\n"
+        session_log.append(log, head + body + end)
 
     # Housekeeping
 

@@ -104,7 +104,7 @@ class Supervisor:
             elif found.state in USABLE:
                 return found, False
             else:
-                await self._settled(found.key)
+                await self.settled(found.key)
 
     def _begin(self, entry: ProjectEntry, name: str, spawned_by: str) -> None:
         project = str(entry.path)
@@ -122,14 +122,14 @@ class Supervisor:
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
         return await self._booter.boot(record.key, plan)
 
-    async def _settled(self, key: str) -> None:
+    async def settled(self, key: str) -> None:
         """Wait until a restart or a stop of this session is through.
 
         Raises:
             SessionError: it is through and yet the session is neither usable nor gone.
         """
         async with self._locks[key]:
-            record = self.registry.get(key)
+            record = self.sessions.verified(key)
         if record and record.alive and record.state not in USABLE:
             raise SessionError(
                 "not-gone",
@@ -190,16 +190,19 @@ class Supervisor:
         assert final is not None
         return final
 
-    async def stop_all(self, reason: str) -> None:
-        """End every session, and start no more."""
+    async def stop_all(self, reason: str) -> list[str]:
+        """End every session, and start no more; return what could not be ended, in sentences."""
         self._ending = True
         keys = [record.key for record in self.registry.alive()]
         results = await asyncio.gather(
             *(self.stop(key, reason) for key in keys), return_exceptions=True
         )
+        failures = []
         for key, result in zip(keys, results, strict=True):
             if isinstance(result, BaseException):
                 _log.error("could not be ended: %s", result, extra={"session": key})
+                failures.append(str(result) or f"Session {key} could not be ended.")
+        return failures
 
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""
@@ -230,7 +233,10 @@ class Supervisor:
             if record.state is State.RESTARTING:
                 self.sessions.watch(self._restarter.finish(record, None))
             else:
-                self.sessions.never_ran(key, "its process ended while no daemon was running")
+                asked = "as was asked, " if record.state is State.STOPPING else ""
+                self.sessions.never_ran(
+                    key, f"{asked}its process ended while no daemon was running"
+                )
                 self.sessions.chore(end_leftovers(key))
             return
         live = self.sessions.take_charge(key, process)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
     from kaimond.supervisor.supervisor import Supervisor
 
-PING_TIMEOUT: Final = 0.5
-"""Seconds that an idle gate gets to answer before it is called mute."""
+PING_TIMEOUT: Final = 2.0
+"""Seconds that an idle gate gets to answer before it is called mute: long enough for a machine
+under load and for a full garbage collection."""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,13 @@ class Home:
 
     def start_daemon(self, **environ: str) -> subprocess.Popen[str]:
         """Start the daemon in the foreground and wait until it answers."""
+        daemon = self.spawn_daemon(**environ)
+        wait_until(lambda: self.announced() == daemon.pid or daemon.poll() is not None)
+        assert daemon.poll() is None, (self.path / "daemon.out").read_text()
+        return daemon
+
+    def spawn_daemon(self, **environ: str) -> subprocess.Popen[str]:
+        """Start the daemon in the foreground and do not wait for it."""
         log = (self.path / "daemon.out").open("a")
         with log:
             daemon = subprocess.Popen(
@@ -107,8 +114,6 @@ class Home:
                 start_new_session=True,
             )
         self.daemons.append(daemon)
-        wait_until(lambda: self.announced() == daemon.pid or daemon.poll() is not None)
-        assert daemon.poll() is None, (self.path / "daemon.out").read_text()
         return daemon
 
     def announced(self) -> int:

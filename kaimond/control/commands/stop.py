@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, _params: Params) -> dict[str, Any]:
-    """Ask for the end; the connection closes when the daemon is gone."""
+    """End the sessions, then the daemon; the connection closes when it is gone."""
+    if core.settings.daemon.on_stop == "keep":
+        text, failures = "kaimond is ending and leaves its sessions running.", []
+    else:
+        failures = await core.supervisor.stop_all("it was ended with kaimond")
+        text = " ".join(["kaimond is ending.", *(failures or ["All its sessions have ended."])])
     core.stopping.set()
-    fate = "its sessions first" if core.settings.daemon.on_stop == "end" else "leaving its sessions"
-    return {"text": f"kaimond is ending, {fate}."}
+    return {"text": text, "failures": failures}
 
 
 COMMAND: Final = Command("stop", Params, run)

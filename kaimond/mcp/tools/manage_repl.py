@@ -30,8 +30,8 @@ class ManageArguments(SessionArguments):
 async def run(call: Call, arguments: ManageArguments) -> Answer:
     """Do it, and tell what was verified."""
     started = call.replayed()
-    if started and started.get("command") == "restart":
-        return await _joined_restart(call, started)
+    if started and started.get("tool") == "manage_repl":
+        return await _joined(call, started)
     record = choose(call.core.supervisor, arguments.key())
     call.journal(
         tool="manage_repl",
@@ -59,15 +59,22 @@ async def _restart(call: Call, record: Record) -> Answer:
     return await _proof(call, done.record, f" in {done.seconds:.1f} s {done.way}")
 
 
-async def _joined_restart(call: Call, started: dict[str, object]) -> Answer:
-    """The restart that this request had asked for before the connection broke.
+async def _joined(call: Call, started: dict[str, object]) -> Answer:
+    """What this request had asked for before the connection broke.
 
-    The daemon may have ended in the middle of it. It counts as done only if the generation says
-    so; else it is done now.
+    The daemon may have ended in the middle of it and its successor have brought it to an end. It
+    counts as done only if the record says so; else it is done now.
     """
-    record = choose(call.core.supervisor, str(started["key"]))
+    supervisor, key = call.core.supervisor, str(started["key"])
+    await supervisor.settled(key)
+    record = supervisor.registry.get(key)
+    if started["command"] == "shutdown" and record and not record.alive:
+        return await _gone(call, record)
+    record = choose(supervisor, key)
+    if started["command"] == "shutdown":
+        return await _shutdown(call, record)
     if record.generation > int(str(started["generation"])):
-        return await _proof(call, record, " before the connection broke")
+        return await _proof(call, record, " while the daemon was replaced")
     return await _restart(call, record)
 
 
@@ -84,7 +91,11 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
 async def _shutdown(call: Call, record: Record) -> Answer:
     supervisor = call.core.supervisor
     final = await supervisor.stop(record.key, f"it was shut down by agent {call.agent.short}")
-    seen = await view(supervisor, final)
+    return await _gone(call, final)
+
+
+async def _gone(call: Call, final: Record) -> Answer:
+    seen = await view(call.core.supervisor, final)
     return Answer(
         f"Session {final.key} shut down. {final.ending} Its key is not used again.",
         structured=seen.to_json(),

@@ -1,0 +1,106 @@
+"""The daemon dies, or its disk is full, at every point where it commits to something.
+
+One agent tells one story; the daemon is killed in the middle of it, at the named point; the agent's
+shim starts another one. The agent gets one right answer to each call, and Julia has done each thing
+once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaimond import failpoints
+from tests.support.agent import Agent, agent, text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.home import Home
+
+pytestmark = pytest.mark.julia
+
+AT_ADOPTION = tuple(point for point in failpoints.POINTS if point.startswith("adopt."))
+RESPAWN = ("restart.before-respawn",)
+IN_STORY = tuple(
+    point for point in failpoints.POINTS if point not in AT_ADOPTION and point not in RESPAWN
+)
+
+
+async def story(one: Agent, project: Path) -> None:
+    """Start, evaluate, restart, evaluate, shut down; each answer is as it should be."""
+    counter = project / "counter"
+    count = 'open(io -> print(io, "x"), "counter", "a"); filesize("counter")'
+    key = await one.start(project)
+    assert await one.value(count, session=key) == "1"
+    assert counter.read_text() == "x"
+    await one.ok("ex", e="x = 1", session=key)
+    said = await one.ok("manage_repl", command="restart", session=key)
+    assert "generation 2" in said
+    assert "UndefVarError" in await one.refused("ex", e="x", session=key)
+    assert await one.value(count, session=key) == "2"
+    assert counter.read_text() == "xx"
+    (seen,) = await one.sessions()
+    assert (seen["key"], seen["generation"]) == (key, 2)
+    ended = await one.call("manage_repl", command="shutdown", session=key)
+    # The daemon may have died when the session was gone already: then it tells how it ended.
+    assert "shut down" in text(ended)
+    assert await one.sessions() == []
+
+
+@pytest.mark.parametrize("point", IN_STORY)
+async def test_a_daemon_killed_at_this_point_loses_nothing(home: Home, point: str) -> None:
+    project = home.project()
+    doomed = home.start_daemon(KAIMON_FAILPOINT=f"{point}=kill")
+    async with agent(home) as one:
+        await story(one, project)
+    assert await asyncio.to_thread(doomed.wait, 1) == -9, "the point was not passed"
+
+
+@pytest.mark.parametrize("point", AT_ADOPTION)
+async def test_a_daemon_killed_while_it_adopts_loses_nothing(home: Home, point: str) -> None:
+    project = home.project()
+    first = home.start_daemon()
+    async with agent(home) as one:
+        key = await one.start(project)
+        await one.ok("ex", e="kept = 1")
+        first.kill()
+        await asyncio.to_thread(first.wait)
+        second = home.spawn_daemon(KAIMON_FAILPOINT=f"{point}=kill")
+        await asyncio.to_thread(second.wait)
+        assert await one.value("kept", session=key) == "1"
+
+
+async def test_a_daemon_killed_before_a_respawn_finishes_it_in_its_next_life(home: Home) -> None:
+    project = home.project()
+    doomed = home.start_daemon(KAIMON_FAILPOINT="restart.before-respawn=kill")
+    async with agent(home) as one:
+        key = await one.start(project)
+        swallow = "while true; try; while true; end; catch; end; end"
+        spinning = asyncio.create_task(one.call("ex", e=f'touch("inside"); {swallow}'))
+        while not (project / "inside").exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+        said = await one.ok("manage_repl", command="restart", session=key)
+        assert "generation 2" in said
+        assert (await spinning).is_error
+        assert await one.value("1 + 1", session=key) == "2"
+    assert await asyncio.to_thread(doomed.wait, 1) == -9
+
+
+@pytest.mark.parametrize(
+    "point", ["registry.before-save", "eval.before-journal", "start.before-spawn"]
+)
+async def test_a_full_disk_is_told_and_the_next_call_works(home: Home, point: str) -> None:
+    project = home.project()
+    home.start_daemon(KAIMON_FAILPOINT=f"{point}=error")
+    async with agent(home) as one:
+        if not point.startswith("eval"):
+            said = await one.refused("start_session", project_path=str(project))
+            assert "No space left" in said or "space" in said
+        key = await one.start(project)
+        if point.startswith("eval"):
+            assert "No space left" in await one.refused("ex", e="1", session=key)
+        assert await one.value("1 + 1", session=key) == "2"
+        assert len(await one.sessions()) == 1
