@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from kaimond import platform, wire
@@ -30,7 +31,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._splitter = wire.LineSplitter()
-        self._ready: list[bytes] = []
+        self._ready: deque[bytes] = deque()
         self._sending = asyncio.Lock()
         self.pid = 0
 
@@ -61,8 +62,12 @@ class Connection:
                 return None
             if not data:
                 return None
-            self._ready = self._splitter.feed(data)
-        return self._ready.pop(0)
+            self._ready.extend(self._splitter.feed(data))
+        line = self._ready.popleft()
+        if self._ready:
+            # One chunk can hold a great many lines; between them it is the others' turn.
+            await asyncio.sleep(0)
+        return line
 
     async def lines(self) -> AsyncIterator[bytes]:
         """All further lines."""

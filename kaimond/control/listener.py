@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kaimond import __version__
-from kaimond.runtime import check_socket_path, ensure_private
+from kaimond.runtime import UnsafeDirectoryError, check_socket_path, ensure_private
 from kaimond.service import handover
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class DaemonLock:
 
         Raises:
             AlreadyRunningError: another daemon has it.
-            kaimond.runtime.UnsafeDirectoryError: the runtime directory cannot be trusted.
+            kaimond.runtime.UnsafeDirectoryError: the runtime directory or the lock file in it
+                cannot be used.
             kaimond.runtime.SocketPathTooLongError: the control socket would not fit.
         """
         ensure_private(paths.runtime)
@@ -54,12 +55,24 @@ class DaemonLock:
             # This process was the daemon before it executed itself anew, and still has the lock.
             self.fd, self.listener = inherited
             return
-        self.fd = os.open(paths.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.fd = os.open(paths.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UnsafeDirectoryError(
+                f"{paths.lock_file} cannot be opened: {error.strerror}. Nothing was started. "
+                "Move it out of the way."
+            ) from None
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(self.fd)
             raise AlreadyRunningError(_who(paths)) from None
+        except OSError as error:
+            os.close(self.fd)
+            raise UnsafeDirectoryError(
+                f"{paths.lock_file} cannot be locked: {error.strerror}. Nothing was started. "
+                "Set KAIMON_RUNTIME_DIR to a directory on a local disk."
+            ) from None
 
     def announce(self) -> None:
         """Write who runs, for messages and for ``kaimonctl``."""

@@ -40,7 +40,11 @@ class RpcError(Exception):
 
 
 async def serve_rpc(core: Core, connection: Connection) -> None:
-    """Answer a client's requests until it goes away; several may be under way at a time."""
+    """Answer a client's requests until it goes away; several may be under way at a time.
+
+    Raises:
+        wire.WireError: the client sent a line that is too long.
+    """
     room = asyncio.Semaphore(MOST_OPEN)
 
     async def answer(line: bytes) -> None:
@@ -51,10 +55,17 @@ async def serve_rpc(core: Core, connection: Connection) -> None:
         finally:
             room.release()
 
+    broken: wire.WireError | None = None
     async with asyncio.TaskGroup() as group:
-        async for line in connection.lines():
-            await room.acquire()
-            group.create_task(answer(line))
+        try:
+            async for line in connection.lines():
+                await room.acquire()
+                group.create_task(answer(line))
+        except wire.WireError as error:
+            # What was asked before it is answered first.
+            broken = error
+    if broken:
+        raise broken
 
 
 async def _answer(core: Core, line: bytes) -> dict[str, Any]:

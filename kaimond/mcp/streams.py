@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ import anyio
 import mcp_types as types
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
+
+from kaimond import wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,18 +38,21 @@ MOST_OPEN: Final = 256
 
 
 class _Window:
-    """Counts unanswered requests and makes the reader wait when there are too many."""
+    """Counts unanswered requests and makes the reader wait when there are too many.
+
+    They are counted and not just named, because a client may use one id for many.
+    """
 
     def __init__(self) -> None:
-        self._open: set[types.RequestId] = set()
+        self._open: Counter[types.RequestId] = Counter()
         self._room = asyncio.Event()
         self._room.set()
 
     async def opened(self, message: types.JSONRPCMessage) -> None:
         if isinstance(message, types.JSONRPCRequest):
             await self._room.wait()
-            self._open.add(message.id)
-            if len(self._open) >= MOST_OPEN:
+            self._open[message.id] += 1
+            if self._open.total() >= MOST_OPEN:
                 self._room.clear()
         elif (
             isinstance(message, types.JSONRPCNotification)
@@ -60,9 +66,12 @@ class _Window:
             self._closed(message.id)
 
     def _closed(self, request: types.RequestId | None) -> None:
-        if request is not None:
-            self._open.discard(request)
-        self._room.set()
+        if request is not None and request in self._open:
+            self._open[request] -= 1
+            if not self._open[request]:
+                del self._open[request]
+        if self._open.total() < MOST_OPEN:
+            self._room.set()
 
 
 @asynccontextmanager
@@ -91,18 +100,22 @@ async def message_streams(connection: Connection) -> AsyncIterator[tuple[ReadStr
                 window.answered(item.message)
 
     async with anyio.create_task_group() as group:
-        group.start_soon(_until_gone, receive)
-        group.start_soon(_until_gone, send)
+
+        async def until_gone(work: Callable[[], Awaitable[None]]) -> None:
+            """Run one direction until the client or the server ends it."""
+            try:
+                await work()
+            except wire.WireError as error:
+                _log.warning("hung up: %s", error)
+            except (ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                _log.debug("the client is gone")
+                # The other direction may wait for something that nobody will do now.
+                group.cancel_scope.cancel()
+
+        group.start_soon(until_gone, receive)
+        group.start_soon(until_gone, send)
         yield read, write
         group.cancel_scope.cancel()
-
-
-async def _until_gone(work: Callable[[], Awaitable[None]]) -> None:
-    """Run one direction until the client or the server ends it."""
-    try:
-        await work()
-    except (ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-        _log.debug("the client is gone")
 
 
 def _not_a_message(line: bytes) -> bytes:

@@ -1,0 +1,139 @@
+"""One daemon, one owner, nobody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaimond.control.listener import AlreadyRunningError, DaemonLock, listen
+from kaimond.runtime import SocketPathTooLongError, UnsafeDirectoryError
+from tests.control.conftest import socket_listens
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaimond.paths import Paths
+
+
+def test_the_runtime_directory_is_made_closed_to_others(where: Paths) -> None:
+    DaemonLock(where).release()
+    assert stat.S_IMODE(where.runtime.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+def test_a_runtime_directory_that_is_open_to_others_is_refused_with_the_cure(
+    where: Paths, mode: int
+) -> None:
+    where.runtime.mkdir()
+    where.runtime.chmod(mode)
+    with pytest.raises(UnsafeDirectoryError) as caught:
+        DaemonLock(where)
+    assert f"chmod 700 {where.runtime}" in str(caught.value)
+    assert not list(where.runtime.iterdir())
+
+
+def test_a_runtime_directory_that_is_a_link_is_refused(where: Paths, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    where.runtime.symlink_to(tmp_path)
+    with pytest.raises(UnsafeDirectoryError, match="symbolic link"):
+        DaemonLock(where)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make somebody else's directory")
+def test_a_runtime_directory_of_somebody_else_is_refused(where: Paths) -> None:
+    where.runtime.mkdir(mode=0o700)
+    os.chown(where.runtime, 65534, 65534)
+    with pytest.raises(UnsafeDirectoryError, match="belongs to user 65534"):
+        DaemonLock(where)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_refused_before_anything_is_locked(
+    where: Paths,
+) -> None:
+    long = type(where)(
+        where.runtime / ("x" * 100), where.sockets, where.spool, where.config, where.state
+    )
+    with pytest.raises(SocketPathTooLongError, match="KAIMON_RUNTIME_DIR"):
+        DaemonLock(long)
+
+
+def test_a_second_daemon_says_who_is_running(where: Paths) -> None:
+    lock = DaemonLock(where)
+    with pytest.raises(AlreadyRunningError, match="another kaimond is starting or stopping"):
+        DaemonLock(where)
+    lock.announce()
+    with pytest.raises(AlreadyRunningError) as caught:
+        DaemonLock(where)
+    assert f"pid {os.getpid()} is already running" in str(caught.value)
+    assert str(where.control_socket) in str(caught.value)
+    lock.release()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", "{"])
+def test_a_damaged_announcement_does_not_hide_that_a_daemon_runs(
+    where: Paths, content: str
+) -> None:
+    lock = DaemonLock(where)
+    where.pid_file.write_text(content)
+    with pytest.raises(AlreadyRunningError, match="already running"):
+        DaemonLock(where)
+    lock.release()
+
+
+def test_after_the_release_the_next_daemon_gets_the_same_lock_file(where: Paths) -> None:
+    lock = DaemonLock(where)
+    lock.announce()
+    first = where.lock_file.stat().st_ino
+    lock.release()
+    assert not where.pid_file.exists()
+    second = DaemonLock(where)
+    assert where.lock_file.stat().st_ino == first, "two daemons could lock two files of one name"
+    second.release()
+
+
+def test_a_lock_file_that_cannot_be_opened_is_told_in_words(where: Paths) -> None:
+    where.runtime.mkdir(mode=0o700)
+    where.lock_file.mkdir()
+    with pytest.raises(UnsafeDirectoryError) as caught:
+        DaemonLock(where)
+    assert str(where.lock_file) in str(caught.value)
+
+
+def test_the_announcement_says_where_to_find_the_daemon(where: Paths) -> None:
+    lock = DaemonLock(where)
+    lock.announce()
+    facts = json.loads(where.pid_file.read_text())
+    assert facts["pid"] == os.getpid()
+    assert facts["socket"] == str(where.control_socket)
+    assert sorted(file.name for file in where.runtime.iterdir()) == [
+        "kaimond.json",
+        "kaimond.lock",
+    ]
+    lock.release()
+
+
+def test_the_socket_is_for_its_owner_only_whatever_the_umask(where: Paths) -> None:
+    lock = DaemonLock(where)
+    before = os.umask(0)
+    try:
+        listener = listen(lock, where.control_socket)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(where.control_socket.stat().st_mode) == 0o600
+    listener.close()
+    lock.release()
+
+
+def test_a_socket_that_a_dead_daemon_left_is_replaced(where: Paths) -> None:
+    lock = DaemonLock(where)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(where.control_socket))
+    listener = listen(lock, where.control_socket)
+    assert socket_listens(where.control_socket)
+    listener.close()
+    lock.release()
