@@ -15,8 +15,8 @@ A SyntaxProblem if any part of it does not parse, so that nothing of it runs the
 function parse_code(code::String, filename::String)
     parsed = Base.parse_input_line(code; filename=filename)
     problem = parser_error(parsed)
-    problem === nothing || throw(SyntaxProblem(syntax_message(problem, code, filename)))
-    return soft_scope(parsed)
+    problem === nothing && return soft_scope(parsed)
+    throw(SyntaxProblem(Base.invokelatest(syntax_message, problem, code, filename)))
 end
 
 """
@@ -28,7 +28,11 @@ cost every session's start more than this function is worth.
 function soft_scope(@nospecialize parsed)
     parsed isa Expr || return parsed
     if parsed.head === :toplevel
-        return Expr(:toplevel, Any[soft_scope(part) for part in parsed.args]...)
+        marked = Expr(:toplevel)
+        for part in parsed.args
+            push!(marked.args, soft_scope(part))
+        end
+        return marked
     end
     has_no_scope = parsed.head in (:meta, :import, :using, :export, :public, :module, :thunk) ||
         (parsed.head === :global && all(name -> name isa Symbol, parsed.args))
@@ -52,7 +56,7 @@ function syntax_message(@nospecialize(problem), code::String, filename::String)
     return "$message\nat $filename:$line:$column"
 end
 
-"The index in `code` of the last character that the parser read before it gave up, or nothing."
+"The index in `code` of the last word or sign that the parser read before it gave up, or nothing."
 function error_position(code::String)
     position = 1
     while position <= ncodeunits(code)
@@ -60,12 +64,19 @@ function error_position(code::String)
         if parser_error(parsed) !== nothing
             last_read = thisind(code, clamp(next - 1, 1, ncodeunits(code)))
             # Trailing line ends are read too, but the trouble is before them.
-            return something(findprev(!isspace, code, last_read), last_read)
+            return word_start(code, something(findprev(!isspace, code, last_read), last_read))
         end
         next > position || return nothing
         position = next
     end
     return nothing
+end
+
+"Where the word around `position` begins; `position` if there is none."
+function word_start(code::String, position::Int)
+    Base.is_id_char(code[position]) || return position
+    before = findprev(!Base.is_id_char, code, position)
+    return before === nothing ? 1 : nextind(code, before)
 end
 
 """

@@ -19,23 +19,26 @@ const ENVIRONMENT_PREFIX = "KAIMON_"
 const SESSION_VARIABLE = "KAIMON_SESSION"
 
 "The configuration in `environment`, as the daemon sets it. An ErrorException names what misses."
-function Config(environment::AbstractDict{String,String}, directory::AbstractString)
-    function needed(name)
-        value = get(environment, ENVIRONMENT_PREFIX * name, "")
-        isempty(value) && error("the environment has no ", ENVIRONMENT_PREFIX, name,
-                                "; this program is started by kaimond, not by hand")
-        return value
-    end
-    return Config(needed("LIBZMQ"), needed("ENDPOINT"), needed("SESSION"), needed("NONCE"),
-                  needed("LOG"), get(environment, ENVIRONMENT_PREFIX * "INSTANTIATE", "") == "1",
-                  Dict{String,String}(environment), directory)
+Config(environment::Dict{String,String}, directory::String) =
+    Config(needed(environment, "LIBZMQ"), needed(environment, "ENDPOINT"),
+           needed(environment, "SESSION"), needed(environment, "NONCE"),
+           needed(environment, "LOG"),
+           get(environment, ENVIRONMENT_PREFIX * "INSTANTIATE", "") == "1",
+           environment, directory)
+
+function needed(environment::Dict{String,String}, name::String)
+    variable = ENVIRONMENT_PREFIX * name
+    value = get(environment, variable, "")
+    isempty(value) &&
+        error("the environment has no $variable; this program is started by kaimond, not by hand")
+    return value
 end
 
-"Remove from `environment` what was for the gate's eyes only."
-function hide_configuration!(environment::AbstractDict{String,String})
-    for name in collect(keys(environment))
+"Remove from `environment` what `config` was read from: it was for the gate's eyes only."
+function hide_configuration!(environment::AbstractDict{String,String}, config::Config)
+    for name in keys(config.environment)
         startswith(name, ENVIRONMENT_PREFIX) && name != SESSION_VARIABLE &&
             delete!(environment, name)
     end
-    return environment
+    return nothing
 end

@@ -7,11 +7,11 @@ through to the next display, which prints text.
 """
 mutable struct EvalDisplay <: AbstractDisplay
     owner::Union{Task,Nothing}
-    payloads::Vector{Payload}
+    payloads::Vector{Field}
     bytes::Int
 end
 
-EvalDisplay() = EvalDisplay(nothing, Payload[], 0)
+EvalDisplay() = EvalDisplay(nothing, Field[], 0)
 
 "Limits on what one evaluation can collect; past them, display(x) prints text like anything else."
 const MAX_DISPLAYED = 1000
@@ -20,9 +20,9 @@ const MAX_DISPLAYED_BYTES = 64 << 20
 takes(display::EvalDisplay) = display.owner === current_task() &&
     length(display.payloads) < MAX_DISPLAYED && display.bytes < MAX_DISPLAYED_BYTES
 
-function collect_payload!(display::EvalDisplay, payload::Payload)
+function collect_payload!(display::EvalDisplay, payload::Field)
     push!(display.payloads, payload)
-    display.bytes += length(payload.second)
+    display.bytes += length(payload.value)
     return nothing
 end
 
@@ -50,7 +50,7 @@ end
 function end_collecting(display::EvalDisplay)
     payloads = display.payloads
     display.owner = nothing
-    display.payloads = Payload[]
+    display.payloads = Field[]
     display.bytes = 0
     return payloads
 end

@@ -14,25 +14,31 @@ is_interrupt(error::TaskFailedException) = is_interrupt(error.task.exception)
 is_interrupt(error::CompositeException) = any(is_interrupt, error.exceptions)
 is_interrupt(@nospecialize(error)) = false
 
+"Stands between an error and the one it happened in handling, as where Julia prints both."
+const CAUSED_BY = "\n\ncaused by: "
+
 """
 The fields that describe the exceptions in `stack` (cause first, as `exception_stack` gives them):
 `error` without, `backtrace` with the user's frames, `trace` with everything.
 """
-function failure_fields(stack)
-    newest_first = reverse(stack)
-    messages = [error_text(error) for (error, _) in newest_first]
-    error = join(messages, "\n\ncaused by: ")
-    parsed = !(newest_first[1][1] isa SyntaxProblem)
-    backtrace = parsed ? user_backtrace(newest_first[1][2]) : ""
-    trace = join((full_trace(entry...) for entry in newest_first), "\n\ncaused by: ")
-    return Field["error" => cut_middle(to_frame(error)),
-                 "backtrace" => cut_middle(to_frame(backtrace)),
-                 "trace" => cut_middle(to_frame(trace))]
+function failure_fields(stack::Vector{Tuple{Any,Any}})
+    messages, traces = String[], String[]
+    for (error, backtrace) in reverse(stack)
+        push!(messages, error_text(error))
+        push!(traces, full_trace(error, backtrace))
+    end
+    error = join(messages, CAUSED_BY)
+    trace = join(traces, CAUSED_BY)
+    newest, backtrace = stack[end]
+    backtrace = newest isa SyntaxProblem ? "" : user_backtrace(backtrace)
+    return [Field("error", cut_middle(to_frame(error))),
+            Field("backtrace", cut_middle(to_frame(backtrace))),
+            Field("trace", cut_middle(to_frame(trace)))]
 end
 
 "The fields for an evaluation whose error could not be described; `reason` says why."
 plain_failure_fields(reason::String) =
-    Field["error" => reason, "backtrace" => "", "trace" => ""]
+    [Field("error", reason), Field("backtrace", ""), Field("trace", "")]
 
 "The frames of `backtrace` that are the user's, as Julia prints a backtrace; \"\" if none are."
 function user_backtrace(backtrace)

@@ -1,12 +1,15 @@
 # The eval task: one evaluation after the other, each captured, shown and answered.
 
-const NANOSECONDS = 1e9
-
-"Run what is queued, for ever."
+"Run what is queued, for ever; until the first request comes, rehearse."
 function eval_loop(server::Server)
+    rehearsals = Function[rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace]
     disable_sigint() do
         while true
             try
+                while !isready(server.queue) && !isempty(rehearsals)
+                    popfirst!(rehearsals)()
+                    yield()
+                end
                 run_request(server, take!(server.queue))
             catch error
                 note("an evaluation met an error of the gate: $(error_text(error))")
@@ -26,11 +29,11 @@ function run_request(server::Server, request::EvalRequest)
         begin_spool(server.capture, request.spool)
     catch error
         reason = "the output file cannot be written, so nothing was run: $(error_text(error))"
-        return finish(server, request, "error", 0.0, 0, plain_failure_fields(reason))
+        return finish(server, request, "error", 0, 0, plain_failure_fields(reason))
     end
     status, fields = attempt(server, request)
-    seconds = (time_ns() - started) / NANOSECONDS
-    finish(server, request, status, seconds, end_spool(server.capture), fields)
+    elapsed = Int((time_ns() - started) ÷ 1000)
+    finish(server, request, status, elapsed, end_spool(server.capture), fields)
 end
 
 "Evaluate and show, or describe what was thrown; returns the status and the fields for it."
@@ -39,19 +42,20 @@ function attempt(server::Server, request::EvalRequest)
     local stack
     try
         shown = in_user_code(server, evaluate_and_render, request)
-        return "ok", vcat(display_fields(end_collecting(server.display)), shown)
+        return "ok", append!(display_fields(server), shown)
     catch
         stack = exception_stack()
     end
-    displayed = display_fields(end_collecting(server.display))
+    fields = display_fields(server)
     status = status_of(stack[end][1])
     try
         # Describing an error runs user code too (showerror), which may fail or hang in its turn.
-        return status, vcat(displayed, in_user_code(server, failure_fields, stack))
+        append!(fields, in_user_code(server, failure_fields, stack))
     catch
-        reason = "$(nameof(typeof(stack[end][1]))) (describing it was interrupted)"
-        return status, vcat(displayed, plain_failure_fields(reason))
+        reason = string(nameof(typeof(stack[end][1])), " (describing it was interrupted)")
+        append!(fields, plain_failure_fields(reason))
     end
+    return status, fields
 end
 
 """
@@ -60,11 +64,11 @@ Call `f(argument)` with SIGINT enabled and in the newest world.
 `interruptible` is cleared before anything here can wait again: an exception can be thrown into the
 task only inside the `try` of whoever called this.
 """
-function in_user_code(server::Server, f, argument)
+function in_user_code(server::Server, @nospecialize(f), @nospecialize(argument))
     try
         return reenable_sigint() do
             server.interruptible = true
-            result = Base.invokelatest(f, argument)
+            result = Base.invokelatest(f, argument)::Vector{Field}
             server.interruptible = false
             result
         end
@@ -73,7 +77,16 @@ function in_user_code(server::Server, f, argument)
     end
 end
 
-display_fields(payloads) = Field["display:" * type => bytes for (type, bytes) in payloads]
+"`payloads` as fields of a result; `what` says whether of the value or of a display."
+function prefixed(what::String, payloads::Vector{Field})
+    fields = Field[]
+    for payload in payloads
+        push!(fields, Field(what * payload.name, payload.value))
+    end
+    return fields
+end
+
+display_fields(server::Server) = prefixed("display:", end_collecting(server.display))
 
 "Run the code of `request`; returns the fields that show its value."
 function evaluate_and_render(request::EvalRequest)
@@ -82,29 +95,33 @@ function evaluate_and_render(request::EvalRequest)
     set_ans(value)
     (request.quiet || value === nothing || hides_value(request.code)) && return Field[]
     # The code may just have defined how its value is shown.
-    payloads = Base.invokelatest(render, value)
-    fields = Field["value:" * type => bytes for (type, bytes) in payloads]
-    return push!(fields, "type" => cut_middle(to_frame(type_name(value))))
+    payloads = Base.invokelatest(render, value)::Vector{Field}
+    fields = prefixed("value:", payloads)
+    return push!(fields, Field("type", cut_middle(to_frame(type_name(value)))))
 end
 
 "Run `parsed` in Main. Backtraces are cut off at this function, which is why it is one."
 @noinline evaluate_toplevel(@nospecialize parsed) = Core.eval(Main, parsed)
 
-"Record and send the result of `request`."
-function finish(server::Server, request::EvalRequest, status::String, seconds::Float64,
-                output::Integer, fields::Vector{Field})
-    head = Field["status" => status, "elapsed" => string(round(seconds; digits=6)),
-                 "output" => string(output)]
-    frames = reply_frames(to_frame(request.id), "result", vcat(head, fields))
+"Record and send the result of `request`, which took `elapsed` microseconds."
+function finish(server::Server, request::EvalRequest, status::String, elapsed::Int,
+                output::Int, fields::Vector{Field})
+    all_fields = [Field("status", status), Field("elapsed", decimal_seconds(elapsed)),
+                  Field("output", string(output))]
+    frames = reply_frames(to_frame(request.id), "result", append!(all_fields, fields))
     server.results[request.id] = frames
     delete!(server.pending, request.id)
     server.running = nothing
     send(server, request.peer, frames)
 end
 
+"Microseconds as seconds with six decimals."
+decimal_seconds(microseconds::Int) =
+    string(microseconds ÷ 1_000_000) * "." * lpad(string(microseconds % 1_000_000), 6, '0')
+
 "Answer a request whose evaluation cannot be brought to its regular end."
 function abandon(server::Server, request::EvalRequest, reason::String)
     end_collecting(server.display)
     output = end_spool(server.capture)
-    finish(server, request, "interrupted", 0.0, output, plain_failure_fields(reason))
+    finish(server, request, "interrupted", 0, output, plain_failure_fields(reason))
 end

@@ -1,8 +1,16 @@
 # What travels on the socket: [peer][request id][verb][name][value][name][value]...
 
 const Frame = Vector{UInt8}
-"A named value of a message; the value is text or raw bytes."
-const Field = Pair{String,Union{String,Frame}}
+
+"A named value of a message: text, or raw bytes."
+struct Field
+    name::String
+    value::Frame
+end
+
+Field(name::String, text::String) = Field(name, to_frame(text))
+
+to_frame(text::String) = Frame(codeunits(text))
 
 "A request that cannot be served; `reason` is told to whoever sent it."
 struct Refusal <: Exception
@@ -14,7 +22,7 @@ struct Message
     peer::Frame
     id::Frame
     verb::String
-    fields::Vector{Pair{String,Frame}}
+    fields::Vector{Field}
 end
 
 """
@@ -28,9 +36,9 @@ function parse_message(frames::Vector{Frame})
     length(frames) >= 3 || throw(Refusal("the message has no verb"))
     isodd(length(frames)) || throw(Refusal("the last field has no value"))
     verb = utf8(frames[3], "the verb")
-    fields = Pair{String,Frame}[]
+    fields = Field[]
     for index in 4:2:length(frames)
-        push!(fields, utf8(frames[index], "a field name") => frames[index + 1])
+        push!(fields, Field(utf8(frames[index], "a field name"), frames[index + 1]))
     end
     return Message(frames[1], frames[2], verb, fields)
 end
@@ -38,44 +46,48 @@ end
 "Can an answer to these frames be addressed?"
 addressable(frames::Vector{Frame}) = length(frames) >= 2
 
-function utf8(bytes::Frame, what::AbstractString)
+function utf8(bytes::Frame, what::String)
     text = String(copy(bytes))
-    isvalid(text) || throw(Refusal("$what is not valid UTF-8"))
+    isvalid(text) || throw(Refusal(what * " is not valid UTF-8"))
     return text
 end
 
 "The text of the field `name`; Refusal if it is missing or not UTF-8."
 function required(message::Message, name::String)
-    for field in message.fields
-        field.first == name && return utf8(field.second, "the field $name")
-    end
-    throw(Refusal("the field $name is missing"))
+    texts = repeated(message, name)
+    isempty(texts) && throw(Refusal("the field " * name * " is missing"))
+    return texts[1]
 end
 
 "The text of the field `name`, or `default` if it is missing."
-optional(message::Message, name::String, default::String) =
-    any(field -> field.first == name, message.fields) ? required(message, name) : default
+function optional(message::Message, name::String, default::String)
+    texts = repeated(message, name)
+    return isempty(texts) ? default : texts[1]
+end
 
 "The positive whole number in the field `name`, or `default` if it is missing."
 function positive(message::Message, name::String, default::Int)
     number = tryparse(Int, optional(message, name, string(default)))
     (number === nothing || number < 1) &&
-        throw(Refusal("the field $name is not a positive whole number"))
+        throw(Refusal("the field " * name * " is not a positive whole number"))
     return number
 end
 
 "The texts of all fields called `name`, in order."
-repeated(message::Message, name::String) =
-    [utf8(field.second, "the field $name") for field in message.fields if field.first == name]
-
-to_frame(text::String) = Frame(codeunits(text))
-to_frame(bytes::Frame) = bytes
+function repeated(message::Message, name::String)
+    texts = String[]
+    for field in message.fields
+        field.name == name && push!(texts, utf8(field.value, "the field " * name))
+    end
+    return texts
+end
 
 "The frames of a reply, without the peer."
-function reply_frames(id::Frame, verb::String, fields)
+function reply_frames(id::Frame, verb::String, fields::Vector{Field})
     frames = Frame[id, to_frame(verb)]
-    for (name, value) in fields
-        push!(frames, to_frame(name), to_frame(value))
+    for field in fields
+        push!(frames, to_frame(field.name))
+        push!(frames, field.value)
     end
     return frames
 end

@@ -21,6 +21,6 @@ function start_time()
     Sys.islinux() || return ""
     status = read("/proc/self/stat", String)
     # Field 2 is the program's name in parentheses and may contain anything; count from its end.
-    after_name = split(SubString(status, findlast(isequal(')'), status) + 1))
-    return String(after_name[22 - 2])
+    after_name = status[last(findlast(")", status)) + 1:end]
+    return String(split(after_name)[22 - 2])
 end

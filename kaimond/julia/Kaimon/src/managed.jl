@@ -8,7 +8,7 @@ with code 1.
 """
 function run_managed()
     config = Config(Dict{String,String}(ENV), pwd())
-    hide_configuration!(ENV)
+    hide_configuration!(ENV, config)
     capture = Capture(config.log)
     config.instantiate && instantiate()
     start(opened(config, capture))
@@ -29,11 +29,16 @@ function or_exit(f, failure::String)
     try
         return f()
     catch error
-        showerror(stderr, error, catch_backtrace())
-        reason = first(split(error_text(error), '\n'))
-        println(stderr, "\nkaimon: ", failure, ": ", reason)
-        exit(1)
+        # In the newest world, because the compiler then skips it unless it is needed.
+        Base.invokelatest(exit_because, failure, error, catch_backtrace())
     end
+end
+
+function exit_because(failure::String, error, backtrace)
+    showerror(stderr, error, backtrace)
+    reason = first(split(error_text(error), '\n'))
+    println(stderr, "\nkaimon: ", failure, ": ", reason)
+    exit(1)
 end
 
 "Keep the main task, and with it the process, alive. Nothing thrown into it may end it."

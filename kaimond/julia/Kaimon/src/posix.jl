@@ -18,7 +18,11 @@ const X_OK = 1
 const FIRST_OWN_FD = 10
 
 "`code` if the call worked; SystemError naming `what` if it returned -1."
-checked(code, what::AbstractString) = code == -1 ? throw(SystemError(what)) : code
+checked(code, what::AbstractString) =
+    code == -1 ? throw(system_error(what, Libc.errno())) : code
+
+# With fewer arguments Julia 1.5 makes a SystemError that cannot be shown.
+system_error(what::AbstractString, code::Integer) = SystemError(what, code, nothing)
 
 "Open `path` for appending, created with mode 0600 if missing; not inherited by children."
 open_append(path::AbstractString) = checked(
@@ -33,7 +37,7 @@ duplicate_high(fd::Integer) = checked(
 "Make `target` refer to what `fd` refers to. Children inherit `target`."
 function redirect_fd(fd::Integer, target::Integer)
     while ccall(:dup2, Cint, (Cint, Cint), fd, target) == -1
-        Libc.errno() == Libc.EINTR || throw(SystemError("dup2"))
+        Libc.errno() == Libc.EINTR || throw(system_error("dup2", Libc.errno()))
     end
 end
 

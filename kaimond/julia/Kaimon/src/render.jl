@@ -1,6 +1,4 @@
-# Values as payloads: pairs of a MIME type and the bytes of one representation.
-
-const Payload = Pair{String,Frame}
+# Values as payloads: fields named like the MIME type of the representation that they hold.
 
 "Image types an agent can be shown, best first; a value is shown as one of them at most."
 const IMAGE_TYPES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -32,16 +30,13 @@ end
 
 is_continuation(byte::UInt8) = byte & 0xc0 == 0x80
 
-cut_text(payload::Payload) =
-    startswith(payload.first, "text/") ? payload.first => cut_middle(payload.second) : payload
-
 """
 The representations of `value`: text/plain, and the first image type it has.
 
 One that cannot be made is replaced by an error payload. Only an interrupt gets out of here.
 """
 function render(@nospecialize(value))
-    payloads = Payload[represent("text/plain", value)]
+    payloads = Field[represent("text/plain", value)]
     for type in IMAGE_TYPES
         if shows_as(type, value)
             push!(payloads, represent(type, value))
@@ -58,13 +53,17 @@ function represent(type::String, @nospecialize(value))
         Base.invokelatest(show, rendering_context(buffer), MIME(type), value)
     catch error
         error isa InterruptException && rethrow()
-        return ERROR_TYPE => cut_middle(to_frame(showing_failed(type, value, error)))
+        return Base.invokelatest(showing_failed, type, value, error)::Field
     end
-    return cut_text(type => take!(buffer))
+    bytes = take!(buffer)
+    return Field(type, startswith(type, "text/") ? cut_middle(bytes) : bytes)
 end
 
-rendering_context(io::IO) = IOContext(io, :limit => true, :displaysize => DISPLAY_SIZE[],
-                                      :color => false, :module => Main)
+# Pairs of one type, because each new combination of types has to be compiled.
+rendering_context(io::IO) = IOContext(io, Pair{Symbol,Any}(:limit, true),
+                                      Pair{Symbol,Any}(:displaysize, DISPLAY_SIZE[]),
+                                      Pair{Symbol,Any}(:color, false),
+                                      Pair{Symbol,Any}(:module, Main))
 
 function shows_as(type::String, @nospecialize(value))
     try
@@ -75,8 +74,10 @@ function shows_as(type::String, @nospecialize(value))
     end
 end
 
-showing_failed(type, @nospecialize(value), error) =
-    "showing a value of type $(type_name(value)) as $type failed: $(error_text(error))"
+function showing_failed(type::String, @nospecialize(value), @nospecialize(error))
+    reason = "showing a value of type $(type_name(value)) as $type failed: $(error_text(error))"
+    return Field(ERROR_TYPE, cut_middle(to_frame(reason)))
+end
 
 "The name of the type of `value`."
 function type_name(@nospecialize(value))

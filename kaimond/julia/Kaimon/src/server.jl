@@ -13,13 +13,16 @@ end
 """
 An open gate.
 
-- `pending`: evaluations accepted and not finished, by id.
-- `results`: frames of results that the daemon has not acknowledged, by id. A reply in flight when
-  the connection breaks is lost, so each is kept to be asked for again.
+- `pending`: evaluations accepted and not finished, by id; the values are `EvalRequest`s.
+- `results`: results that the daemon has not acknowledged, by id; the values are the frames of each.
+  A reply in flight when the connection breaks is lost, so each is kept to be asked for again.
 - `acknowledged`: ids that are done with; an evaluation must not run twice.
 - `running`: the evaluation that the eval task is busy with.
 - `interruptible`: is the eval task in user code? Only then may an exception be thrown into it.
 - `draining`: a task is reading messages already; see `drain`.
+
+The dictionaries are of type Any because the system image holds their code; any other type costs
+a twentieth of a second to compile.
 """
 mutable struct Server
     config::Config
@@ -30,8 +33,8 @@ mutable struct Server
     watcher::FileWatching.FDWatcher
     lock::ReentrantLock
     queue::Channel{EvalRequest}
-    pending::Dict{String,EvalRequest}
-    results::Dict{String,Vector{Frame}}
+    pending::Dict{String,Any}
+    results::Dict{String,Any}
     acknowledged::Set{String}
     running::Union{EvalRequest,Nothing}
     interruptible::Bool
@@ -43,7 +46,8 @@ mutable struct Server
         bind_ipc(socket, config.endpoint)
         watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
         server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, ReentrantLock(),
-                     Channel{EvalRequest}(Inf), Dict(), Dict(), Set(), nothing, false)
+                     Channel{EvalRequest}(Inf), Dict{String,Any}(),
+                     Dict{String,Any}(), Set{String}(), nothing, false)
         server.draining = false
         return server
     end
@@ -67,7 +71,7 @@ function send(server::Server, peer::Frame, frames::Vector{Frame})
     drain(server)
 end
 
-reply(server::Server, message::Message, verb::String, fields=Field[]) =
+reply(server::Server, message::Message, verb::String, fields::Vector{Field}=Field[]) =
     send(server, message.peer, reply_frames(message.id, verb, fields))
 
 """
@@ -98,12 +102,12 @@ end
 function handle(server::Server, frames::Vector{Frame})
     try
         message = parse_message(frames)
-        handler = get(VERBS, message.verb, nothing)
+        handler = handler_of(message.verb)
         handler === nothing && throw(Refusal("unknown verb $(repr(message.verb))"))
         handler(server, message)
     catch error
         reason = error isa Refusal ? error.reason : "the gate failed: $(error_text(error))"
-        send(server, frames[1], reply_frames(frames[2], "refused", Field["reason" => reason]))
+        send(server, frames[1], reply_frames(frames[2], "refused", [Field("reason", reason)]))
     end
 end
 

@@ -28,7 +28,7 @@ function Base.unsafe_write(io::SpoolIO, data::Ptr{UInt8}, count::UInt)
             # User code put a non-blocking pipe on fd 2 and its reader is a task of this process.
             yield()
         elseif code != Libc.EINTR
-            throw(SystemError("write", code))
+            throw(system_error("write", code))
         end
     end
     return Int(count)
@@ -40,6 +40,8 @@ function Base.write(io::SpoolIO, byte::UInt8)
 end
 
 Base.fd(io::SpoolIO) = io.fd
+# By this Base hands the stream to a child process.
+Base.rawhandle(io::SpoolIO) = RawFD(io.fd)
 Base.isopen(::SpoolIO) = true
 Base.isreadable(::SpoolIO) = false
 Base.iswritable(::SpoolIO) = true

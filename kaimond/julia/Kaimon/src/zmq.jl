@@ -1,7 +1,7 @@
 # The part of libzmq that a gate needs: one ROUTER socket, never blocking.
 
 "Addresses of the functions of a loaded libzmq; each field is named like the function it holds."
-struct LibZMQ
+mutable struct LibZMQ
     zmq_ctx_new::Ptr{Cvoid}
     zmq_socket::Ptr{Cvoid}
     zmq_bind::Ptr{Cvoid}
@@ -16,12 +16,18 @@ struct LibZMQ
     zmq_msg_size::Ptr{Cvoid}
     zmq_msg_more::Ptr{Cvoid}
     zmq_msg_close::Ptr{Cvoid}
+
+    LibZMQ() = new()
 end
 
 "Load the shared library at `path`. An ErrorException if it cannot be loaded or is no libzmq."
 function LibZMQ(path::AbstractString)
     handle = Libdl.dlopen(path, Libdl.RTLD_LAZY | Libdl.RTLD_LOCAL)
-    return LibZMQ((Libdl.dlsym(handle, name) for name in fieldnames(LibZMQ))...)
+    lib = LibZMQ()
+    for name in fieldnames(LibZMQ)
+        setfield!(lib, name, Libdl.dlsym(handle, name))
+    end
+    return lib
 end
 
 const ZMQ_ROUTER = 6

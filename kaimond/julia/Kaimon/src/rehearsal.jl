@@ -1,0 +1,26 @@
+# What the eval task does in its first idle second: have the compiler do its work beforehand.
+#
+# This is for safety more than for speed. Compiled on demand, the description of the first interrupt
+# keeps the gate mute for a second. The daemon takes a mute gate for one whose code computes, and
+# goes on with SIGINTs until Julia throws by force, in the midst of the compiler, which then crashes
+# the process. The steps are short, because a request that comes meanwhile waits for one of them.
+
+rehearse_value() = (parse_code("1; 2", REHEARSED); hides_value("1; 2"); render(2); nothing)
+
+rehearse_message() = foreach(entry -> error_text(entry[1]), rehearsed_stack())
+
+rehearse_trace() = foreach(entry -> full_trace(entry...), rehearsed_stack())
+
+rehearse_backtrace() = (failure_fields(rehearsed_stack()); nothing)
+
+const REHEARSED = "rehearsal"
+
+"The exceptions of an interrupted evaluation that never was."
+function rehearsed_stack()
+    try
+        evaluate_toplevel(Expr(:toplevel, LineNumberNode(1, REHEARSED),
+                               :(throw(InterruptException()))))
+    catch
+        return exception_stack()
+    end
+end

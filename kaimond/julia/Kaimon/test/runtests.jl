@@ -1,0 +1,11 @@
+# The pure parts of the gate. What needs a real session is tested from Python: tests/gate_julia.
+
+using Kaimon
+using Test
+
+@testset "Kaimon" begin
+    @testset "$name" for name in ("package", "frames", "config", "code", "render", "displays",
+                                  "errors", "spoolio", "zmq", "restart")
+        include("test_$name.jl")
+    end
+end
