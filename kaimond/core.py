@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ class Core:
         stopping: set when the daemon is asked to end.
         reloading: whether it ends only to execute itself anew.
         started: seconds since the epoch.
+        instance: random name of this run of the program; another one answers after an upgrade.
         problems: what the configuration's reader complained about.
         agents: MCP clients that are connected now, by connection.
     """
@@ -40,6 +42,7 @@ class Core:
     stopping: asyncio.Event
     reloading: bool = False
     started: float = field(default_factory=time.time)
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
     problems: tuple[str, ...] = ()
     agents: dict[int, Agent] = field(default_factory=dict)
 

@@ -82,6 +82,13 @@ class Client:
             if answer.get("id") == self._last_id and "method" not in answer:
                 return _result(answer)
 
+    def wait_until_closed(self, timeout: float) -> None:
+        """Wait until the daemon hangs up, ``timeout`` seconds at most."""
+        self._sock.settimeout(timeout)
+        with contextlib.suppress(OSError):
+            while self._sock.recv(_CHUNK):
+                pass
+
     def wait_for_end(self, pid: object, timeout: float) -> None:
         """Wait until the daemon is gone, so that another one can start, or has.
 
@@ -95,10 +102,7 @@ class Client:
         from kaimond import launch  # noqa: PLC0415 - only `stop` needs it
 
         until = time.monotonic() + timeout
-        self._sock.settimeout(timeout)
-        with contextlib.suppress(OSError):
-            while self._sock.recv(_CHUNK):
-                pass
+        self.wait_until_closed(timeout)
         directory = runtime.runtime_directory()
         while launch.daemon_is_there(directory) and _announced_pid() in {None, pid}:
             if time.monotonic() >= until:

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "restart": "give a session a fresh Julia",
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, list",
+    "reload": "have the installed kaimond take over; sessions stay",
     "stop": "end the daemon and its sessions",
     "version": "versions of kaimonctl and of the daemon",
 }

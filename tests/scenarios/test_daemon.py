@@ -121,6 +121,21 @@ async def test_an_upgrade_in_place_keeps_sessions_variables_and_running_evals(
         assert "exited with code 7" in await two.refused("ex", e="1", session=key)
 
 
+def test_kaimonctl_reload_waits_for_the_successor_and_says_who_answers(daemon_home: Home) -> None:
+    before = daemon_home.status()
+    done = daemon_home.kaimonctl("reload")
+    assert done.returncode == 0, done.stderr
+    after = daemon_home.status()
+    assert (after["pid"], after["version"]) == (before["pid"], before["version"])
+    assert after["instance"] != before["instance"]
+    assert f"pid {after['pid']}" in done.stdout
+    daemon_home.paths.settings_file.write_text("[log]\nlevel = 1\n")
+    refused = daemon_home.kaimonctl("reload")
+    assert refused.returncode == 1
+    assert "goes on as it is" in refused.stderr
+    assert daemon_home.status()["instance"] == after["instance"]
+
+
 def test_an_upgrade_that_could_not_start_is_refused_and_the_daemon_goes_on(
     daemon_home: Home,
 ) -> None:

@@ -23,6 +23,7 @@ async def run(core: Core, _params: Params) -> dict[str, Any]:
         "version": __version__,
         "protocol": wire.PROTOCOL,
         "pid": os.getpid(),
+        "instance": core.instance,
         "started": iso(core.started),
         "uptime": round(time.time() - core.started, 3),
         "socket": str(core.paths.control_socket),

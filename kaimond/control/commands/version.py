@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from kaimond.core import Core
 
 
-async def run(_core: Core, _params: Params) -> dict[str, Any]:
+async def run(core: Core, _params: Params) -> dict[str, Any]:
     """Say it."""
     return {
         "version": __version__,
         "protocol": wire.PROTOCOL,
         "pid": os.getpid(),
+        "instance": core.instance,
         "python": platform.python_version(),
         "libzmq": zmq.zmq_version(),
     }

@@ -1,0 +1,44 @@
+"""Have the installed kaimond take over from the running one; sessions and agents notice nothing.
+
+Use it after an upgrade. If the installed version cannot start, the running one goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kaimond.ctl import client, render
+from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import say
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE: Final = "kaimonctl reload"
+
+LIMIT: Final = 90.0
+"""Seconds for the check of the installed version and for the change."""
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """There are none."""
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Ask, and wait until the successor answers."""
+    with client.connect() as daemon:
+        before = daemon.call("version")
+        say(render.escape(daemon.call("reload", LIMIT).get("text", "")))
+        daemon.wait_until_closed(LIMIT)
+    # The listening socket stays, so this connection waits for the successor.
+    with client.connect() as daemon:
+        after = daemon.call("version", LIMIT)
+    if after.get("instance") == before.get("instance"):
+        raise CtlError(
+            "the same kaimond still answers, so nothing was reloaded; kaimonctl log says why"
+        )
+    say(
+        f"kaimond {render.escape(str(after['version']))} runs now (pid {after['pid']}), "
+        f"after {render.escape(str(before['version']))}."
+    )
+    return 0
