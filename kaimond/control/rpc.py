@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -78,6 +79,14 @@ async def _answer(core: Core, line: bytes) -> dict[str, Any]:
         failure = {"code": error.code, "message": str(error), "data": {"kind": error.kind}}
     except SessionError as error:
         failure = {"code": REFUSED, "message": error.message, "data": {"kind": error.kind}}
+    except (OSError, sqlite3.Error) as error:
+        _log.exception("a request failed")
+        failure = {
+            "code": REFUSED,
+            "message": f"This could not be done, because the machine refused something that "
+            f"kaimond needs: {error}. `kaimonctl status` shows what is true now.",
+            "data": {"kind": "system"},
+        }
     except Exception:  # noqa: BLE001 - the client gets a sentence, the log the cause
         _log.exception("a request failed")
         failure = {
