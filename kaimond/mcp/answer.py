@@ -7,6 +7,8 @@ from typing import Any
 
 import mcp_types as types
 
+from kaimond.mcp.text import clean
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -28,14 +30,28 @@ class Answer:
 
     def to_mcp(self) -> types.CallToolResult:
         """In the protocol's form."""
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=self.text)]
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=_safe(self.text))]
         content += [
             types.ImageContent(type="image", data=data, mime_type=mime)
             for mime, data in self.images
         ]
         return types.CallToolResult(
             content=content,
-            structured_content=self.structured,
+            structured_content=_safe(self.structured),
             is_error=self.is_error,
             _meta=self.meta,
         )
+
+
+def _safe(value: Any) -> Any:
+    """The same without what a terminal acts upon or UTF-8 cannot say.
+
+    Errors and views quote logs and paths, which may hold anything.
+    """
+    if isinstance(value, str):
+        return clean(value.encode("utf-8", "backslashreplace"))
+    if isinstance(value, dict):
+        return {key: _safe(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(one) for one in value]
+    return value

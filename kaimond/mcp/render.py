@@ -52,6 +52,8 @@ def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:
         gap = f"\n[... about {omitted} bytes left out ...]\n" if omitted > 0 else ""
         return clean(f"{head}{gap}{tail}".encode())
     printed = spool.read(item.id, outcome.output, READ, READ)
+    if outcome.output and not printed.head:
+        return f"[... its {outcome.output} bytes of output are no longer kept ...]"
     if not printed.omitted:
         return clean(printed.head)
     gap = f"\n[... {printed.omitted} bytes left out; all of the output: {printed.path} ...]\n"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+# An escape may be cut by the end of the text. One that is never closed takes its own line at most.
 _ESCAPES: Final = re.compile(
     r"""
-    \x1b\[ [0-?]* [ -/]* [@-~]            # control sequences: colours, cursor
-    | \x1b[\]PX^_] .*? (?:\x07|\x1b\\|$)  # strings: titles, links, device control
-    | \x1b [ -/]* [0-~]                   # two-character escapes
-    | \x9b [0-?]* [ -/]* [@-~]
+    (?: \x1b\[ | \x9b) [0-?]*+ [ -/]*+ (?: [@-~] | \Z)            # colours, cursor
+    | \x1b\] [^\n\x07\x1b]*+ (?: \x07 | \x1b\\ )?                 # titles, links
+    | \x1b[PX^_] (?: [^\x1b]*+ \x1b\\ | [^\n\x1b]*+ )             # pictures, device control
+    | \x1b [ -/]*+ (?: [0-Z\\^-~] | \Z)                           # short ones
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE,
 )
 # Everything that a terminal acts upon, except tab and newline. A lone escape is one of them.
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

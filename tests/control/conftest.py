@@ -9,19 +9,18 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from kaimond import paths, wire
+from kaimond.config.settings import Settings
 from kaimond.control.listener import DaemonLock, listen
 from kaimond.control.server import ControlServer
+from kaimond.core import Core
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-
-    from kaimond.core import Core
 
 SOON = 10.0
 
@@ -100,8 +99,9 @@ class Running:
 @pytest.fixture
 async def running(where: paths.Paths) -> AsyncIterator[Running]:
     lock = DaemonLock(where)
-    core = SimpleNamespace(paths=where, agents={})
-    made = Running(where, cast("Core", core))
+    nothing = cast("Any", None)
+    core = Core(where, Settings(), store=nothing, supervisor=nothing, stopping=asyncio.Event())
+    made = Running(where, core)
     await made.server.start(listen(lock, where.control_socket))
     yield made
     for client in made.clients:

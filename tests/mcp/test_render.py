@@ -1,0 +1,153 @@
+"""The end of an eval in words."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kaimond.evals.eval import Eval, Outcome, Status
+from kaimond.evals.spool import Spool
+from kaimond.mcp.render import READ, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaimond.mcp.answer import Answer
+
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    made = Spool(tmp_path / "spool")
+    made.prepare()
+    return made
+
+
+def ended(status: Status = Status.DONE, *parts: tuple[str, bytes], **more: Any) -> Eval:
+    item = Eval("0a", "key", "boot", "code", "agent", 1.0)
+    return item.ended(Outcome(status, parts=parts, **more), 2.0)
+
+
+def show(spool: Spool, item: Eval, printed: bytes = b"", limit: int = 6000) -> Answer:
+    if printed:
+        spool.path(item.id).write_bytes(printed)
+        assert item.outcome
+        item = replace(item, outcome=replace(item.outcome, output=len(printed)))
+    return render(item, spool, limit)
+
+
+def test_a_value_is_shown_as_it_is(spool: Spool) -> None:
+    answer = show(spool, ended(Status.DONE, ("value:text/plain", b"42"), ("type", b"Int64")))
+    assert answer.text == "42"
+    assert not answer.is_error
+    assert answer.meta == {"kaimon/eval": "0a", "kaimon/session": "key"}
+
+
+def test_output_comes_before_what_is_shown(spool: Spool) -> None:
+    item = ended(Status.DONE, ("display:text/plain", b"shown"), ("value:text/plain", b"42"))
+    assert show(spool, item, b"printed\n").text == "printed\nshown\n42"
+
+
+def test_nothing_is_told_as_nothing_and_how_to_see_the_value(spool: Spool) -> None:
+    assert show(spool, ended(elapsed=0.5)).text == "Done in 0.500 s, nothing was printed."
+    quiet = replace(ended(), quiet=True)
+    assert "q=false shows it" in show(spool, quiet).text
+
+
+def test_an_error_comes_with_its_backtrace_after_the_output(spool: Spool) -> None:
+    item = ended(
+        Status.FAILED,
+        ("error", b"DomainError with -1"),
+        ("backtrace", b" [1] sqrt\n"),
+        ("trace", b"all of it"),
+    )
+    answer = show(spool, item, b"printed\n")
+    assert answer.text == "printed\nERROR: DomainError with -1\n [1] sqrt"
+    assert answer.is_error
+
+
+def test_an_interrupted_eval_says_why_and_keeps_what_it_had_printed(spool: Spool) -> None:
+    item = ended(
+        Status.INTERRUPTED, ("output:head", b"so far\n"), output=7, reason="it was restarted"
+    )
+    answer = show(spool, item)
+    assert answer.text == "so far\nERROR: eval 0a was interrupted: it was restarted."
+    assert answer.is_error
+
+
+def test_a_lost_eval_says_that_it_is_lost_and_how_much_is_left_out(spool: Spool) -> None:
+    item = ended(
+        Status.LOST,
+        ("output:head", b"AAA"),
+        ("output:tail", b"ZZZ"),
+        output=106,
+        reason="the process exited",
+    )
+    text = show(spool, item).text
+    assert "AAA\n[... about 100 bytes left out ...]\nZZZ" in text
+    assert text.endswith("ERROR: eval 0a is lost: the process exited.")
+
+
+def test_pictures_are_pictures_and_drawings_are_counted(spool: Spool) -> None:
+    item = ended(
+        Status.DONE,
+        ("display:image/png", PNG),
+        ("value:image/svg+xml", b"<svg/>"),
+        ("value:image/jpeg", b"jpeg"),
+    )
+    answer = show(spool, item)
+    assert answer.images == (
+        ("image/png", base64.b64encode(PNG).decode()),
+        ("image/jpeg", base64.b64encode(b"jpeg").decode()),
+    )
+    assert answer.text == "(an SVG image of 6 bytes)"
+    blocks = answer.to_mcp().content
+    assert [block.type for block in blocks] == ["text", "image", "image"]
+
+
+def test_what_cannot_be_shown_is_no_failure_and_is_told(spool: Spool) -> None:
+    answer = show(spool, ended(Status.DONE, ("value:text/x-error", b"show failed")))
+    assert answer.text == "(it could not be shown: show failed)"
+    assert not answer.is_error
+
+
+def test_a_long_text_keeps_both_ends_and_says_where_the_rest_is(spool: Spool) -> None:
+    answer = show(spool, ended(), b"A" * 5000 + b"Z" * 5000, limit=300)
+    assert answer.text.startswith("A" * 200 + "\n[... 9700 characters left out; ")
+    assert str(spool.path("0a")) in answer.text
+    assert answer.text.endswith("Z" * 100)
+
+
+def test_a_long_error_is_not_lost_behind_a_long_output(spool: Spool) -> None:
+    item = ended(Status.FAILED, ("error", b"E" * 1000))
+    text = show(spool, item, b"A" * 10_000, limit=300).text
+    assert "ERROR: EEE" in text
+    assert len(text) < 1000
+
+
+def test_a_flood_is_read_at_both_ends_only(spool: Spool) -> None:
+    text = show(spool, ended(), b"A" * READ + b"." * 1000 + b"Z" * READ, limit=10**9).text
+    assert "[... 1000 bytes left out; all of the output: " in text
+    assert "." * 1000 not in text
+
+
+def test_no_escape_of_the_process_reaches_the_model(spool: Spool) -> None:
+    item = ended(
+        Status.FAILED,
+        ("display:text/plain", b"\x1b[31mred"),
+        ("error", b"\x1b]0;title\x07bad"),
+        ("backtrace", b"\x1b[1mframe"),
+    )
+    assert "\x1b" not in show(spool, item, b"\x1b[2Jout").text
+
+
+def test_output_that_is_no_longer_kept_is_not_passed_over_in_silence(spool: Spool) -> None:
+    item = ended(Status.DONE, ("value:text/plain", b"42"), output=1234)
+    text = show(spool, item).text
+    assert "1234 bytes" in text
+    assert "no longer kept" in text
+    assert text.endswith("42")
