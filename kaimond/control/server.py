@@ -7,6 +7,7 @@ sends is bounded, what it does not read waits in its own connection, and what go
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +15,12 @@ from kaimond import wire
 from kaimond.control.connection import Connection, StrangerError
 from kaimond.control.hello import Hello, read_hello, refusal, welcome
 from kaimond.control.rpc import serve_rpc
-from kaimond.mcp.server import Agents
 
 if TYPE_CHECKING:
     import socket
 
     from kaimond.core import Core
+    from kaimond.mcp.server import Agents
 
 _log = logging.getLogger("kaimond.control")
 
@@ -32,9 +33,16 @@ class ControlServer:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._agents = Agents(core)
+        # Loading the MCP SDK takes longer than everything else at the start (0.5 s), so it is done
+        # beside it: sessions are adopted and kaimonctl is answered meanwhile, agents wait for it.
+        self._agents = asyncio.create_task(self._load_agents(), name="loading MCP")
         self._clients: dict[asyncio.Task[None], Connection] = {}
         self._server: asyncio.Server | None = None
+
+    async def _load_agents(self) -> Agents:
+        module = await asyncio.to_thread(importlib.import_module, "kaimond.mcp.server")
+        agents: Agents = module.Agents(self._core)
+        return agents
 
     async def start(self, listener: socket.socket) -> None:
         """Begin to accept."""
@@ -51,7 +59,7 @@ class ControlServer:
         for task, connection in self._clients.items():
             connection.abort()
             task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await asyncio.gather(self._agents, *self._clients, return_exceptions=True)
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)
@@ -93,6 +101,7 @@ class ControlServer:
 
     async def _serve(self, connection: Connection, hello: Hello) -> None:
         if hello.role == "mcp":
-            await self._agents.serve(connection, hello)
+            agents = await asyncio.shield(self._agents)
+            await agents.serve(connection, hello)
         else:
             await serve_rpc(self._core, connection)
