@@ -121,6 +121,32 @@ def test_a_stray_sigint_while_idle_harms_nothing(fresh: GateProcess) -> None:
     assert fresh.process.poll() is None
 
 
+THROW_INTO_THE_EVAL_TASK = """
+struct Evil <: Exception end
+Base.showerror(io::IO, ::Evil) = throw(InterruptException())
+target = current_task()
+@async (sleep(0.1); schedule(target, {0}; error=true))
+nothing
+"""
+
+
+@pytest.mark.parametrize("exception", ["InterruptException()", "Evil()"])
+def test_the_session_outlives_an_exception_thrown_into_its_idle_eval_task(
+    fresh: GateProcess, exception: str
+) -> None:
+    fresh.evaluate("kept = 1")
+    fresh.evaluate(THROW_INTO_THE_EVAL_TASK.format(exception))
+    noticed = "eval task died" if exception == "Evil()" else "an error of the gate"
+
+    def seen() -> bool:
+        fresh.ping()
+        return noticed in fresh.log
+
+    wait_until(seen, "the log tells what happened")
+    assert fresh.value_of("kept") == "1"
+    assert fresh.evaluate('println("heard")').output == b"heard\n"
+
+
 ROUNDS = 40
 SEED = 20
 

@@ -11,8 +11,8 @@ function on_ping(server::Server, message::Message)
         Field("protocol", string(PROTOCOL)),
         Field("gate", String(PACKAGE_VERSION)),
         Field("julia", string(VERSION)),
-        Field("pwd", current_directory()),
-        Field("project", something(Base.active_project(), "")),
+        Field("pwd", text_or_empty(pwd)),
+        Field("project", text_or_empty(Base.active_project)),
         Field("threads", string(Threads.nthreads())),
         Field("state", server.running === nothing ? "idle" : "busy"),
         Field("eval", server.running === nothing ? "" : server.running.id),
@@ -20,10 +20,16 @@ function on_ping(server::Server, message::Message)
     ])
 end
 
-"The working directory, or \"\" if it has been removed."
-function current_directory()
+"""
+The text that `f()` gives, or \"\" if there is none.
+
+The directory may have been removed, or user code have broken the load path; a ping is answered
+whatever the session is in.
+"""
+function text_or_empty(f)
     try
-        return pwd()
+        text = f()
+        return text isa String ? text : ""
     catch
         return ""
     end
