@@ -17,6 +17,7 @@ from kaimond.core import Core
 from kaimond.registry.registry import Registry
 from kaimond.registry.store import Store
 from kaimond.service import upgrade
+from kaimond.supervisor import session_log
 from kaimond.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ async def _serve(
             problems=tuple(loaded.warnings),
         )
         _listen_to_signals(core)
+        session_log.forget(where.session_logs, supervisor.registry.get)
         supervisor.adopt_all()
         server = ControlServer(core)
         listener = listen(lock, where.control_socket)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -137,7 +137,8 @@ class Eval:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Eval:
-        """The eval that `to_json` wrote."""
-        values = dict(data)
+        """The eval that `to_json` wrote; fields that this version does not know are ignored."""
+        known = {item.name for item in fields(cls)}
+        values = {name: value for name, value in data.items() if name in known}
         outcome = values.pop("outcome")
         return cls(**values, outcome=Outcome.from_json(outcome) if outcome else None)

@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MAX_BYTES: Final = 5_000_000
@@ -53,7 +54,13 @@ def tail(log: Path, lines: int) -> str:
     return "\n".join(data.decode("utf-8", "replace").splitlines()[-lines:])
 
 
-def remove(log: Path) -> None:
-    """Forget the session's output."""
-    log.unlink(missing_ok=True)
-    log.with_suffix(".log.1").unlink(missing_ok=True)
+def forget(directory: Path, known: Callable[[str], object]) -> None:
+    """Remove the logs of sessions that nobody remembers.
+
+    Args:
+        directory: of all session logs.
+        known: whether a session with this key is remembered.
+    """
+    for log in directory.glob("*.log*"):
+        if not known(log.name.split(".")[0]):
+            log.unlink(missing_ok=True)
