@@ -4,6 +4,7 @@
 * ``process_start(pid)``: an opaque token that two processes with one pid never share.
 * ``is_zombie(pid)``: the process has ended and waits for its parent.
 * ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
+* ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
 """
 
@@ -11,6 +12,7 @@ import sys
 
 if sys.platform == "darwin":
     from kaimond.platform.darwin import (
+        has_ended,
         is_zombie,
         open_exit_watch,
         peer_user,
@@ -19,6 +21,7 @@ if sys.platform == "darwin":
     )
 else:
     from kaimond.platform.linux import (
+        has_ended,
         is_zombie,
         open_exit_watch,
         peer_user,
@@ -26,4 +29,11 @@ else:
         working_directory,
     )
 
-__all__ = ["is_zombie", "open_exit_watch", "peer_user", "process_start", "working_directory"]
+__all__ = [
+    "has_ended",
+    "is_zombie",
+    "open_exit_watch",
+    "peer_user",
+    "process_start",
+    "working_directory",
+]

@@ -75,6 +75,13 @@ def open_exit_watch(pid: int) -> int:
     return descriptor
 
 
+def has_ended(watch: int) -> bool:
+    """Whether the process of an exit watch has ended, asked without opening anything."""
+    poller = select.poll()
+    poller.register(watch, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poller.poll(0))
+
+
 def working_directory(pid: int) -> str | None:
     """The current directory of ``pid``, or None if it cannot be told."""
     try:

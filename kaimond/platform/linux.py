@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import socket
 import struct
 from pathlib import Path
@@ -24,7 +26,8 @@ def peer_user(sock: socket.socket) -> tuple[int, int]:
 def _stat_fields(pid: int) -> list[str] | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
+        # Any other error (too many open files) says nothing of the process and is passed on.
         return None
     # The second field is the program's name in parentheses and may hold anything, also ")".
     return text[text.rfind(")") + 2 :].split()
@@ -51,7 +54,20 @@ def open_exit_watch(pid: int) -> int:
     Raises:
         ProcessLookupError: there is no such process.
     """
-    return os.pidfd_open(pid)
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        # Linux says these of a thread that has the number now.
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            raise ProcessLookupError(errno.ESRCH, f"no process {pid}") from None
+        raise
+
+
+def has_ended(watch: int) -> bool:
+    """Whether the process of an exit watch has ended, asked without opening anything."""
+    poller = select.poll()
+    poller.register(watch, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poller.poll(0))
 
 
 def working_directory(pid: int) -> str | None:

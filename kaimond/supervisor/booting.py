@@ -77,12 +77,11 @@ class Booter:
         )
         try:
             live = self._spawn(record, plan)
-        except OSError as error:
+        except (OSError, ValueError, zmq.ZMQError) as error:
             self._sessions.never_ran(key, f"Julia could not be started: {error}")
             raise SessionError(
                 "start-failed",
-                f"{plan.julia.path} could not be started: {error.strerror or error}. "
-                f"There is no session {key} now.",
+                f"{plan.julia.path} could not be started: {error}. There is no session {key} now.",
             ) from None
         return await self.await_answer(record, live)
 
@@ -166,13 +165,18 @@ class Booter:
             environment["KAIMON_INSTANTIATE"] = "1"
         failpoints.passing("start.before-spawn")
         process = SessionProcess.spawn(plan.command(), cwd=plan.project, env=environment, log=log)
-        failpoints.passing("start.after-spawn")
-        self._registry.note(
-            key, pid=process.pid, process_start=process.start, started=time.time(), ready=0.0
-        )
-        failpoints.passing("start.after-note")
-        _log.info("spawned process %d", process.pid, extra={"session": key})
-        return self._sessions.take_charge(key, process)
+        try:
+            failpoints.passing("start.after-spawn")
+            self._registry.note(
+                key, pid=process.pid, process_start=process.start, started=time.time(), ready=0.0
+            )
+            failpoints.passing("start.after-note")
+            _log.info("spawned process %d", process.pid, extra={"session": key})
+            return self._sessions.take_charge(key, process)
+        except BaseException:
+            # Nobody would know of it, so nobody would ever end it.
+            process.signal(signal.SIGKILL)
+            raise
 
     async def _first_answer(self, key: str, live: Live) -> Message | None:
         """The gate's first answer, or None if the process ended or was ended for its silence."""

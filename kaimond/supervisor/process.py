@@ -43,8 +43,16 @@ class SessionProcess:
         self._child = child
         self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         # From here to the reap in `_gone` the pid of a child cannot be used again.
-        self._watch = platform.open_exit_watch(pid)
-        asyncio.get_running_loop().add_reader(self._watch, self._gone)
+        self._watch = -1
+        try:
+            self._watch = platform.open_exit_watch(pid)
+        except ProcessLookupError:
+            if child is None:
+                raise
+            # macOS watches no process that has ended already.
+            asyncio.get_running_loop().call_soon(self._gone)
+        else:
+            asyncio.get_running_loop().add_reader(self._watch, self._gone)
 
     @classmethod
     def spawn(
@@ -71,9 +79,15 @@ class SessionProcess:
             )
         finally:
             os.close(output)
-        start = platform.process_start(child.pid)
-        assert start is not None, "a child that was not waited for has an entry"
-        return cls(child.pid, start, child)
+        try:
+            start = platform.process_start(child.pid)
+            assert start is not None, "a child that was not waited for has an entry"
+            return cls(child.pid, start, child)
+        except BaseException:
+            # Nobody would know of it, so nobody would ever end it.
+            child.kill()
+            child.wait()
+            raise
 
     @classmethod
     def adopt(cls, pid: int, start: str) -> SessionProcess:
@@ -81,12 +95,13 @@ class SessionProcess:
 
         Raises:
             ProcessGoneError: it has ended; the pid may belong to a stranger by now.
+            OSError: the system does not tell.
         """
+        if pid <= 0:
+            raise ProcessGoneError(f"no process has the number {pid}")
         try:
-            if pid <= 0:
-                raise ProcessLookupError
             process = cls(pid, start, None)
-        except OSError:
+        except ProcessLookupError:
             raise ProcessGoneError(f"process {pid} is gone") from None
         # The watch is on whatever has the pid now; only then is the comparison safe.
         if platform.process_start(pid) != start or platform.is_zombie(pid):
@@ -99,10 +114,10 @@ class SessionProcess:
         """Whether the process exists at this moment; notices its end at once if it does not."""
         if self.exited.done():
             return False
-        if platform.is_zombie(self.pid) or platform.process_start(self.pid) != self.start:
-            self._gone()
-            return False
-        return True
+        if self._watch < 0 or not platform.has_ended(self._watch):
+            return True
+        self._gone()
+        return False
 
     def _gone(self) -> None:
         if self.exited.done():
