@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
+
+import zmq
 
 from kaimond import failpoints
 from kaimond.evals.spool import Spool

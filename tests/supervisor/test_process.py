@@ -48,6 +48,10 @@ def log(tmp_path: Path) -> str:
     return (tmp_path / "log").read_text()
 
 
+def real(path: Path) -> str:
+    return os.path.realpath(path)
+
+
 def descriptors() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
@@ -68,7 +72,7 @@ async def test_it_starts_where_it_shall_with_what_it_shall(spawn: Spawn, tmp_pat
     process = spawn(code, A="1")
     assert await process.wait(SOON)
     words = log(tmp_path)
-    assert words.startswith(f"{os.path.realpath(tmp_path)} 1 ['A'")
+    assert words.startswith(f"{real(tmp_path)} 1 ['A'")
     assert words.endswith("True True\n")
 
 
