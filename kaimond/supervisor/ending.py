@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -100,6 +101,9 @@ def _marked(mark: str) -> list[psutil.Process]:
     name, _, value = mark.partition("=")
     found = []
     for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            # A daemon that was started from within a session carries that session's mark.
+            continue
         try:
             if process.environ().get(name) == value:
                 found.append(process)

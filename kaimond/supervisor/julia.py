@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -129,7 +131,9 @@ class Julias:
             ) from None
         finally:
             if process.returncode is None:
-                process.kill()
+                # It leads a group of its own; a wrapper's children go with it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         match = _VERSION.search(output.decode("utf-8", "replace"))
         if not match:

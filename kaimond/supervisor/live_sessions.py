@@ -38,6 +38,9 @@ _log = logging.getLogger("kaimond.supervisor")
 LAST_LINES: Final = 20
 """Lines of output that are kept of an ended session and shown in errors."""
 
+LAST_BYTES: Final = 2**14
+"""Bytes of them at most: they go into the record and into every error about that session."""
+
 LOGGED: Final = 2**16
 """Bytes of each end of an eval's output that go to the session's log."""
 
@@ -142,7 +145,7 @@ class LiveSessions:
         return {
             "ended": time.time(),
             "ending": ending,
-            "last_output": session_log.tail(self._paths.session_log(key), LAST_LINES),
+            "last_output": session_log.tail(self._paths.session_log(key), LAST_LINES, LAST_BYTES),
         }
 
     # What the evals tell

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 5_000_000
 """A log that is larger is moved aside; one older part is kept."""
 
+MOST: Final = 2**18
+"""Bytes that a tail has at most, however long the lines are."""
+
 _BLOCK: Final = 64 * 2**10
 
 
@@ -38,14 +41,15 @@ def rotate(log: Path) -> None:
             os.truncate(log, 0)
 
 
-def tail(log: Path, lines: int) -> str:
-    """The last ``lines`` lines; bytes that are no UTF-8 become U+FFFD."""
+def tail(log: Path, lines: int, most: int = MOST) -> str:
+    """The last ``lines`` lines, of the last ``most`` bytes; what is no UTF-8 becomes U+FFFD."""
     data = b""
     try:
         with log.open("rb") as file:
             position = file.seek(0, os.SEEK_END)
-            while position > 0 and data.count(b"\n") <= lines:
-                step = min(_BLOCK, position)
+            first = max(0, position - most)
+            while position > first and data.count(b"\n") <= lines:
+                step = min(_BLOCK, position - first)
                 position -= step
                 file.seek(position)
                 data = file.read(step) + data
