@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help env julia demo check lint types imports test julia-test format wheel clean
+.PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,13 @@ test: $(STAMP) julia
 
 julia-test: $(STAMP) julia
 	@$(BIN)/python packaging/julia/run_gate_tests.py
+
+chaos: $(STAMP) julia  ## random work and random deaths for MINUTES=10, with figures; SEED= repeats one
+	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+soak: $(STAMP) julia  ## hundreds of restarts and of daemon kills, with figures
+	$(BIN)/python -m benchmarks.soak_restarts
+	$(BIN)/python -m benchmarks.soak_daemon_kills
 
 format: $(STAMP)  ## let ruff rewrite the sources
 	$(BIN)/ruff format .

@@ -1,0 +1,216 @@
+"""One MCP client: raw JSON-RPC over the stdio of a real `kaimon-mcp`, every answer counted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.chaos.model import BOUND, Request
+from tests.support.home import PROGRAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.home import Home
+
+_PREFIX: Final = "io.modelcontextprotocol/"
+_CLIENT: Final = {"name": "chaos", "version": "1"}
+MODERN: Final = {
+    f"{_PREFIX}protocolVersion": "2026-07-28",
+    f"{_PREFIX}clientInfo": _CLIENT,
+    f"{_PREFIX}clientCapabilities": {},
+}
+"""What each request of the newest protocol carries; it has no handshake."""
+
+LEGACY: Final = "2025-06-18"
+_LINE: Final = 2**24
+
+
+class ShimEndedError(Exception):
+    """A shim that nobody killed is gone."""
+
+
+class Agent:
+    """A client that starts a new shim when its own was killed.
+
+    Args:
+        home: where.
+        number: of the agent; odd ones speak the newest protocol, even ones the one before.
+        complain: called with a sentence about what must not happen.
+    """
+
+    def __init__(self, home: Home, number: int, complain: Callable[[str], None]) -> None:
+        self.number = number
+        self.requests: list[Request] = []
+        self.shims = 0
+        self._home = home
+        self._complain = complain
+        self._modern = number % 2 == 1
+        self._waiting: dict[int, tuple[Request, asyncio.Event]] = {}
+        self._answered: dict[int, Request] = {}
+        self._ids = 0
+        self._shim: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._killed = False
+        self._ready = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """Of the shim, 0 while there is none."""
+        return self._shim.pid if self._shim and self._ready.is_set() else 0
+
+    async def start(self) -> None:
+        """Start a shim and greet it."""
+        self._killed = False
+        self._ids = 0
+        self.shims += 1
+        self._answered = {}
+        self._shim = await asyncio.create_subprocess_exec(
+            str(PROGRAMS / "kaimon-mcp"),
+            env=self._home.env,
+            cwd=self._home.path,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_LINE,
+        )
+        self._reader = asyncio.create_task(self._read(self._shim))
+        self._ready.set()
+        if not self._modern:
+            params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": _CLIENT}
+            request = await self.finish(self.ask("initialize", params, "initialize", 0))
+            if request.answers and request.failed:
+                self._complain(f"agent {self.number}: initialize failed: {request.text}")
+            self._notify("notifications/initialized", {})
+
+    async def stop(self) -> None:
+        """Close the client's end; the shim must end by itself."""
+        shim, self._killed = self._shim, True
+        if shim is None or shim.stdin is None:
+            return
+        shim.stdin.close()
+        try:
+            async with asyncio.timeout(20):
+                await shim.wait()
+        except TimeoutError:
+            self._complain(f"agent {self.number}: its shim did not end when its client was gone")
+            shim.kill()
+            await shim.wait()
+        if self._reader:
+            await self._reader
+        self._shim = None
+        self._ready.clear()
+
+    def kill(self) -> None:
+        """kill -9 the shim; `start` comes by itself."""
+        if self._shim and self._shim.returncode is None:
+            self._killed = True
+            with contextlib.suppress(ProcessLookupError):
+                self._shim.kill()
+
+    def call(self, tool: str, step: int, **arguments: Any) -> int:
+        """Send a call of a tool; return its id, 0 if the shim is gone."""
+        return self.ask("tools/call", {"name": tool, "arguments": arguments}, tool, step)
+
+    def ask(self, method: str, params: dict[str, Any], tool: str, step: int) -> int:
+        """Send a request; return its id."""
+        self._ids += 1
+        ident = self._ids
+        request = Request(self.number, ident, tool, step, time.monotonic())
+        self.requests.append(request)
+        self._waiting[ident] = (request, asyncio.Event())
+        if self._modern:
+            params = {**params, "_meta": MODERN}
+        self._write({"jsonrpc": "2.0", "id": ident, "method": method, "params": params})
+        return ident
+
+    def request(self, ident: int) -> Request:
+        """The request with this id, of the present shim."""
+        found = self._waiting.get(ident)
+        return found[0] if found else self._answered[ident]
+
+    def cancel(self, ident: int) -> None:
+        """Cancel a request that waits; nobody waits for it any more."""
+        found = self._waiting.get(ident)
+        if found is None:
+            return
+        found[0].cancelled = time.monotonic()
+        self._notify("notifications/cancelled", {"requestId": ident, "reason": "chaos"})
+        found[1].set()
+
+    async def finish(self, ident: int) -> Request:
+        """Wait for an answer, or for the shim's death; complain if neither comes in time."""
+        if ident not in self._waiting:
+            return self._answered[ident]
+        request, event = self._waiting[ident]
+        try:
+            async with asyncio.timeout(BOUND):
+                await event.wait()
+        except TimeoutError:
+            for said in request.complaints(time.monotonic()):
+                self._complain(said)
+        return request
+
+    async def again(self) -> None:
+        """Start a new shim if the present one was killed."""
+        if self._killed:
+            if self._reader:
+                await self._reader
+            await self.start()
+
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
+        self._write({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def _write(self, message: dict[str, Any]) -> None:
+        assert self._shim
+        assert self._shim.stdin
+        if not self._shim.stdin.is_closing():
+            self._shim.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def _read(self, shim: asyncio.subprocess.Process) -> None:
+        assert shim.stdout
+        while line := await shim.stdout.readline():
+            self._heard(json.loads(line))
+        code = await shim.wait()
+        if not self._killed:
+            self._complain(f"agent {self.number}: its shim ended by itself with code {code}")
+            self._killed = True
+        self._ready.clear()
+        for request, event in self._waiting.values():
+            request.orphaned = request.orphaned or request.cancelled is None
+            event.set()
+        self._waiting.clear()
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        ident = message.get("id")
+        if "method" in message or ident is None:
+            if "error" in message:
+                self._complain(f"agent {self.number}: an error without id: {message}")
+            return
+        now = time.monotonic()
+        if ident in self._answered:
+            self._answered[ident].answers.append(now)
+            return
+        if ident not in self._waiting:
+            self._complain(f"agent {self.number}: an answer that nobody asked for: {message}")
+            return
+        request, event = self._waiting.pop(ident)
+        self._answered[ident] = request
+        request.answers.append(now)
+        _take(request, message)
+        event.set()
+
+
+def _take(request: Request, message: dict[str, Any]) -> None:
+    error, result = message.get("error"), message.get("result", {})
+    if error:
+        request.failed, request.text = True, f"error {error['code']}: {error['message']}"
+        return
+    request.failed = bool(result.get("isError", False))
+    blocks = result.get("content", [])
+    request.text = "\n".join(block.get("text", "") for block in blocks)
+    request.structured = result.get("structuredContent") or {}
+    request.eval_id = (result.get("_meta") or {}).get("kaimon/eval", "")

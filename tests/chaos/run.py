@@ -1,0 +1,149 @@
+"""A whole run: phases of disturbed work, each followed by a check of the quiet system."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from tests.chaos import checks, processes
+from tests.chaos.agent import Agent
+from tests.chaos.disturber import Disturber, answers
+from tests.chaos.script import Script
+from tests.chaos.world import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.home import Home
+
+THREADS: Final = 8
+"""Threads that the event loop's pool may have made since the baseline was taken."""
+
+DESCRIPTORS: Final = 3
+"""Open descriptors that may be there for a moment: a log, a question being answered."""
+
+
+async def run(
+    home: Home,
+    *,
+    seed: int,
+    seconds: float,
+    agents: int = 8,
+    projects: int = 4,
+    phase: float = 30.0,
+    pause: float = 2.0,
+) -> World:
+    """Run chaos in a home and return what was seen.
+
+    Args:
+        home: without a running daemon; the agents' shims start it.
+        seed: of all chance.
+        seconds: of disturbed work, quiet checks not counted.
+        agents: how many.
+        projects: how many.
+        phase: seconds of work between two quiet checks.
+        pause: mean seconds between two disturbances.
+    """
+    world = World(home, seed, [home.project(f"P{number}") for number in range(projects)])
+    world.effects.mkdir()
+    world.agents = [Agent(home, number, world.complain) for number in range(agents)]
+    try:
+        await _work(world, seconds, phase, Disturber(world, pause))
+        checks.requests(world)
+    except Exception:  # noqa: BLE001 - what was seen so far is worth more than the traceback alone
+        world.complain(f"the run itself failed: {traceback.format_exc()}")
+    finally:
+        await asyncio.gather(*(agent.stop() for agent in world.agents))
+    return world
+
+
+async def _work(world: World, seconds: float, phase: float, disturber: Disturber) -> None:
+    await world.agents[0].start()
+    await _one_session(world)
+    baseline = await _measured(world)
+    await asyncio.gather(*(agent.start() for agent in world.agents[1:]))
+    scripts = [Script(world, agent) for agent in world.agents]
+    left = seconds
+    while left > 0 and not world.violations:
+        began = time.monotonic()
+        await _phase(world, scripts, disturber, min(phase, left))
+        left -= time.monotonic() - began
+        if not await answers(world):
+            world.complain("no daemon answers, and nobody starts one")
+            return
+        await checks.quiet(world)
+    await _end(world, baseline)
+
+
+async def _phase(world: World, scripts: list[Script], disturber: Disturber, seconds: float) -> None:
+    world.stop = False
+    tasks = [asyncio.create_task(script.run()) for script in scripts]
+    tasks.append(asyncio.create_task(disturber.run()))
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    world.stop = True
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _end(world: World, baseline: tuple[int, int, int]) -> None:
+    """Shut everything down; compare what is left with what was there at the beginning."""
+    first = world.agents[0]
+    await first.again()
+    ping = await first.finish(first.call("ping", 0))
+    for view in ping.structured.get("sessions", []):
+        done = await first.finish(
+            first.call("manage_repl", 0, command="shutdown", session=view["key"])
+        )
+        if done.failed:
+            world.complain(f"{view['key']} could not be shut down: {done.text}")
+    await asyncio.gather(*(agent.stop() for agent in world.agents[1:]))
+    await checks.ended(world)
+    _, descriptors, threads = await _measured(world)
+    if descriptors > baseline[1] + DESCRIPTORS:
+        world.complain(f"the daemon has {descriptors} descriptors; at first it had {baseline[1]}")
+    if threads > baseline[2] + THREADS:
+        world.complain(f"the daemon has {threads} threads; at first it had {baseline[2]}")
+    await first.stop()
+
+
+async def _one_session(world: World) -> None:
+    """Start and end a session, so that what the daemon makes once and keeps is there."""
+    agent = world.agents[0]
+    path = str(world.projects[0])
+    started = await agent.finish(agent.call("start_session", 0, project_path=path))
+    world.saw(started.structured, started, acknowledged=True)
+    key = started.structured["key"]
+    await agent.finish(agent.call("manage_repl", 0, command="shutdown", session=key))
+
+
+async def _measured(world: World) -> tuple[int, int, int]:
+    """Pid, descriptors and threads of the daemon, with one agent and no session."""
+    agent = world.agents[0]
+    await agent.finish(agent.call("ping", 0))
+    await agent.finish(agent.call("start_session", 0))
+    least = (0, 1_000_000, 1_000_000)
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        daemon = processes.daemon(world.home)
+        if daemon:
+            seen = (daemon.pid, daemon.num_fds(), daemon.num_threads())
+            least = min(least, seen, key=lambda one: one[1])
+        await asyncio.sleep(0.5)
+        if least[1] < 1_000_000 and time.monotonic() > end - 8:
+            break
+    return least
+
+
+def keep(world: World, folder: Path) -> Path:
+    """Put what is needed to understand a violation into a folder of its own; return it."""
+    kept = folder / f"chaos-{world.seed}"
+    kept.mkdir(parents=True, exist_ok=True)
+    words = [*world.violations, "", *world.trace]
+    (kept / "trace.txt").write_text("\n".join(words), encoding="utf-8")
+    shutil.copytree(world.home.paths.state, kept / "state", dirs_exist_ok=True)
+    return kept
