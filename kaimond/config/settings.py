@@ -106,6 +106,15 @@ class SessionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EvalSettings:
+    """Table [eval]: evaluations."""
+
+    promote_after: float = _seconds(
+        30.0, "time after which a call returns while its eval goes on in the background"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class JuliaSettings:
     """Table [julia]: the Julia that sessions run."""
 
@@ -135,6 +144,7 @@ class Settings:
 
     log: LogSettings = field(default_factory=LogSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
+    eval: EvalSettings = field(default_factory=EvalSettings)
     julia: JuliaSettings = field(default_factory=JuliaSettings)
     environment: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "sessions": "the sessions, one a line",
     "start": "start a session for a project, and the daemon if need be",
     "shutdown": "end a session",
+    "interrupt": "interrupt what a session evaluates",
     "restart": "give a session a fresh Julia",
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, list",

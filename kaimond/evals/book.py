@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import failpoints
 from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
+from kaimond.evals.fair import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,12 +44,21 @@ PARTIAL: Final = 2**15
 _META: Final = ("status", "elapsed", "output")
 
 
+MOST_WAITING: Final = 1000
+"""Evals in the queue of one session."""
+
+
+class QueueFullError(Exception):
+    """A session's queue takes no more evals."""
+
+
 @dataclass
 class _Desk:
     """What one session has to evaluate: at most one eval is with the gate, the others wait.
 
     Attributes:
-        ending: why the process image is about to end; the reason of what that interrupts.
+        why: why somebody interrupts what runs; goes into its outcome.
+        turns: whose eval is next.
     """
 
     link: Link
@@ -56,7 +66,8 @@ class _Desk:
     boot_id: str
     running: str = ""
     waiting: deque[str] = field(default_factory=deque)
-    ending: str = ""
+    why: str = ""
+    turns: Turns = field(default_factory=Turns)
 
 
 class EvalBook:
@@ -130,7 +141,7 @@ class EvalBook:
         desk = self._desks.get(key)
         if desk is None:
             return
-        desk.ending = reason
+        desk.why = reason
         while desk.waiting:
             self._not_begun(desk.waiting.popleft(), reason)
 
@@ -156,6 +167,21 @@ class EvalBook:
 
     # Evals come and go
 
+    def withdraw(self, eval_id: str, reason: str) -> bool:
+        """Take an eval out of the queue; tell whether it was still there."""
+        item = self._open.get(eval_id)
+        desk = self._desks.get(item.session) if item else None
+        if desk is None or eval_id not in desk.waiting:
+            return False
+        desk.waiting.remove(eval_id)
+        self._not_begun(eval_id, reason)
+        return True
+
+    def interrupting(self, key: str, reason: str) -> None:
+        """Somebody interrupts what runs; ``reason`` is for whoever waits for it."""
+        if key in self._desks:
+            self._desks[key].why = reason
+
     def submit(
         self, key: str, code: str, agent: str, *, quiet: bool, journal: Callable[[str], None]
     ) -> Eval:
@@ -170,9 +196,12 @@ class EvalBook:
 
         Raises:
             KeyError: the session is not open.
+            QueueFullError: it has too many evals waiting.
             kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
         """
         desk = self._desks[key]
+        if len(desk.waiting) >= MOST_WAITING:
+            raise QueueFullError(f"Session {key} has {MOST_WAITING} evals waiting already.")
         desk.spool.prepare()
         item = Eval(
             id=secrets.token_hex(4),
@@ -182,7 +211,7 @@ class EvalBook:
             agent=agent,
             quiet=quiet,
             submitted=time.time(),
-            waited_for=desk.waiting[-1] if desk.waiting else desk.running,
+            waited_for=desk.running,
         )
         failpoints.passing("eval.before-journal")
         journal(item.id)
@@ -202,7 +231,9 @@ class EvalBook:
         if not desk.waiting:
             self._on_idle(key)
             return
-        item = replace(self._open[desk.waiting.popleft()], began=time.time())
+        chosen = desk.turns.choose((each, self._open[each].agent) for each in desk.waiting)
+        desk.waiting.remove(chosen)
+        item = replace(self._open[chosen], began=time.time())
         desk.running = item.id
         self._open[item.id] = item
         # If this cannot be stored, the next daemon takes it for queued and hands it over a second
@@ -292,9 +323,10 @@ class EvalBook:
 
     def _concluded(self, desk: _Desk, message: Message) -> bool:
         running, desk.running = desk.running, ""
+        why, desk.why = desk.why, ""
         outcome = _outcome(message)
-        if desk.ending and outcome.status is Status.INTERRUPTED:
-            return self._cut_short(desk, running, Status.INTERRUPTED, desk.ending)
+        if why and outcome.status is Status.INTERRUPTED:
+            return self._cut_short(desk, running, Status.INTERRUPTED, why)
         return self._end(running, outcome)
 
     def transport_up(self, key: str) -> None:
@@ -314,6 +346,10 @@ class EvalBook:
         """How many evals wait in a session's queue."""
         desk = self._desks.get(key)
         return len(desk.waiting) if desk else 0
+
+    def recent(self, session: str, limit: int) -> list[Eval]:
+        """The newest evals, of one session or ("") of all, the newest first."""
+        return [Eval.from_json(data) for data in self._store.recent_evals(session, limit)]
 
     def get(self, eval_id: str) -> Eval | None:
         """The eval with this id, ended or not."""

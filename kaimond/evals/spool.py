@@ -61,6 +61,22 @@ class Spool:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)  # noqa: PTH108 - a plain string from scandir
 
+    def size(self, eval_id: str) -> int:
+        """Bytes of output so far."""
+        try:
+            return self.path(eval_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def piece(self, eval_id: str, begin: int, end: int) -> bytes:
+        """The bytes from ``begin`` to ``end``, as far as they are there."""
+        try:
+            with self.path(eval_id).open("rb") as file:
+                file.seek(begin)
+                return file.read(max(0, end - begin))
+        except FileNotFoundError:
+            return b""
+
     def read(self, eval_id: str, end: int, head: int, tail: int) -> Output:
         """The first ``head`` and the last ``tail`` bytes before position ``end``.
 

@@ -22,6 +22,8 @@ class Agent:
         since: when it connected, seconds since the epoch.
         client: the MCP client's own name and version, once it has said them.
         replay: requests that it sends again because the connection broke.
+        cancelled: requests that it has cancelled, as opposed to those that ended with it.
+        heard: bytes of output of evals that check_eval has shown it.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Agent:
     client: str = ""
     version: str = ""
     replay: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
+    heard: dict[str, int] = field(default_factory=dict)
 
     @property
     def short(self) -> str:
@@ -60,6 +64,10 @@ class Call:
             return None
         self.agent.replay.discard(self.request)
         return self.core.store.load_call(self.agent.id, self.request)
+
+    def cancelled(self) -> bool:
+        """Whether the client cancelled this request, rather than going away."""
+        return self.request in self.agent.cancelled
 
     def journal(self, **started: object) -> None:
         """Remember what this request starts, before it does."""

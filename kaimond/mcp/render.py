@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 READ: Final = 2**18
 """Bytes read from each end of an eval's output; more than any answer shows."""
 
+WORTH_TELLING: Final = 1.0
+"""Seconds in the queue that are told."""
+
 IMAGES: Final = ("image/png", "image/jpeg")
 """What clients show as a picture; SVG goes into the text."""
 
@@ -35,9 +38,9 @@ def render(item: Eval, spool: Spool, limit: int) -> Answer:
     hint = f"all of the output: {spool.path(item.id)}" if outcome.output else "show less of it"
     text = shorten(text, limit, hint)
     failure = _failure(item, outcome, limit)
-    text = "\n".join(part for part in (text, failure) if part)
+    text = "\n".join(part for part in (text, failure) if part) or _nothing(item, outcome)
     return Answer(
-        text or _nothing(item, outcome),
+        text + _waited(item),
         is_error=outcome.status is not Status.DONE,
         images=_images(outcome),
         meta={"kaimon/eval": item.id, "kaimon/session": item.session},
@@ -94,6 +97,13 @@ def _failure(item: Eval, outcome: Outcome, limit: int) -> str:
     if backtrace:
         text += f"\n{backtrace}"
     return shorten(text, limit, "the rest is a longer message or backtrace")
+
+
+def _waited(item: Eval) -> str:
+    waited = item.began - item.submitted
+    if not item.waited_for or waited < WORTH_TELLING:
+        return ""
+    return f"\n(It had waited {waited:.1f} s behind eval {item.waited_for} of this session.)"
 
 
 def _nothing(item: Eval, outcome: Outcome) -> str:

@@ -20,7 +20,7 @@ from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Agent, Call
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tool import ArgumentError
-from kaimond.mcp.tools import TOOLS
+from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.supervisor.errors import SessionError
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ start_session() lists the projects that may be started. One session per project 
 agents; pass name="..." for one of your own.
 2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false only output and \
 errors are shown. Pass session="<key>" when there are several sessions.
-3. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
+3. An eval that takes longer than 30 s goes on in the background: check_eval(eval_id="...") shows \
+it, cancel_eval(eval_id="...") interrupts it, list_evals lists them.
+4. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
 fresh Julia under the same key; manage_repl(command="shutdown") ends a session.
-4. session_log and server_log show what happened.
+5. session_log and server_log show what happened.
 
 Everything Kaimon says about a session was checked when it was said."""
 
@@ -76,7 +78,11 @@ class Agents:
     async def _run(self, connection: Connection, agent: Agent) -> None:
         server = self._server(agent)
         options = server.create_initialization_options(NotificationOptions(tools_changed=True))
-        async with message_streams(connection) as (read, write):
+
+        def cancelled(request: types.RequestId) -> None:
+            agent.cancelled.add(json.dumps(request))
+
+        async with message_streams(connection, cancelled) as (read, write):
             await server.run(read, write, options)
 
     def _server(self, agent: Agent) -> Server[dict[str, Any]]:
@@ -118,7 +124,7 @@ def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any]]) -> N
 
 
 async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
-    tool = TOOLS.get(name)
+    tool = TOOLS.get(ALIASES.get(name, name))
     if tool is None:
         known = ", ".join(TOOLS)
         raise MCPError(types.INVALID_PARAMS, f"There is no tool {name!r}. The tools are: {known}.")

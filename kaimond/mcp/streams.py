@@ -43,7 +43,8 @@ class _Window:
     They are counted and not just named, because a client may use one id for many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_cancelled: Callable[[types.RequestId], None]) -> None:
+        self._on_cancelled = on_cancelled
         self._open: Counter[types.RequestId] = Counter()
         self._room = asyncio.Event()
         self._room.set()
@@ -58,8 +59,11 @@ class _Window:
             isinstance(message, types.JSONRPCNotification)
             and message.method == "notifications/cancelled"
         ):
-            # A cancelled request is never answered.
-            self._closed((message.params or {}).get("requestId"))
+            request = (message.params or {}).get("requestId")
+            if isinstance(request, str | int):
+                self._on_cancelled(request)
+                # A cancelled request is never answered.
+                self._closed(request)
 
     def answered(self, message: types.JSONRPCMessage) -> None:
         if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
@@ -75,11 +79,19 @@ class _Window:
 
 
 @asynccontextmanager
-async def message_streams(connection: Connection) -> AsyncIterator[tuple[ReadStream, WriteStream]]:
-    """The SDK's pair of streams over one connection, for as long as the client is there."""
+async def message_streams(
+    connection: Connection,
+    on_cancelled: Callable[[types.RequestId], None] = lambda _: None,
+) -> AsyncIterator[tuple[ReadStream, WriteStream]]:
+    """The SDK's pair of streams over one connection, for as long as the client is there.
+
+    Args:
+        connection: to the client.
+        on_cancelled: called with each request that the client cancels, before its handler is.
+    """
     to_server, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    window = _Window()
+    window = _Window(on_cancelled)
 
     async def receive() -> None:
         async with to_server:

@@ -6,6 +6,9 @@ import re
 from typing import Final
 
 # An escape may be cut by the end of the text. One that is never closed takes its own line at most.
+MOST_OUTPUT: Final = 25_000
+"""Characters of an answer; clients cut or refuse longer ones."""
+
 _ESCAPES: Final = re.compile(
     r"""
     (?: \x1b\[ | \x9b) [0-?]*+ [ -/]*+ (?: [@-~] | \Z)            # colours, cursor

@@ -160,6 +160,14 @@ class Store:
             rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
             return [json.loads(text) for (text,) in rows.fetchall()]
 
+    def recent_evals(self, session: str, limit: int) -> list[dict[str, Any]]:
+        """The newest evals, of one session or ("") of all, the newest first."""
+        rows = self._db.execute(
+            "SELECT eval FROM evals WHERE ?1 = '' OR session = ?1 ORDER BY rowid DESC LIMIT ?2",
+            (session, limit),
+        )
+        return [json.loads(text) for (text,) in rows.fetchall()]
+
     def forget_evals(self, session: str, keep: int) -> None:
         """Keep only the newest ``keep`` finished evals of a session."""
         self._db.execute(

@@ -24,6 +24,10 @@ _log = logging.getLogger("kaimond.supervisor")
 MARK: Final = "KAIMON_SESSION"
 """The variable by which every descendant of a session is known, whatever it did to its parents."""
 
+INTERRUPT_LIMIT: Final = 2.0
+"""Seconds for the interrupt of what runs before an end: it need not force anything, because a
+process that does not obey is ended anyway."""
+
 _KILL_TIMEOUT: Final = 10.0
 """Seconds until a killed process is given up as stuck in the kernel."""
 
@@ -63,7 +67,7 @@ async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False
     return process.exited.done()
 
 
-async def quiet(key: str, live: Live, book: EvalBook, reason: str, limit: float) -> bool:
+async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
     """Before a process image ends on purpose: begin no eval, interrupt what runs, end its children.
 
     Args:
@@ -71,7 +75,6 @@ async def quiet(key: str, live: Live, book: EvalBook, reason: str, limit: float)
         live: its process and link.
         book: of evals; it tells whoever waits.
         reason: a clause for them.
-        limit: seconds for the interrupt.
 
     Returns:
         Whether the gate is free, so that it can be asked for something.
@@ -80,7 +83,7 @@ async def quiet(key: str, live: Live, book: EvalBook, reason: str, limit: float)
     running = book.running(key)
     free = live.link.up
     if running and free:
-        free = await interrupt(live, running.id, limit)
+        free = await interrupt(live, running.id, INTERRUPT_LIMIT)
     children = live.process.descendants()
     if children:
         await end_descendants(children, _GRACE)

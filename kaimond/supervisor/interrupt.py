@@ -3,8 +3,12 @@
 A SIGINT lands in whatever task of Julia ran last, so a blind one can kill a user's background task,
 the gate or the process. So the gate is asked first, by message: it throws into the right task as
 soon as that task yields. Only a gate that does not answer, because the eval does not yield, gets a
-SIGINT, one at a time, with a question in between; Julia forces the fifth that comes quickly through
-(research/gate.md 3, where the times below were measured over 1000 rounds).
+SIGINT, one at a time, with a question in between.
+
+Julia acts upon a SIGINT at its next safepoint. About five that come within a second it forces
+through at any instruction; nothing else ends a loop without safepoints, but while Julia compiles it
+makes LLVM crash (measured: 5 of 10 sessions in 50 rounds each; 0 of 7 in 50 each at the pace
+below). So the ladder is slow at first and only then forces.
 """
 
 from __future__ import annotations
@@ -20,9 +24,15 @@ if TYPE_CHECKING:
     from kaimond.supervisor.live import Live
 
 _FIRST_WAIT: Final = 0.15
-_WAIT: Final = 0.03
-_PAUSE: Final = 0.03
-LIMIT: Final = 5.0
+_SLOW_WAIT: Final = 0.35
+"""Seconds for an answer after a SIGINT; with the question's own wait, 0.5 s between two of them."""
+
+_SLOW_FOR: Final = 2.5
+"""Seconds of the slow pace: long enough for compilation to reach a safepoint."""
+
+_FAST_WAIT: Final = 0.02
+_THROWN_PAUSE: Final = 0.03
+LIMIT: Final = 8.0
 """Seconds after which code that swallows interrupts is given up."""
 
 
@@ -34,16 +44,18 @@ async def interrupt(live: Live, eval_id: str, limit: float = LIMIT) -> bool:
         eval_id: only this eval is interrupted, never the next one.
         limit: seconds to try.
     """
-    end = time.monotonic() + limit
+    began = time.monotonic()
     wait = _FIRST_WAIT
-    while time.monotonic() < end and not live.process.exited.done():
+    while time.monotonic() < began + limit and not live.process.exited.done():
         try:
             answer = await live.link.request("interrupt", (("eval", eval_id),), timeout=wait)
         except GateSilentError:
             live.process.signal(signal.SIGINT)
+            slow = time.monotonic() < began + _SLOW_FOR
+            await asyncio.sleep(_FIRST_WAIT if slow else _FAST_WAIT)
+            wait = _SLOW_WAIT if slow else _FAST_WAIT
         else:
             if answer.get("outcome") != "thrown":
                 return True
-        wait = _WAIT
-        await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_THROWN_PAUSE)
     return False

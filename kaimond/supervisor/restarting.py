@@ -12,7 +12,6 @@ from kaimond.registry.state import USABLE, Event
 from kaimond.supervisor.booting import FOR_EVER, Booter, not_gone
 from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.interrupt import LIMIT as INTERRUPT_LIMIT
 
 if TYPE_CHECKING:
     import asyncio
@@ -100,7 +99,7 @@ class Restarter:
             if self._sessions.get(key) is not live:
                 raise SessionError("not-ready", f"Session {key} ended before it was restarted.")
             self._registry.apply(key, Event.RESTART, reason, proving=record.generation + 1)
-            free = await quiet(key, live, self._sessions.book, reason, INTERRUPT_LIMIT)
+            free = await quiet(key, live, self._sessions.book, reason)
             after, way = await self._replaced(record, live, plan, in_place=free)
         return Restarted(after, way, time.monotonic() - began)
 

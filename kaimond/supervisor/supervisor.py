@@ -15,6 +15,7 @@ from kaimond import failpoints
 from kaimond.evals.spool import Spool
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
+from kaimond.supervisor.cancelling import Cancelled, cancel
 from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
+    from kaimond.evals.eval import Eval
     from kaimond.paths import Paths
     from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
@@ -151,6 +153,16 @@ class Supervisor:
         """
         return await self._restarter.restart(key, reason)
 
+    async def cancel(self, item: Eval, reason: str) -> Cancelled:
+        """Keep an eval from beginning, or interrupt it by the safe ladder.
+
+        Args:
+            item: an eval of any session, in any state.
+            reason: a clause that begins with "it", for whoever waits for the eval.
+        """
+        live = self.sessions.get(item.session)
+        return await cancel(self.book, live, item, reason)
+
     async def stop(self, key: str, reason: str) -> Record:
         """End a session for good; returns when its process is gone.
 
@@ -181,7 +193,7 @@ class Supervisor:
         if live is None:
             self.sessions.never_ran(key, reason)
         else:
-            free = await quiet(key, live, self.book, reason, self._rung)
+            free = await quiet(key, live, self.book, reason)
             failpoints.passing("stop.before-end")
             if not await end_process(key, live, self._rung, ask=free):
                 raise not_gone(key, live, "was asked to stop")

@@ -61,7 +61,7 @@ async def test_evals_of_one_session_run_one_after_the_other_in_order(desk: Desk)
 
 async def test_an_eval_says_behind_which_one_it_waited(desk: Desk) -> None:
     first, second, third = (desk.submit(code) for code in "abc")
-    assert (first.waited_for, second.waited_for, third.waited_for) == ("", first.id, second.id)
+    assert (first.waited_for, second.waited_for, third.waited_for) == ("", first.id, first.id)
 
 
 async def test_a_session_that_is_not_open_takes_nothing(desk: Desk) -> None:

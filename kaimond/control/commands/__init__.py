@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.control.commands import (
+    interrupt,
     reload,
     restart,
     sessions,
@@ -24,6 +25,7 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
         status.COMMAND,
         sessions.COMMAND,
         start.COMMAND,
+        interrupt.COMMAND,
         restart.COMMAND,
         reload.COMMAND,
         shutdown.COMMAND,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.mcp.tools import ex, manage_repl, ping, server_log, session_log, start_session
+from kaimond.mcp.tools import (
+    cancel_eval,
+    check_eval,
+    ex,
+    list_evals,
+    manage_repl,
+    ping,
+    server_log,
+    session_log,
+    start_session,
+)
 
 if TYPE_CHECKING:
     from kaimond.mcp.tool import Tool
@@ -14,9 +24,15 @@ TOOLS: Final[dict[str, Tool[Any]]] = {
     for tool in (
         start_session.TOOL,
         ex.TOOL,
+        check_eval.TOOL,
+        cancel_eval.TOOL,
+        list_evals.TOOL,
         manage_repl.TOOL,
         ping.TOOL,
         session_log.TOOL,
         server_log.TOOL,
     )
 }
+
+ALIASES: Final = {"list_jobs": "list_evals"}
+"""Names of the existing system that are answered but not listed."""

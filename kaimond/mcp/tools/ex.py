@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
+from kaimond.evals.book import QueueFullError
 from kaimond.evals.spool import Spool
+from kaimond.mcp.background import promoted
 from kaimond.mcp.render import render
+from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
+from kaimond.mcp.waiting import wait_for
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose
@@ -17,9 +21,6 @@ if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
     from kaimond.mcp.answer import Answer
     from kaimond.mcp.call import Call
-
-MOST_OUTPUT: Final = 25_000
-"""Characters; clients cut or refuse longer answers."""
 
 
 class ExArguments(SessionArguments):
@@ -37,6 +38,13 @@ class ExArguments(SessionArguments):
     max_output: int = Field(
         6000, ge=100, le=MOST_OUTPUT, description="Characters of output and value to show."
     )
+    timeout: float | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        description="Seconds after which this call returns while the eval goes on in the "
+        "background; 0 waits for as long as it takes. Left out: 30, or as the user has set.",
+    )
     mt: bool = Field(
         default=False,
         description="Accepted and without effect: evaluation is on Julia's main thread anyway.",
@@ -46,8 +54,13 @@ class ExArguments(SessionArguments):
 async def run(call: Call, arguments: ExArguments) -> Answer:
     """Evaluate, or join the evaluation that this request had started before a break."""
     item = _joined(call) or _submitted(call, arguments)
-    item = await call.core.supervisor.book.finished(item.id)
+    patience = arguments.timeout
+    if patience is None:
+        patience = call.core.settings.eval.promote_after
+    item = await wait_for(call, item, patience)
     spool = Spool(call.core.paths.session_spool(item.session))
+    if item.outcome is None:
+        return promoted(call, item, spool, arguments.max_output)
     return render(item, spool, arguments.max_output)
 
 
@@ -73,13 +86,16 @@ def _submitted(call: Call, arguments: ExArguments) -> Eval:
             f"Session {record.key} is {record.state}, so nothing was evaluated. "
             "Wait a moment; ping shows when it is ready.",
         )
-    return supervisor.book.submit(
-        record.key,
-        arguments.e,
-        call.agent.short,
-        quiet=arguments.q,
-        journal=lambda eval_id: call.journal(tool="ex", eval=eval_id),
-    )
+    try:
+        return supervisor.book.submit(
+            record.key,
+            arguments.e,
+            call.agent.short,
+            quiet=arguments.q,
+            journal=lambda eval_id: call.journal(tool="ex", eval=eval_id),
+        )
+    except QueueFullError as full:
+        raise SessionError("queue-full", f"{full} Nothing was queued. Try again later.") from None
 
 
 TOOL: Final = Tool(
@@ -90,8 +106,9 @@ TOOL: Final = Tool(
         "packages stay from call to call and are shared with all agents of the session. Returns "
         "what was printed; with q=false also the value of the last expression (a trailing `;` "
         "hides it). Errors come with a short backtrace. Evaluations of one session run one after "
-        "the other. Paths are relative to the session's pwd(), which is the project's directory "
-        "unless code changes it."
+        "the other. An eval that takes longer than `timeout` goes on in the background, and the "
+        "answer gives its id for check_eval and cancel_eval. Paths are relative to the session's "
+        "pwd(), which is the project's directory unless code changes it."
     ),
     arguments=ExArguments,
     run=run,

@@ -1,4 +1,4 @@
-"""manage_repl: restart or shut down a session."""
+"""manage_repl: restart, interrupt or shut down a session."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kaimond.config import projects
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.cancelled import told
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose, view
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class ManageArguments(SessionArguments):
     """Arguments of manage_repl."""
 
-    command: Literal["restart", "shutdown"] = Field(
+    command: Literal["restart", "shutdown", "interrupt"] = Field(
         description="restart: a fresh Julia under the same key, all state is cleared. "
-        "shutdown: end the session for good; its key is never used again."
+        "shutdown: end the session for good; its key is never used again. "
+        "interrupt: what it evaluates now; its state stays."
     )
 
 
@@ -33,6 +35,8 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
     if started and started.get("tool") == "manage_repl":
         return await _joined(call, started)
     record = choose(call.core.supervisor, arguments.key())
+    if arguments.command == "interrupt":
+        return await _interrupt(call, record)
     call.journal(
         tool="manage_repl",
         command=arguments.command,
@@ -88,6 +92,14 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
     )
 
 
+async def _interrupt(call: Call, record: Record) -> Answer:
+    item = call.core.supervisor.book.running(record.key)
+    if item is None:
+        return Answer(f"Session {record.key} evaluates nothing, so nothing was interrupted.")
+    reason = f"it was interrupted by agent {call.agent.short}"
+    return told(item, await call.core.supervisor.cancel(item, reason))
+
+
 async def _shutdown(call: Call, record: Record) -> Answer:
     supervisor = call.core.supervisor
     final = await supervisor.stop(record.key, f"it was shut down by agent {call.agent.short}")
@@ -104,12 +116,13 @@ async def _gone(call: Call, final: Record) -> Answer:
 
 TOOL: Final = Tool(
     name="manage_repl",
-    title="Restart or shut down a session",
+    title="Restart, interrupt or shut down a session",
     description=(
         "Restart a session (a fresh Julia process, same key, all variables and loaded code are "
-        "cleared) or shut it down for good. The answer comes when it is proved: after a restart "
-        "with the new generation and process, after a shutdown when the process is gone. Restart "
-        "when the state is corrupt or a change of code cannot be taken over."
+        "cleared), interrupt what it evaluates, or shut it down for good. The answer comes when it "
+        "is proved: after a restart with the new generation, process and boot id, after a shutdown "
+        "when the process is gone. Restart when the state is corrupt or a change of code cannot be "
+        "taken over."
     ),
     arguments=ManageArguments,
     run=run,

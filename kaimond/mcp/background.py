@@ -1,0 +1,38 @@
+"""Words for evals that go on while nobody waits for them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kaimond.mcp.answer import Answer
+from kaimond.mcp.text import clean, shorten
+from kaimond.mcp.waiting import describe
+from kaimond.spans import span
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
+    from kaimond.evals.spool import Spool
+    from kaimond.mcp.call import Call
+
+
+def promoted(call: Call, item: Eval, spool: Spool, limit: int) -> Answer:
+    """The answer to a call whose patience ended before its eval did."""
+    told = so_far(call, item, spool, limit)
+    text = (
+        f"{told}\nEval {item.id} goes on in the background "
+        f"({span(time.time() - item.submitted)} so far; {describe(call, item)}). "
+        f'Look at it with check_eval(eval_id="{item.id}"), not more often than every 10 s; '
+        f'interrupt it with cancel_eval(eval_id="{item.id}").'
+    )
+    meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
+    return Answer(text.lstrip("\n"), meta=meta)
+
+
+def so_far(call: Call, item: Eval, spool: Spool, limit: int) -> str:
+    """What an eval that still runs has printed since this agent was last shown its output."""
+    size, heard = spool.size(item.id), call.agent.heard.get(item.id, 0)
+    call.agent.heard[item.id] = size
+    fresh = spool.piece(item.id, heard, size)
+    hint = f"all of the output: {spool.path(item.id)}"
+    return shorten(clean(fresh).rstrip("\n"), limit, hint)

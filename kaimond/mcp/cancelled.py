@@ -1,0 +1,25 @@
+"""What came of a cancellation, in words for an agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kaimond.mcp.answer import Answer
+from kaimond.supervisor.cancelling import Cancelled
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
+
+_WORDS: Final = {
+    Cancelled.WITHDRAWN: "was waiting and will not begin.",
+    Cancelled.INTERRUPTED: "was interrupted. The session and its state stay.",
+    Cancelled.ENDED: "had ended already, so nothing was interrupted.",
+    Cancelled.STUBBORN: "still runs: its code does not let itself be interrupted. "
+    'manage_repl(command="restart") ends it, and clears the session\'s state.',
+}
+
+
+def told(item: Eval, came: Cancelled) -> Answer:
+    """The answer."""
+    meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
+    return Answer(f"Eval {item.id} {_WORDS[came]}", is_error=came is Cancelled.STUBBORN, meta=meta)

@@ -1,0 +1,104 @@
+"""Waits for an eval on behalf of an agent: tells what it does, and gives up waiting in time.
+
+The eval is the session's. Whoever waits may go away, be cancelled or lose patience; that ends the
+waiting and, only where the agent asked for it by cancelling its request, the eval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kaimond.evals.eval import ENDS, Status
+from kaimond.evals.spool import Spool
+from kaimond.mcp.text import clean
+from kaimond.spans import span
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
+    from kaimond.mcp.call import Call
+
+SAY_EVERY: Final = 1.0
+"""Seconds between two words of progress while there is output."""
+
+SILENT_SAY_EVERY: Final = 5.0
+"""Seconds between two words of progress while there is none; clients give up after 60."""
+
+_LINE: Final = 400
+"""Characters of output in one word of progress."""
+
+
+@dataclass
+class _Heard:
+    """How much of the output has been told."""
+
+    size: int = 0
+    said: float = 0.0
+
+
+async def wait_for(call: Call, item: Eval, patience: float) -> Eval:
+    """Wait for an eval's end, telling the client about it meanwhile.
+
+    Args:
+        call: of the agent that waits.
+        item: the eval.
+        patience: seconds to wait, 0 for as long as it takes.
+
+    Returns:
+        The eval: at its end, or as it is when patience ends.
+    """
+    book = call.core.supervisor.book
+    end = asyncio.ensure_future(book.finished(item.id))
+    began = time.monotonic()
+    heard = _Heard(said=began)
+    try:
+        while not end.done():
+            left = patience - (time.monotonic() - began) if patience else SAY_EVERY
+            if left <= 0:
+                return book.get(item.id) or item
+            await asyncio.wait([end], timeout=min(SAY_EVERY, left))
+            if not end.done():
+                await _say(call, item, heard)
+        return await end
+    except asyncio.CancelledError:
+        if call.cancelled():
+            call.core.supervisor.sessions.watch(_interrupt(call, item))
+        raise
+    finally:
+        end.cancel()
+
+
+async def _interrupt(call: Call, item: Eval) -> None:
+    await call.core.supervisor.cancel(item, f"agent {call.agent.short} cancelled its request")
+
+
+async def _say(call: Call, item: Eval, heard: _Heard) -> None:
+    now = time.monotonic()
+    spool = Spool(call.core.paths.session_spool(item.session))
+    size = spool.size(item.id)
+    if size > heard.size:
+        fresh = spool.read(item.id, size, 0, min(size - heard.size, 4 * _LINE)).tail
+        heard.size, heard.said = size, now
+        await call.say(clean(fresh)[-_LINE:].strip("\n") or "...")
+    elif now - heard.said >= SILENT_SAY_EVERY:
+        heard.said = now
+        await call.say(describe(call, item))
+
+
+def describe(call: Call, item: Eval) -> str:
+    """What an eval does now, in a sentence."""
+    supervisor = call.core.supervisor
+    now = supervisor.book.get(item.id) or item
+    if now.status in ENDS:
+        return f"eval {item.id} is {now.status}"
+    if now.status is Status.QUEUED:
+        waits = span(time.time() - now.submitted)
+        running = supervisor.book.running(item.session)
+        what = f" behind eval {running.id} of agent {running.agent}" if running else ""
+        return f"eval {item.id} has waited for {waits}{what}"
+    live = supervisor.sessions.get(item.session)
+    cpu, memory = live.usage() if live else (None, None)
+    using = f", CPU {cpu:.0f} %, memory {memory / 2**20:.0f} MiB" if cpu and memory else ""
+    return f"eval {item.id} has run for {span(time.time() - now.began)}{using}"

@@ -1,0 +1,59 @@
+"""Cancels one eval: out of the queue, or by the interrupt ladder; and tells what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from kaimond.evals.eval import ENDS
+from kaimond.supervisor.interrupt import LIMIT, interrupt
+from kaimond.supervisor.process import end_descendants
+
+if TYPE_CHECKING:
+    from kaimond.evals.book import EvalBook
+    from kaimond.evals.eval import Eval
+    from kaimond.supervisor.live import Live
+
+_RESULT_WAIT: Final = 2.0
+"""Seconds from a gate that is free again to its word on how the eval ended."""
+
+_GRACE: Final = 1.0
+"""Seconds that children of an interrupted eval get between SIGTERM and SIGKILL."""
+
+
+class Cancelled(StrEnum):
+    """What came of a cancellation."""
+
+    WITHDRAWN = "withdrawn"
+    """It waited in the queue and will not begin."""
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+    """It had ended, or ended by itself before the interrupt reached it."""
+    STUBBORN = "stubborn"
+    """It still runs: its code swallows interrupts, or cannot be reached."""
+
+
+async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> Cancelled:
+    """Cancel an eval (see `kaimond.supervisor.supervisor.Supervisor.cancel`)."""
+    if book.withdraw(item.id, reason):
+        return Cancelled.WITHDRAWN
+    running = book.running(item.session)
+    if live is None or running is None or running.id != item.id:
+        return Cancelled.ENDED
+    book.interrupting(item.session, reason)
+    # Interrupting Julia's `run` leaves the child that it waits for running.
+    children = live.process.descendants()
+    free = await interrupt(live, item.id, LIMIT)
+    if children:
+        await end_descendants(children, _GRACE)
+    if not free and not live.process.exited.done():
+        return Cancelled.STUBBORN
+    try:
+        async with asyncio.timeout(_RESULT_WAIT):
+            ended = await book.finished(item.id)
+    except TimeoutError:
+        return Cancelled.STUBBORN
+    interrupted = ended.outcome is not None and ended.outcome.reason == reason
+    assert ended.status in ENDS
+    return Cancelled.INTERRUPTED if interrupted else Cancelled.ENDED

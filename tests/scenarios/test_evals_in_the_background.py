@@ -1,0 +1,146 @@
+"""Evals that take long: they go on, can be looked at and can be interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.agent import Agent, agent, text
+from tests.support.home import Home
+from tests.support.wait import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.julia
+
+EVAL = re.compile(r"Eval ([0-9a-f]{8}) goes on in the background")
+
+
+@pytest.fixture(scope="module")
+def shared(julia: dict[str, str]) -> Iterator[Home]:
+    """One daemon and one project for all tests here."""
+    home = Home(julia)
+    home.start_daemon()
+    home.project()
+    yield home
+    home.close()
+
+
+async def promoted(one: Agent, code: str) -> str:
+    """Begin an eval, wait a little, and return its id; it goes on."""
+    said = await one.ok("ex", e=code, q=False, timeout=0.5)
+    found = EVAL.search(said)
+    assert found, said
+    return found[1]
+
+
+async def says(one: Agent, words: str, **arguments: object) -> bool:
+    return words in await one.ok("check_eval", **arguments)
+
+
+async def test_an_eval_goes_on_when_the_call_returns_and_its_result_waits(shared: Home) -> None:
+    async with agent(shared) as one, agent(shared) as two:
+        key = await one.start(shared.path / "Proj")
+        await one.value("1")
+        code = 'println("begun"); sleep(2.5); println("done"); 6 * 7'
+        eval_id = await promoted(one, code)
+        assert "busy" in (await one.sessions())[0]["health"]
+        running = await two.ok("check_eval", eval_id=eval_id)
+        assert "has run for" in running
+        assert "begun" in running
+        assert "No new output" in await two.ok("check_eval", eval_id=eval_id)
+        await until(partial(says, two, ": done.", eval_id=eval_id))
+        said = await one.ok("check_eval", eval_id=eval_id)
+        assert said.endswith("begun\ndone\n42")
+        listed = await two.ok("list_jobs", session=key)
+        assert f"{eval_id} done" in listed
+
+
+async def test_an_endless_loop_is_interrupted_and_the_state_stays(shared: Home) -> None:
+    async with agent(shared) as one, agent(shared) as two:
+        await one.start(shared.path / "Proj")
+        await one.ok("ex", e="kept = 1; spin() = while true end; nap() = sleep(1000)")
+        for code in ("spin()", "nap()"):
+            eval_id = await promoted(one, code)
+            assert "was interrupted" in await two.ok("cancel_eval", eval_id=eval_id)
+            assert "interrupted" in await one.ok("check_eval", eval_id=eval_id)
+            assert "had ended already" in await one.ok("cancel_eval", eval_id=eval_id)
+        assert await two.value("kept") == "1"
+        waiting = asyncio.create_task(one.call("ex", e="sleep(1000)"))
+        await until(partial(is_busy, two))
+        assert "was interrupted" in await two.ok("manage_repl", command="interrupt")
+        assert "it was interrupted by agent" in text(await waiting)
+        assert "evaluates nothing" in await two.ok("manage_repl", command="interrupt")
+
+
+async def is_busy(one: Agent) -> bool:
+    (seen,) = await one.sessions()
+    return bool(seen["health_word"] == "busy")
+
+
+async def test_an_eval_that_waits_can_be_withdrawn_and_never_begins(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        first = await promoted(one, "sleep(1000)")
+        second = await promoted(one, 'touch("must-not-be")')
+        assert "was waiting and will not begin" in await one.ok("cancel_eval", eval_id=second)
+        await one.ok("cancel_eval", eval_id=first)
+        assert await one.value('ispath("must-not-be")') == "false"
+
+
+async def test_a_cancelled_request_interrupts_its_eval(shared: Home) -> None:
+    async with agent(shared) as one, agent(shared) as two:
+        await one.start(shared.path / "Proj")
+        slow = asyncio.create_task(one.call("ex", e="sleep(1000)"))
+        await until(partial(is_busy, two))
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        assert await two.value('"free"') == '"free"'
+        assert "interrupted" in await two.ok("list_evals", limit=3)
+
+
+async def test_an_agent_that_goes_away_leaves_its_eval_to_the_others(shared: Home) -> None:
+    async with agent(shared) as two:
+        async with agent(shared) as one:
+            await one.start(shared.path / "Proj")
+            eval_id = await promoted(one, "sleep(1.5); 123")
+        await until(partial(says, two, ": done.", eval_id=eval_id))
+        assert "123" in await two.ok("check_eval", eval_id=eval_id)
+
+
+async def test_one_agents_flood_does_not_starve_another(shared: Home) -> None:
+    async with agent(shared) as one, agent(shared) as two:
+        await one.start(shared.path / "Proj")
+        await one.ok("ex", e="order = []")
+        flood = [
+            asyncio.create_task(one.call("ex", e=f"sleep(0.1); push!(order, {number})"))
+            for number in range(20)
+        ]
+        await until(partial(is_busy, two))
+        await two.ok("ex", e='push!(order, "two")')
+        await asyncio.gather(*flood)
+        order = await one.value('join(order, " ")')
+        numbers = [word for word in order.strip('"').split() if word != "two"]
+        assert numbers == [str(number) for number in range(20)]
+        assert order.split().index("two") < 5
+
+
+async def test_the_whole_backtrace_and_pages_of_output_can_be_asked_for(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        result = await one.call("ex", e='print("x"^20_000); error("boom")')
+        assert result.is_error
+        assert result.meta
+        eval_id = str(result.meta["kaimon/eval"])
+        trace = await one.ok("check_eval", eval_id=eval_id, trace=True)
+        assert "boom" in trace
+        assert "Stacktrace" in trace
+        page = await one.ok("check_eval", eval_id=eval_id, offset=19_000, max_output=500)
+        assert page.startswith("Bytes 19000 to 19500 of 20000; go on with offset=19500:\n")
+        assert page.endswith("x" * 500)
