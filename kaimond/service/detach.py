@@ -7,6 +7,7 @@ init scripts (umask 0, no core files, every descriptor closed), hence every argu
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -34,11 +35,13 @@ class Readiness:
         """The daemon does not run; ``message`` is for people."""
         if self._pipe is None:
             sys.stderr.write(f"kaimond: {message}\n")
-        self._tell(message.encode())
+        self._tell(message.encode("utf-8", "backslashreplace"))
 
     def _tell(self, message: bytes) -> None:
         if self._pipe is not None:
-            os.write(self._pipe, message)
+            # Whoever waited may have gone; the daemon is there for others, too.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._pipe, message)
             os.close(self._pipe)
             self._pipe = None
 
@@ -58,7 +61,7 @@ def detach(keep: Sequence[int]) -> Readiness:
             said = pipe.read()
         if said == _READY:
             raise SystemExit(0)
-        message = said.decode() or "the daemon ended before it was ready"
+        message = said.decode("utf-8", "replace") or "the daemon ended before it was ready"
         sys.stderr.write(f"kaimond: {message}\n")
         raise SystemExit(1)
     os.close(hear)
