@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -114,8 +115,12 @@ def _listen_to_signals(core: Core) -> None:
 async def _tidy(core: Core) -> None:
     while True:
         await asyncio.sleep(TIDY_EVERY)
-        core.supervisor.sessions.tidy()
-        core.store.forget_calls(time.time() - KEEP_CALLS)
+        try:
+            core.supervisor.sessions.tidy()
+            core.store.forget_calls(time.time() - KEEP_CALLS)
+        except (OSError, sqlite3.Error) as error:
+            # A disk that is full now may have room the next time.
+            _log.warning("housekeeping failed: %s", error)
 
 
 async def _end(core: Core, server: ControlServer) -> None:

@@ -206,10 +206,13 @@ class LiveSessions:
         for task in self._watches:
             task.cancel()
         await asyncio.gather(*self._chores, *self._watches, return_exceptions=True)
-        for live in self._live.values():
-            live.process.release()
-            await live.link.close()
+        # First all, so that no end is taken in while the links are closed.
+        held = list(self._live.values())
         self._live.clear()
+        for live in held:
+            live.process.release()
+        for live in held:
+            await live.link.close()
         self._context.destroy(linger=0)
 
 
