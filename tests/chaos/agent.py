@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos.model import BOUND, Request
@@ -29,8 +30,17 @@ LEGACY: Final = "2025-06-18"
 _LINE: Final = 2**24
 
 
-class ShimEndedError(Exception):
-    """A shim that nobody killed is gone."""
+@dataclass(eq=False)
+class Pending:
+    """A request that was sent.
+
+    Attributes:
+        request: what the model knows of it.
+        over: set when nobody needs to wait for it any more.
+    """
+
+    request: Request
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Agent:
@@ -49,7 +59,7 @@ class Agent:
         self._home = home
         self._complain = complain
         self._modern = number % 2 == 1
-        self._waiting: dict[int, tuple[Request, asyncio.Event]] = {}
+        self._waiting: dict[int, Pending] = {}
         self._answered: dict[int, Request] = {}
         self._ids = 0
         self._shim: asyncio.subprocess.Process | None = None
@@ -111,48 +121,47 @@ class Agent:
             with contextlib.suppress(ProcessLookupError):
                 self._shim.kill()
 
-    def call(self, tool: str, step: int, **arguments: Any) -> int:
-        """Send a call of a tool; return its id, 0 if the shim is gone."""
+    def call(self, tool: str, step: int, **arguments: Any) -> Pending:
+        """Send a call of a tool."""
         return self.ask("tools/call", {"name": tool, "arguments": arguments}, tool, step)
 
-    def ask(self, method: str, params: dict[str, Any], tool: str, step: int) -> int:
-        """Send a request; return its id."""
+    def ask(self, method: str, params: dict[str, Any], tool: str, step: int) -> Pending:
+        """Send a request."""
         self._ids += 1
-        ident = self._ids
-        request = Request(self.number, ident, tool, step, time.monotonic())
-        self.requests.append(request)
-        self._waiting[ident] = (request, asyncio.Event())
+        pending = Pending(Request(self.number, self._ids, tool, step, time.monotonic()))
+        self.requests.append(pending.request)
+        if self._killed:
+            # Nobody reads it, and nobody will answer.
+            self._orphan(pending)
+            return pending
+        self._waiting[self._ids] = pending
         if self._modern:
             params = {**params, "_meta": MODERN}
-        self._write({"jsonrpc": "2.0", "id": ident, "method": method, "params": params})
-        return ident
+        self._write({"jsonrpc": "2.0", "id": self._ids, "method": method, "params": params})
+        return pending
 
-    def request(self, ident: int) -> Request:
-        """The request with this id, of the present shim."""
-        found = self._waiting.get(ident)
-        return found[0] if found else self._answered[ident]
-
-    def cancel(self, ident: int) -> None:
+    def cancel(self, pending: Pending) -> None:
         """Cancel a request that waits; nobody waits for it any more."""
-        found = self._waiting.get(ident)
-        if found is None:
-            return
-        found[0].cancelled = time.monotonic()
-        self._notify("notifications/cancelled", {"requestId": ident, "reason": "chaos"})
-        found[1].set()
+        if not pending.over.is_set():
+            pending.request.cancelled = time.monotonic()
+            ident = pending.request.ident
+            self._notify("notifications/cancelled", {"requestId": ident, "reason": "chaos"})
+            pending.over.set()
 
-    async def finish(self, ident: int) -> Request:
+    async def finish(self, pending: Pending) -> Request:
         """Wait for an answer, or for the shim's death; complain if neither comes in time."""
-        if ident not in self._waiting:
-            return self._answered[ident]
-        request, event = self._waiting[ident]
         try:
             async with asyncio.timeout(BOUND):
-                await event.wait()
+                await pending.over.wait()
         except TimeoutError:
-            for said in request.complaints(time.monotonic()):
+            for said in pending.request.complaints(time.monotonic()):
                 self._complain(said)
-        return request
+        return pending.request
+
+    @staticmethod
+    def _orphan(pending: Pending) -> None:
+        pending.request.orphaned = pending.request.cancelled is None
+        pending.over.set()
 
     async def again(self) -> None:
         """Start a new shim if the present one was killed."""
@@ -179,9 +188,8 @@ class Agent:
             self._complain(f"agent {self.number}: its shim ended by itself with code {code}")
             self._killed = True
         self._ready.clear()
-        for request, event in self._waiting.values():
-            request.orphaned = request.orphaned or request.cancelled is None
-            event.set()
+        for pending in self._waiting.values():
+            self._orphan(pending)
         self._waiting.clear()
 
     def _heard(self, message: dict[str, Any]) -> None:
@@ -197,11 +205,11 @@ class Agent:
         if ident not in self._waiting:
             self._complain(f"agent {self.number}: an answer that nobody asked for: {message}")
             return
-        request, event = self._waiting.pop(ident)
-        self._answered[ident] = request
-        request.answers.append(now)
-        _take(request, message)
-        event.set()
+        pending = self._waiting.pop(ident)
+        self._answered[ident] = pending.request
+        pending.request.answers.append(now)
+        _take(pending.request, message)
+        pending.over.set()
 
 
 def _take(request: Request, message: dict[str, Any]) -> None:

@@ -150,14 +150,13 @@ class Script:
         effect = self._world.effects / str(number)
         values = {"number": number, "effect": effect, "seconds": seconds, "lines": lines}
         code = (_COUNT + _BODY[kind]).format(**values) + f'\n"done {number} $image"'
-        ident = self._agent.call("ex", step, e=code, session=key, q=False, max_output=20_000)
-        request = self._agent.request(ident)
-        item = self._world.new_eval(request, lines=lines, throws=kind == "throw")
+        pending = self._agent.call("ex", step, e=code, session=key, q=False, max_output=20_000)
+        item = self._world.new_eval(pending.request, lines=lines, throws=kind == "throw")
         assert item.number == number
         if cancel:
             await asyncio.sleep(self._chance.uniform(0, 1.5))
-            self._agent.cancel(ident)
-        request = await self._agent.finish(ident)
+            self._agent.cancel(pending)
+        request = await self._agent.finish(pending)
         self._told(request)
         if request.answers:
             for sentence in item.answered():
