@@ -196,6 +196,7 @@ async def test_a_closed_link_leaves_no_descriptor(
 A_GATE = """
 import sys, zmq
 gate = zmq.Context().socket(zmq.ROUTER)
+gate.setsockopt(zmq.ROUTER_HANDOVER, 1)
 gate.bind("ipc://" + sys.argv[1])
 while True:
     peer, request, verb, *_ = gate.recv_multipart()
@@ -214,8 +215,9 @@ async def test_a_stopped_process_takes_the_transport_down_and_a_continued_one_up
         await until(lambda: not link.up)
         os.kill(child.pid, signal.SIGCONT)
         await until(lambda: link.up)
-        assert (await link.request("ping", timeout=30)).verb == "pong"
-        assert heard.ups == 2
+        # The first connection after the pause may be one that the gate gives up; hence `repeat`.
+        assert (await link.request("ping", timeout=30, repeat=True)).verb == "pong"
+        assert heard.ups >= 2
     finally:
         child.kill()
         await child.wait()
