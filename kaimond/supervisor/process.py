@@ -37,17 +37,16 @@ class SessionProcess:
         exited: done when the process is proved to be gone.
     """
 
-    def __init__(self, pid: int, start: str, child: subprocess.Popen[bytes] | None) -> None:
+    def __init__(self, pid: int, start: str, *, is_child: bool) -> None:
         self.pid = pid
         self.start = start
-        self._child = child
         self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         # From here to the reap in `_gone` the pid of a child cannot be used again.
         self._watch = -1
         try:
             self._watch = platform.open_exit_watch(pid)
         except ProcessLookupError:
-            if child is None:
+            if not is_child:
                 raise
             # macOS watches no process that has ended already.
             asyncio.get_running_loop().call_soon(self._gone)
@@ -82,12 +81,16 @@ class SessionProcess:
         try:
             start = platform.process_start(child.pid)
             assert start is not None, "a child that was not waited for has an entry"
-            return cls(child.pid, start, child)
+            process = cls(child.pid, start, is_child=True)
         except BaseException:
             # Nobody would know of it, so nobody would ever end it.
             child.kill()
             child.wait()
             raise
+        # From here on it is waited for by its pid, as after an upgrade in place; Popen would
+        # complain about a process that it is told to let go.
+        child.returncode = 0
+        return process
 
     @classmethod
     def adopt(cls, pid: int, start: str) -> SessionProcess:
@@ -100,7 +103,7 @@ class SessionProcess:
         if pid <= 0:
             raise ProcessGoneError(f"no process has the number {pid}")
         try:
-            process = cls(pid, start, None)
+            process = cls(pid, start, is_child=False)
         except ProcessLookupError:
             raise ProcessGoneError(f"process {pid} is gone") from None
         # The watch is on whatever has the pid now; only then is the comparison safe.
@@ -126,15 +129,12 @@ class SessionProcess:
         self.exited.set_result(self._reap())
 
     def _reap(self) -> ExitStatus:
-        if self._child is not None:
-            code = self._child.wait()
-        else:
-            try:
-                # After an upgrade in place the processes are still children of this pid.
-                _, status = os.waitpid(self.pid, 0)
-            except ChildProcessError:
-                return ExitStatus()
-            code = os.waitstatus_to_exitcode(status)
+        try:
+            _, status = os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            # A daemon that is gone started it.
+            return ExitStatus()
+        code = os.waitstatus_to_exitcode(status)
         return ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code)
 
     def release(self) -> None:

@@ -18,6 +18,7 @@ from kaimond.registry.state import Event, State
 from kaimond.registry.store import Store
 from kaimond.supervisor.live_sessions import LiveSessions
 from kaimond.supervisor.process import SessionProcess
+from tests.support.children import bury, kill
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ async def holder() -> AsyncIterator[Holder]:
     yield made
     await made.sessions.close()
     for process in made.processes:
-        assert process._child
-        process._child.kill()
-        process._child.wait()
+        bury(process.pid)
     made.store.close()
     shutil.rmtree(home)
 
@@ -100,10 +99,7 @@ async def test_whoever_asks_is_never_told_that_a_dead_session_lives(holder: Hold
     live = holder.sessions.get(key)
     assert live
     assert [record.key for record in holder.sessions.all_verified()] == [key]
-    child = live.process._child
-    assert child
-    child.kill()
-    child.wait()
+    kill(live.process.pid)
     # No turn of the event loop in between: the kernel's event has not been seen.
     assert holder.sessions.all_verified() == []
     record = holder.sessions.verified(key)
@@ -127,10 +123,7 @@ async def test_the_daemon_lets_go_of_all_even_if_they_end_meanwhile(holder: Hold
     for key in keys[1:]:
         live = holder.sessions.get(key)
         if live:
-            child = live.process._child
-            assert child
-            child.kill()
-            child.wait()
+            kill(live.process.pid)
             holder.sessions.verified(key)
     await asyncio.wait_for(closing, SOON)
     assert all(holder.sessions.get(key) is None for key in keys)

@@ -15,6 +15,7 @@ import pytest
 from kaimond import platform
 from kaimond.registry.record import ExitStatus
 from kaimond.supervisor.process import ProcessGoneError, SessionProcess, end_descendants
+from tests.support.children import bury
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -247,9 +248,7 @@ async def test_released_is_left_running_and_unwatched(spawn: Spawn) -> None:
     process.release()
     process.release()
     assert process.running
-    assert process._child
-    process._child.kill()
-    process._child.wait()
+    bury(process.pid)
     await asyncio.sleep(0)
     assert not process.exited.done()
 

@@ -1,0 +1,98 @@
+"""A program that says it is Julia and speaks the gate's protocol, for runs of many thousand steps.
+
+It evaluates nothing: ``hang`` runs until it is interrupted, ``exit N`` ends the process, anything
+else is done at once. What only real Julia can show is tested with real Julia.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+
+def script(path: Path) -> Path:
+    """Write a launcher that can stand in for `julia`."""
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def main() -> None:
+    if "--version" in sys.argv:
+        print("julia version 1.9.0")
+        return
+    import zmq
+
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    socket.linger = 0
+    endpoint = os.environ["KAIMON_ENDPOINT"]
+    Path(endpoint).unlink(missing_ok=True)
+    socket.bind(f"ipc://{endpoint}")
+    gate = Gate(socket)
+    while True:
+        gate.answer(*socket.recv_multipart())
+
+
+class Gate:
+    """Answers as the real one does."""
+
+    def __init__(self, socket: object) -> None:
+        self.socket = socket
+        self.boot = secrets.token_hex(16)
+        self.running = b""
+        self.results: dict[bytes, list[bytes]] = {}
+
+    def send(self, peer: bytes, *frames: bytes | str) -> None:
+        encoded = [frame.encode() if isinstance(frame, str) else frame for frame in frames]
+        self.socket.send_multipart([peer, *encoded])  # type: ignore[attr-defined]
+
+    def answer(self, peer: bytes, request: bytes, verb: bytes, *rest: bytes) -> None:
+        fields = dict(zip(rest[::2], rest[1::2], strict=True))
+        if verb == b"ping":
+            pong = ["boot", self.boot, "nonce", os.environ["KAIMON_NONCE"], "protocol", "1"]
+            self.send(peer, request, "pong", *pong, "julia", "1.9.0", "pwd", str(Path.cwd()))
+        elif verb == b"eval":
+            self.send(peer, request, "accepted")
+            self.evaluate(peer, request, fields[b"code"].decode())
+        elif verb == b"result":
+            wanted = fields[b"eval"]
+            if wanted in self.results:
+                self.send(peer, wanted, *self.results[wanted])
+            else:
+                word = "pending" if wanted == self.running else "unknown"
+                self.send(peer, request, word, "eval", wanted)
+        elif verb == b"ack":
+            self.results.pop(fields[b"eval"], None)
+        elif verb == b"interrupt":
+            mine = fields[b"eval"] == self.running
+            if mine:
+                self.finish(peer, self.running, "interrupted")
+            self.send(peer, request, "interrupt", "outcome", "thrown" if mine else "not-running")
+        elif verb == b"restart":
+            os.environ["KAIMON_NONCE"] = fields[b"nonce"].decode()
+            words = [rest[at + 1] for at in range(0, len(rest), 2) if rest[at] == b"arg"]
+            os.execv(words[0], words)
+        elif verb == b"exit":
+            self.send(peer, request, "bye")
+            sys.exit(0)
+
+    def evaluate(self, peer: bytes, request: bytes, code: str) -> None:
+        if code == "hang":
+            self.running = request
+        elif code.startswith("exit"):
+            os._exit(int(code.split()[1]))
+        else:
+            self.finish(peer, request, "ok")
+
+    def finish(self, peer: bytes, request: bytes, status: str) -> None:
+        self.running = b""
+        frames = [b"result", b"status", status.encode(), b"elapsed", b"0.0", b"output", b"0"]
+        self.results[request] = frames
+        self.send(peer, request, *frames)
+
+
+if __name__ == "__main__":
+    main()
