@@ -55,6 +55,7 @@ class Record:
         plan: digest of how the process was started; a restart in place needs the same.
         julia: path of the Julia binary.
         julia_version: as the gate says.
+        tainted: an eval was interrupted by force, maybe inside C code; a new image clears it.
         started: when the current process was spawned.
         ready: when the current process first answered.
         ended: when it was proved to be gone; 0 while alive.
@@ -79,6 +80,7 @@ class Record:
     plan: str = ""
     julia: str = ""
     julia_version: str = ""
+    tainted: bool = False
     started: float = 0.0
     ready: float = 0.0
     ended: float = 0.0

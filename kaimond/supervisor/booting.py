@@ -216,6 +216,7 @@ class Booter:
             f"the gate of process {live.process.pid} answered, generation {record.proving}",
             generation=record.proving,
             boot_id=pong.get("boot"),
+            tainted=False,
             julia_version=pong.get("julia"),
             ready=time.time(),
         )

@@ -22,6 +22,10 @@ _GRACE: Final = 1.0
 """Seconds that children of an interrupted eval get between SIGTERM and SIGKILL."""
 
 
+_FORCED: Final = "Force throwing a SIGINT"
+"""What Julia writes when it throws at an instruction that is no safepoint."""
+
+
 class Cancelled(StrEnum):
     """What came of a cancellation."""
 
@@ -57,3 +61,11 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     interrupted = ended.outcome is not None and ended.outcome.reason == reason
     assert ended.status in ENDS
     return Cancelled.INTERRUPTED if interrupted else Cancelled.ENDED
+
+
+def was_forced(book: EvalBook, item: Eval) -> bool:
+    """Whether Julia has said that it threw by force; inside C code that may break its state."""
+    ended = book.get(item.id)
+    if ended is None or ended.outcome is None:
+        return False
+    return any(_FORCED in ended.outcome.text(end) for end in ("output:head", "output:tail"))

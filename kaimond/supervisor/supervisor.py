@@ -15,7 +15,7 @@ from kaimond import failpoints
 from kaimond.evals.spool import Spool
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
-from kaimond.supervisor.cancelling import Cancelled, cancel
+from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
 from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
@@ -161,7 +161,12 @@ class Supervisor:
             reason: a clause that begins with "it", for whoever waits for the eval.
         """
         live = self.sessions.get(item.session)
-        return await cancel(self.book, live, item, reason)
+        came = await cancel(self.book, live, item, reason)
+        record = self.sessions.verified(item.session)
+        if record and record.alive and was_forced(self.book, item):
+            self.registry.note(item.session, tainted=True)
+            _log.warning("tainted: eval %s was interrupted by force", item.id)
+        return came
 
     async def stop(self, key: str, reason: str) -> Record:
         """End a session for good; returns when its process is gone.

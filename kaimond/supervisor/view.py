@@ -46,6 +46,7 @@ class View:
     started: str
     uptime: float
     ready_after: float
+    tainted: bool
     eval: str
     queued: int
     cpu_percent: float | None
@@ -89,6 +90,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
         started=iso(record.started),
         uptime=round(max(0.0, until - record.started), 3) if record.started else 0.0,
         ready_after=round(record.ready - record.started, 3) if record.ready else 0.0,
+        tainted=record.tainted,
         eval=running.id if running else "",
         queued=supervisor.book.waiting(record.key),
         cpu_percent=cpu,

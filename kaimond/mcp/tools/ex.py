@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
@@ -61,7 +62,18 @@ async def run(call: Call, arguments: ExArguments) -> Answer:
     spool = Spool(call.core.paths.session_spool(item.session))
     if item.outcome is None:
         return promoted(call, item, spool, arguments.max_output)
-    return render(item, spool, arguments.max_output)
+    return _warned(call, item, render(item, spool, arguments.max_output))
+
+
+def _warned(call: Call, item: Eval, answer: Answer) -> Answer:
+    record = call.core.supervisor.registry.get(item.session)
+    if record is None or not record.tainted:
+        return answer
+    warning = (
+        f"(Session {record.key} is tainted: an earlier eval was interrupted by force, maybe inside "
+        'C code, and its state may be broken. manage_repl(command="restart") gives a fresh one.)'
+    )
+    return dataclasses.replace(answer, text=f"{answer.text}\n{warning}")
 
 
 def _joined(call: Call) -> Eval | None:

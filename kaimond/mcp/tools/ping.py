@@ -64,6 +64,8 @@ def describe(seen: View) -> str:
     )
     if seen.pwd and seen.pwd != seen.project:
         line += f"\n      pwd {seen.pwd}"
+    if seen.tainted:
+        line += "\n      tainted: an eval was interrupted by force; restart it when you can"
     if seen.health_word in ("busy", "mute", "frozen") and seen.memory_bytes is not None:
         line += f"\n      CPU {seen.cpu_percent:.0f} %, memory {seen.memory_bytes / 2**20:.0f} MiB"
     return line
