@@ -95,6 +95,11 @@ class Record:
         return self.state not in ENDED
 
     @property
+    def respawning(self) -> bool:
+        """Whether a restart has ended the old process and the new one is not known yet."""
+        return self.state is State.STARTING and self.proving > self.generation and not self.pid
+
+    @property
     def title(self) -> str:
         """Short name for people: the project's folder, and the session's name if it has one."""
         folder = self.project.rstrip("/").rsplit("/", 1)[-1] or self.project

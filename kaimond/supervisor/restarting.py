@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kaimond import failpoints
 from kaimond.gate.link import GateSilentError
-from kaimond.registry.state import USABLE, Event
+from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import FOR_EVER, Booter, not_gone
 from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
@@ -117,9 +117,13 @@ class Restarter:
         if not await end_process(key, live, self._deadlines.stop_timeout):
             raise not_gone(key, live, "was not restarted")
         failpoints.passing("restart.before-respawn")
-        self._registry.apply(key, Event.SPAWNED, "the old process is gone")
+        self._begin_respawn(key)
         after = await self._booter.boot(key, plan)
         return after, f"by a new process {after.pid} (the old one, {record.pid}, is gone)"
+
+    def _begin_respawn(self, key: str) -> None:
+        # Without a pid, the next daemon sees that the new process was not there yet.
+        self._registry.apply(key, Event.SPAWNED, "the old process is gone", pid=0, process_start="")
 
     async def confirm(self, record: Record, live: Live) -> None:
         """Make sure that an adopted process still runs the image that the record tells of."""
@@ -162,7 +166,8 @@ class Restarter:
                     self._booter.answered(key, live, pong)
                     return
             await end_leftovers(key)
-            self._registry.apply(key, Event.SPAWNED, "the old process is gone")
+            if record.state is State.RESTARTING:
+                self._begin_respawn(key)
             try:
                 plan = await self._planner.plan(self._planner.project(record.project))
             except SessionError as error:

@@ -125,11 +125,16 @@ class Supervisor:
         return await self._booter.boot(record.key, plan)
 
     async def settled(self, key: str) -> None:
-        """Wait until a restart or a stop of this session is through.
+        """Wait until a start, a restart or a stop of this session is through.
 
         Raises:
             SessionError: it is through and yet the session is neither usable nor gone.
         """
+        record = self.registry.get(key)
+        starting = self._starting.get((record.project, record.name)) if record else None
+        if starting and record and record.alive:
+            # A restart that an earlier daemon began goes on as a start, which has no lock.
+            await asyncio.wait([starting])
         async with self._locks[key]:
             record = self.sessions.verified(key)
         if record and record.alive and record.state not in USABLE:
@@ -247,7 +252,7 @@ class Supervisor:
         try:
             process = SessionProcess.adopt(record.pid, record.process_start)
         except ProcessGoneError:
-            if record.state is State.RESTARTING:
+            if record.state is State.RESTARTING or record.respawning:
                 self.sessions.watch(self._restarter.finish(record, None))
             else:
                 asked = "as was asked, " if record.state is State.STOPPING else ""

@@ -73,9 +73,15 @@ async def test_a_daemon_killed_while_it_adopts_loses_nothing(home: Home, point: 
         assert await one.value("kept", session=key) == "1"
 
 
-async def test_a_daemon_killed_before_a_respawn_finishes_it_in_its_next_life(home: Home) -> None:
+@pytest.mark.parametrize(
+    "point",
+    ["restart.before-respawn", "start.before-spawn@2", "start.after-spawn@2", "start.after-note@2"],
+)
+async def test_a_daemon_killed_at_a_respawn_finishes_it_in_its_next_life(
+    home: Home, point: str
+) -> None:
     project = home.project()
-    doomed = home.start_daemon(KAIMON_FAILPOINT="restart.before-respawn=kill")
+    doomed = home.start_daemon(KAIMON_FAILPOINT=f"{point}=kill")
     async with agent(home) as one:
         key = await one.start(project)
         swallow = "while true; try; while true; end; catch; end; end"
