@@ -127,7 +127,11 @@ class Restarter:
 
     async def confirm(self, record: Record, live: Live) -> None:
         """Make sure that an adopted process still runs the image that the record tells of."""
-        pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
+        try:
+            pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
+        except GateSilentError:
+            # It ended before it answered; nothing is left to be confirmed.
+            return
         live.pong = pong
         if pong.get("boot") == record.boot_id:
             return
