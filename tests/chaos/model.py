@@ -102,12 +102,12 @@ class Evaluation:
 
     @property
     def verdict(self) -> str:
-        """What its answer claims: done, refused (never ran), cut (interrupted or lost), unknown."""
+        """What its answer claims: done, background, refused (never ran), cut, or unknown."""
         request = self.request
         if not request.answers:
             return "unknown"
         if not request.failed:
-            return "done"
+            return "background" if " goes on in the background " in request.text else "done"
         if self.throws and f"boom {self.number}" in request.text:
             return "done"
         if any(phrase in request.text for phrase in NEVER_RAN):
@@ -126,6 +126,8 @@ class Evaluation:
         if self.verdict == "strange":
             return [f"{name} was answered with: {text[:400]}"]
         said = []
+        if self.verdict == "background":
+            return []
         if not self.request.failed:
             found = re.search(r'done (\d+) ([0-9.]+)"', text)
             if not found or int(found[1]) != self.number:

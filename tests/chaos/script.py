@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.chaos.agent import Agent
-    from tests.chaos.model import Request
+    from tests.chaos.model import Evaluation, Request
     from tests.chaos.world import World
 
 WEIGHTS: Final = {
@@ -158,9 +158,26 @@ class Script:
             self._agent.cancel(pending)
         request = await self._agent.finish(pending)
         self._told(request)
+        if item.verdict == "background":
+            item.request = request = await self._checked(item)
         if request.answers:
             for sentence in item.answered():
                 self._world.complain(sentence)
+
+    async def _checked(self, item: Evaluation) -> Request:
+        """Ask for the result of an eval that went on in the background, until it has one."""
+        ident = item.request.eval_id
+        while True:
+            await asyncio.sleep(1)
+            pending = self._agent.call("check_eval", item.request.step, eval_id=ident)
+            request = await self._agent.finish(pending)
+            if request.orphaned or request.failed or not request.answers:
+                return request
+            head, _, rest = request.text.partition("\n")
+            ended = re.fullmatch(rf"Eval {ident} in session \w+: (\w+)\.", head)
+            if ended:
+                request.failed, request.text = ended[1] != "done", rest
+                return request
 
     def _told(self, request: Request) -> None:
         words = "; ".join(request.text.splitlines())[-160:] if request.answers else "no answer"

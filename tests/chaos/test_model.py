@@ -46,6 +46,7 @@ def test_who_cancels_or_loses_its_shim_is_owed_no_answer() -> None:
     [
         ('"done 3 1.2"', False, "done"),
         ("ERROR: boom 3", True, "done"),
+        ("Eval 0 goes on in the background (30 s so far).", False, "background"),
         ("ERROR: eval 0 was interrupted: it had not begun: x.", True, "refused"),
         ("ERROR: eval 0 was interrupted: the session was restarted.", True, "cut"),
         ("ERROR: eval 0 is lost: the process is gone.", True, "cut"),
