@@ -12,7 +12,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -35,6 +34,7 @@ from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 from kaimond.supervisor.view import choose
 from tests.support import fake_julia
+from tests.support.children import kill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -177,7 +177,8 @@ class World:
         elif what == "kill":
             record = self.supervisor.registry.get(key)
             if record and record.alive:
-                os.kill(record.pid, signal.SIGKILL)
+                # Views may differ only while the kernel has not ended it yet.
+                kill(record.pid)
         else:
             await self.end()
             self.begin()
