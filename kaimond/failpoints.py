@@ -29,6 +29,7 @@ POINTS: Final = (
     "restart.before-exec",
     "restart.after-exec",
     "restart.after-proof",
+    "restart.before-end",
     "restart.before-respawn",
     "stop.before-end",
     "stop.after-end",

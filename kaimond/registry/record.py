@@ -48,7 +48,8 @@ class Record:
         created: when the key was born, seconds since the epoch; so are all times here.
         generation: 1 at the first start, +1 at each restart that was proved.
         proving: the generation that the next proof of a new process image makes it.
-        nonce: given to the process at its spawn; its gate repeats it.
+        nonce: given to the process image at its start; its gate repeats it. Empty while a process
+            is being ended for a restart: no answer of it counts any more.
         boot_id: made by the process image itself; a new one proves a restart.
         pid: of the process, 0 before there is one.
         process_start: tells processes with one pid apart (see ``kaimond.platform``).

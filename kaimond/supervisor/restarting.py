@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kaimond.config.settings import SessionSettings
+    from kaimond.gate.frames import Message
     from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
     from kaimond.supervisor.live import Live
@@ -114,6 +115,9 @@ class Restarter:
                 self._registry.apply(key, Event.SPAWNED, "the new process image answered")
                 after = self._booter.answered(key, live, pong)
                 return after, f"in place (the same process {after.pid})"
+        # It may still answer while it ends; the next daemon must not take that for a proof.
+        self._registry.note(key, nonce="")
+        failpoints.passing("restart.before-end")
         if not await end_process(key, live, self._deadlines.stop_timeout):
             raise not_gone(key, live, "was not restarted")
         failpoints.passing("restart.before-respawn")
@@ -148,27 +152,23 @@ class Restarter:
             self._booter.answered(record.key, live, pong)
 
     async def finish(self, record: Record, live: Live | None) -> None:
-        """Bring a restart to its end that the previous daemon had begun."""
+        """Bring a restart to its end that the previous daemon had begun.
+
+        Only a new image that was told this restart's nonce is its proof. An old image that answers
+        may have the request to execute Julia anew still before it, so it is ended.
+        """
         key = record.key
         async with self._locks[key]:
             if live:
-                try:
-                    timeout = self._deadlines.restart_timeout
-                    pong = await live.link.request("ping", timeout=timeout, repeat=True)
-                except GateSilentError:
-                    await end_process(key, live, self._deadlines.stop_timeout)
-                else:
-                    # The old image may not have heard the request: then nothing was restarted.
-                    replaced = pong.get("boot") != record.boot_id
-                    self._registry.apply(
-                        key,
-                        Event.SPAWNED,
-                        "the new image answered" if replaced else "the old image is still there",
-                        nonce=pong.get("nonce"),
-                        proving=record.generation + replaced,
-                    )
+                pong = await self._answer(live) if record.nonce else None
+                fresh = pong and pong.get("boot") != record.boot_id
+                if pong and fresh and pong.get("nonce") == record.nonce:
+                    self._registry.apply(key, Event.SPAWNED, "the new image answered")
                     self._booter.answered(key, live, pong)
                     return
+                self._registry.note(key, nonce="")
+                if not await end_process(key, live, self._deadlines.stop_timeout):
+                    raise not_gone(key, live, "was not restarted")
             await end_leftovers(key)
             if record.state is State.RESTARTING:
                 self._begin_respawn(key)
@@ -178,3 +178,10 @@ class Restarter:
                 self._sessions.never_ran(key, f"its restart could not be finished: {error}")
             else:
                 await self._booter.boot(key, plan)
+
+    async def _answer(self, live: Live) -> Message | None:
+        try:
+            timeout = self._deadlines.restart_timeout
+            return await live.link.request("ping", timeout=timeout, repeat=True)
+        except GateSilentError:
+            return None

@@ -8,6 +8,7 @@ once.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.julia
 
 AT_ADOPTION = tuple(point for point in failpoints.POINTS if point.startswith("adopt."))
-RESPAWN = ("restart.before-respawn",)
+RESPAWN = ("restart.before-end", "restart.before-respawn")
 IN_STORY = tuple(
     point for point in failpoints.POINTS if point not in AT_ADOPTION and point not in RESPAWN
 )
@@ -53,6 +54,8 @@ async def story(one: Agent, project: Path) -> None:
 @pytest.mark.parametrize("point", IN_STORY)
 async def test_a_daemon_killed_at_this_point_loses_nothing(home: Home, point: str) -> None:
     project = home.project()
+    # A machine under load must not miss the points of a restart in place.
+    home.paths.settings_file.write_text("[session]\nrestart_timeout = 60\n")
     doomed = home.start_daemon(KAIMON_FAILPOINT=f"{point}=kill")
     async with agent(home) as one:
         await story(one, project)
@@ -75,7 +78,7 @@ async def test_a_daemon_killed_while_it_adopts_loses_nothing(home: Home, point: 
 
 @pytest.mark.parametrize(
     "point",
-    ["restart.before-respawn", "start.before-spawn@2", "start.after-spawn@2", "start.after-note@2"],
+    [*RESPAWN, "start.before-spawn@2", "start.after-spawn@2", "start.after-note@2"],
 )
 async def test_a_daemon_killed_at_a_respawn_finishes_it_in_its_next_life(
     home: Home, point: str
@@ -110,3 +113,24 @@ async def test_a_full_disk_is_told_and_the_next_call_works(home: Home, point: st
             assert "No space left" in await one.refused("ex", e="1", session=key)
         assert await one.value("1 + 1", session=key) == "2"
         assert len(await one.sessions()) == 1
+
+
+async def test_a_process_that_was_being_ended_is_no_proof_of_a_restart_however_it_answers(
+    home: Home,
+) -> None:
+    project = home.project()
+    doomed = home.start_daemon(KAIMON_FAILPOINT="restart.before-end=kill")
+    async with agent(home) as one:
+        key = await one.start(project)
+        (old,) = await one.sessions()
+        # Another plan cannot be had in place, so the old process, idle and answering, is to end.
+        listed = json.loads(home.paths.projects_file.read_text())
+        listed["projects"][0]["launch_config"] = {"threads": "2"}
+        home.paths.projects_file.write_text(json.dumps(listed))
+        assert "generation 2" in await one.ok("manage_repl", command="restart", session=key)
+        (new,) = await one.sessions()
+        assert new["pid"] != old["pid"]
+        assert await one.value("Threads.nthreads()", session=key) == "2"
+    assert await asyncio.to_thread(doomed.wait, 1) == -9
+    assert home.server_log().count("-> restarting") == 1
+    assert "the old image" not in home.server_log()
