@@ -199,9 +199,12 @@ class Starter:
     def _spawn(self) -> subprocess.Popen[bytes]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         log = os.open(self._log_path, flags, 0o600)
+        # A client inside a session carries the mark by which the session's processes are ended.
+        env = {name: value for name, value in os.environ.items() if name != "KAIMON_SESSION"}
         try:
             return subprocess.Popen(
                 self._command,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

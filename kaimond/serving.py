@@ -19,6 +19,7 @@ from kaimond.registry.registry import Registry
 from kaimond.registry.store import Store
 from kaimond.service import upgrade
 from kaimond.supervisor import session_log
+from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ _log = logging.getLogger("kaimond.daemon")
 
 TIDY_EVERY: Final = 60.0
 """Seconds between two rounds of housekeeping."""
+
+ANSWER_TIMEOUT: Final = 1.0
+"""Seconds that answers get to be written at the end."""
 
 KEEP_CALLS: Final = 24 * 3600.0
 """Seconds that a request may be sent again after a break; far longer than any client waits."""
@@ -81,11 +85,11 @@ async def _serve(
         listener = listen(lock, where.control_socket)
         # asyncio closes the socket that it serves; this one lives as long as the process.
         await server.start(listener.dup())
-        lock.announce()
-        ready()
-        _log.info("ready on %s", where.control_socket)
         tidying = asyncio.create_task(_tidy(core))
         try:
+            lock.announce()
+            ready()
+            _log.info("ready on %s", where.control_socket)
             await core.stopping.wait()
         finally:
             tidying.cancel()
@@ -103,20 +107,27 @@ def _listen_to_signals(core: Core) -> None:
 
     def reload() -> None:
         _log.info("SIGHUP: executing kaimond anew")
-        reloading.add(asyncio.create_task(upgrade.begin(core)))
+        core.supervisor.sessions.watch(_reload(core))
 
-    reloading: set[asyncio.Task[str]] = set()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 
+async def _reload(core: Core) -> None:
+    # Its refusal is in the log, and there is nobody else to tell.
+    with contextlib.suppress(SessionError):
+        await upgrade.begin(core)
+
+
 async def _tidy(core: Core) -> None:
     while True:
         await asyncio.sleep(TIDY_EVERY)
         try:
+            core.supervisor.registry.tidy()
             core.supervisor.sessions.tidy()
+            session_log.forget(core.paths.session_logs, core.supervisor.registry.get)
             core.store.forget_calls(time.time() - KEEP_CALLS)
         except (OSError, sqlite3.Error) as error:
             # A disk that is full now may have room the next time.
@@ -129,6 +140,7 @@ async def _end(core: Core, server: ControlServer) -> None:
         if core.settings.daemon.on_stop == "end":
             await core.supervisor.stop_all("kaimond ended")
         core.paths.control_socket.unlink(missing_ok=True)
+        await server.answered(ANSWER_TIMEOUT)
     await server.close()
     await core.supervisor.close()
     _log.info("kaimond has ended%s", ", its successor takes over" if core.reloading else "")

@@ -14,6 +14,8 @@ from kaimond import serving
 from tests.support.wait import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kaimond.core import Core
 
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     "failure", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk is full")]
 )
 async def test_housekeeping_that_fails_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: Exception
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    failure: Exception,
 ) -> None:
     rounds: list[str] = []
 
@@ -31,7 +36,11 @@ async def test_housekeeping_that_fails_is_tried_again(
             raise failure
 
     core = SimpleNamespace(
-        supervisor=SimpleNamespace(sessions=SimpleNamespace(tidy=tidy)),
+        paths=SimpleNamespace(session_logs=tmp_path),
+        supervisor=SimpleNamespace(
+            sessions=SimpleNamespace(tidy=tidy),
+            registry=SimpleNamespace(tidy=lambda: None, get=lambda _: None),
+        ),
         store=SimpleNamespace(forget_calls=lambda _: rounds.append("calls")),
     )
     monkeypatch.setattr(serving, "TIDY_EVERY", 0.001)

@@ -34,6 +34,9 @@ class Connection:
         self._ready: deque[bytes] = deque()
         self._sending = asyncio.Lock()
         self.pid = 0
+        self.answered = asyncio.Event()
+        """Set while no request of the client waits for its answer."""
+        self.answered.set()
 
     def check_peer(self) -> None:
         """Make sure that the other end is a process of this user.

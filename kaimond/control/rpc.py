@@ -47,20 +47,27 @@ async def serve_rpc(core: Core, connection: Connection) -> None:
         wire.WireError: the client sent a line that is too long.
     """
     room = asyncio.Semaphore(MOST_OPEN)
+    under_way = 0
 
     async def answer(line: bytes) -> None:
+        nonlocal under_way
         try:
             await connection.send(wire.encode(await _answer(core, line)))
         except ConnectionError:
             _log.debug("process %d is gone", connection.pid)
         finally:
             room.release()
+            under_way -= 1
+            if not under_way:
+                connection.answered.set()
 
     broken: wire.WireError | None = None
     async with asyncio.TaskGroup() as group:
         try:
             async for line in connection.lines():
                 await room.acquire()
+                under_way += 1
+                connection.answered.clear()
                 group.create_task(answer(line))
         except wire.WireError as error:
             # What was asked before it is answered first.

@@ -48,6 +48,16 @@ class ControlServer:
         """Begin to accept."""
         self._server = await asyncio.start_unix_server(self._accepted, sock=listener)
 
+    async def answered(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds until every client has its answers."""
+        waiting = [
+            asyncio.create_task(connection.answered.wait()) for connection in self._clients.values()
+        ]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=timeout)
+            for task in late:
+                task.cancel()
+
     async def close(self) -> None:
         """Accept nobody more and hang up on everybody.
 

@@ -21,6 +21,7 @@ from kaimond.mcp.call import Agent, Call
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import ALIASES, TOOLS
+from kaimond.runtime import UnsafeDirectoryError
 from kaimond.supervisor.errors import SessionError
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
     except (ArgumentError, SessionError) as error:
         _log.info("%s refused: %s", name, str(error).splitlines()[0])
         answer = Answer(str(error), is_error=True)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnsafeDirectoryError) as error:
         _log.exception("%s failed", name)
         answer = Answer(
             f"{name} could not be done, because the machine refused something that kaimond needs: "

@@ -43,8 +43,11 @@ class _Window:
     They are counted and not just named, because a client may use one id for many.
     """
 
-    def __init__(self, on_cancelled: Callable[[types.RequestId], None]) -> None:
+    def __init__(
+        self, on_cancelled: Callable[[types.RequestId], None], all_answered: asyncio.Event
+    ) -> None:
         self._on_cancelled = on_cancelled
+        self._all_answered = all_answered
         self._open: Counter[types.RequestId] = Counter()
         self._room = asyncio.Event()
         self._room.set()
@@ -53,6 +56,7 @@ class _Window:
         if isinstance(message, types.JSONRPCRequest):
             await self._room.wait()
             self._open[message.id] += 1
+            self._all_answered.clear()
             if self._open.total() >= MOST_OPEN:
                 self._room.clear()
         elif (
@@ -76,6 +80,8 @@ class _Window:
                 del self._open[request]
         if self._open.total() < MOST_OPEN:
             self._room.set()
+        if not self._open:
+            self._all_answered.set()
 
 
 @asynccontextmanager
@@ -91,7 +97,7 @@ async def message_streams(
     """
     to_server, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    window = _Window(on_cancelled)
+    window = _Window(on_cancelled, connection.answered)
 
     async def receive() -> None:
         async with to_server:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,7 @@ class Registry:
         self._store = store
         self._clock = clock
         self._records: dict[str, Record] = {}
+        self._unsaved: set[str] = set()
         store.forget_sessions(clock() - KEEP_ENDED)
         for record in store.load_sessions():
             self._records[record.key] = record
@@ -79,7 +81,7 @@ class Registry:
         before = self._records[key]
         state = step(before.state, event)
         record = dataclasses.replace(before, state=state, **changes)
-        self._save(record)
+        self._save(record, fact=event in _FACTS)
         level = logging.DEBUG if event in _ROUTINE else logging.INFO
         _log.log(
             level,
@@ -97,11 +99,43 @@ class Registry:
         self._save(record)
         return record
 
-    def _save(self, record: Record) -> None:
-        failpoints.passing("registry.before-save")
-        self._store.save_session(record)
-        failpoints.passing("registry.after-save")
+    def _save(self, record: Record, *, fact: bool = False) -> None:
+        """Write a record down, then show it.
+
+        What is only intended is not done if it cannot be written. What has happened has happened:
+        a full disk must not make anybody believe that a dead session lives.
+        """
+        try:
+            failpoints.passing("registry.before-save")
+            self._store.save_session(record)
+            failpoints.passing("registry.after-save")
+        except (OSError, sqlite3.Error) as error:
+            if not fact:
+                raise
+            self._unsaved.add(record.key)
+            _log.error("could not be written down: %s", error, extra={"session": record.key})
+        else:
+            self._unsaved.discard(record.key)
         self._records[record.key] = record
+
+    @property
+    def unsaved(self) -> int:
+        """How many sessions are not in the store as they are."""
+        return len(self._unsaved)
+
+    def tidy(self) -> None:
+        """Write what could not be written, and forget sessions that ended long ago.
+
+        Raises:
+            OSError: the disk still refuses; so does `sqlite3.Error`.
+        """
+        for key in list(self._unsaved):
+            self._save(self._records[key])
+        before = self._clock() - KEEP_ENDED
+        if self._store.forget_sessions(before):
+            for record in self.ended():
+                if record.ended < before:
+                    del self._records[record.key]
 
     def get(self, key: str) -> Record | None:
         """The session with this key, alive or ended."""
@@ -123,5 +157,10 @@ class Registry:
                 return record
         return None
 
+
+_FACTS: Final = frozenset(
+    {Event.ANSWERED, Event.EVAL_BEGAN, Event.EVALS_ENDED, Event.SPAWNED, Event.EXITED}
+)
+"""Events that nobody decides upon."""
 
 _ROUTINE: Final = frozenset({Event.EVAL_BEGAN, Event.EVALS_ENDED})

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import signal
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,16 +72,16 @@ class Booter:
         Raises:
             SessionError: it did not start; its process is ended, and so is the session.
         """
-        record = self._registry.note(
-            key,
-            nonce=secrets.token_hex(8),
-            boot_id="",
-            plan=plan.digest(),
-            julia=plan.julia.path,
-        )
         try:
+            record = self._registry.note(
+                key,
+                nonce=secrets.token_hex(8),
+                boot_id="",
+                plan=plan.digest(),
+                julia=plan.julia.path,
+            )
             live = self._spawn(record, plan)
-        except (OSError, ValueError, zmq.ZMQError) as error:
+        except (OSError, ValueError, sqlite3.Error, zmq.ZMQError) as error:
             self._sessions.never_ran(key, f"Julia could not be started: {error}")
             raise SessionError(
                 "start-failed",

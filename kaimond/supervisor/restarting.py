@@ -119,6 +119,10 @@ class Restarter:
         self._registry.note(key, nonce="")
         failpoints.passing("restart.before-end")
         if not await end_process(key, live, self._deadlines.stop_timeout):
+            # Nothing can be restarted while it is there; when it goes, the session has ended.
+            reason = "it was to be restarted, but its process did not go away"
+            self._sessions.will_end(key, reason)
+            self._registry.apply(key, Event.STOP, reason)
             raise not_gone(key, live, "was not restarted")
         failpoints.passing("restart.before-respawn")
         self._begin_respawn(key)

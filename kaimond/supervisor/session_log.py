@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -36,8 +35,12 @@ def rotate(log: Path) -> None:
     O_APPEND, so its next write lands at the new end.
     """
     with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > MAX_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
+        size = log.stat().st_size
+        if size > MAX_BYTES:
+            # Only the end of a flood is kept, so that this never takes long.
+            with log.open("rb") as whole, log.with_suffix(".log.1").open("wb") as aside:
+                whole.seek(max(0, size - 4 * MAX_BYTES))
+                aside.write(whole.read(4 * MAX_BYTES))
             os.truncate(log, 0)
 
 

@@ -185,8 +185,8 @@ class Supervisor:
         """
         record = self.registry.get(key)
         assert record is not None, "callers choose among sessions that are known"
-        if (record.project, record.name) in self._starting:
-            # A start has no lock to wait for, and a start that hangs must be stoppable.
+        if record.state is State.STARTING:
+            # Whoever boots it may hold the lock until its deadline, and must be stoppable.
             return await self._stop(key, reason)
         async with self._locks[key]:
             return await self._stop(key, reason)

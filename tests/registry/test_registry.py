@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,7 +64,24 @@ def test_an_illegal_step_changes_nothing(registry: Registry, store: Store) -> No
     assert list(store.load_sessions()) == [record]
 
 
-def test_a_write_that_fails_changes_nothing_that_can_be_read(
+@pytest.mark.parametrize(
+    "failure", [OSError(28, "no space left"), sqlite3.OperationalError("no space left")]
+)
+def test_an_intention_that_cannot_be_written_is_not_begun(
+    registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    record = registry.create("/p", "", "agent", "j")
+
+    def full(_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(store, "save_session", full)
+    with pytest.raises(type(failure), match="no space"):
+        registry.apply(record.key, Event.STOP, "test")
+    assert registry.get(record.key) == record
+
+
+def test_a_fact_that_cannot_be_written_is_known_all_the_same_and_written_later(
     registry: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = registry.create("/p", "", "agent", "j")
@@ -70,10 +89,17 @@ def test_a_write_that_fails_changes_nothing_that_can_be_read(
     def full(_: object) -> None:
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr(store, "save_session", full)
-    with pytest.raises(OSError, match="no space"):
-        registry.apply(record.key, Event.ANSWERED, "test")
-    assert registry.get(record.key) == record
+    with monkeypatch.context() as disk:
+        disk.setattr(store, "save_session", full)
+        registry.apply(record.key, Event.EXITED, "test", ended=time.time())
+        assert registry.alive() == []
+        assert registry.unsaved == 1
+        with pytest.raises(OSError, match="no space"):
+            registry.tidy()
+    assert [one.alive for one in store.load_sessions()] == [True]
+    registry.tidy()
+    assert registry.unsaved == 0
+    assert [one.alive for one in store.load_sessions()] == [False]
 
 
 def test_an_unknown_key_is_an_error(registry: Registry) -> None:

@@ -86,6 +86,14 @@ def test_a_large_log_is_moved_aside_and_who_writes_goes_on_in_the_new_one(
     assert log.with_suffix(".log.1").read_bytes() == b"0123456789A"
 
 
+def test_of_a_flood_only_the_end_is_moved_aside(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_log, "MAX_BYTES", 10)
+    log.write_bytes(b"x" * 1000 + b"end")
+    session_log.rotate(log)
+    assert log.read_bytes() == b""
+    assert log.with_suffix(".log.1").read_bytes() == b"x" * 37 + b"end"
+
+
 def test_rotating_what_is_not_there_is_no_error(log: Path) -> None:
     session_log.rotate(log)
     assert not log.exists()

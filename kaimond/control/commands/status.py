@@ -42,8 +42,16 @@ async def run(core: Core, _params: Params) -> dict[str, Any]:
             }
             for agent in core.agents.values()
         ],
-        "problems": [*core.problems, *(str(problem) for problem in listed.problems)],
+        "problems": [*core.problems, *_unsaved(core), *(str(each) for each in listed.problems)],
     }
+
+
+def _unsaved(core: Core) -> list[str]:
+    count = core.supervisor.registry.unsaved
+    if not count:
+        return []
+    what = f"What happened to {count} sessions could not be written to {core.paths.database}"
+    return [f"{what}; it is tried again every minute. Is the disk full?"]
 
 
 COMMAND: Final = Command("status", Params, run)
