@@ -120,6 +120,8 @@ async def _views(world: World, living: list[dict[str, Any]]) -> None:
         if not error.failed or named != keys:
             world.complain(f"an error lists {sorted(named)}, there are {sorted(keys)}")
     stored = await asyncio.to_thread(_stored, world)
+    for text in await asyncio.to_thread(_unfinished, world):
+        world.complain(f"an eval has no end although nothing runs: {text[:200]}")
     alive = [[record[fact] for fact in FACTS] for record in stored if not record["ended"]]
     _compare(world, "the database", sorted(alive), expected)
     world.done["views compared"] += 1
@@ -135,12 +137,19 @@ def _compare(world: World, who: str, said: list[list[Any]], expected: list[list[
 
 
 def _stored(world: World) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in _column(world, "SELECT record FROM sessions")]
+
+
+def _unfinished(world: World) -> list[str]:
+    return _column(world, "SELECT eval FROM evals WHERE finished = 0")
+
+
+def _column(world: World, question: str) -> list[str]:
     database = sqlite3.connect(f"file:{world.home.paths.database}?mode=ro", uri=True)
     try:
-        rows = database.execute("SELECT record FROM sessions ORDER BY rowid").fetchall()
+        return [text for (text,) in database.execute(question)]
     finally:
         database.close()
-    return [json.loads(text) for (text,) in rows]
 
 
 async def _known(world: World) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import TYPE_CHECKING, Final
+
+from tests.chaos.model import BOUND
 
 if TYPE_CHECKING:
     import random
@@ -166,7 +169,7 @@ class Script:
 
     async def _checked(self, item: Evaluation) -> Request:
         """Ask for the result of an eval that went on in the background, until it has one."""
-        ident = item.request.eval_id
+        ident, end = item.request.eval_id, time.monotonic() + BOUND
         while True:
             await asyncio.sleep(1)
             pending = self._agent.call("check_eval", item.request.step, eval_id=ident)
@@ -177,6 +180,9 @@ class Script:
             ended = re.fullmatch(rf"Eval {ident} in session \w+: (\w+)\.", head)
             if ended:
                 request.failed, request.text = ended[1] != "done", rest
+                return request
+            if time.monotonic() > end:
+                self._world.complain(f"eval {item.number} has no end: {request.text}")
                 return request
 
     def _told(self, request: Request) -> None:
