@@ -121,6 +121,8 @@ class Pump:
         _say(trouble)
         self._lose_daemon(time.monotonic())
         self._book.give_up(trouble)
+        # What comes from now on waits for the new connection, as after any other break.
+        self._book.trouble = ""
         self._deliver()
         # A mistake that repeats itself must not take a whole processor.
         time.sleep(0.1)

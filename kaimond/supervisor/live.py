@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from kaimond.gate.frames import Message
     from kaimond.gate.link import Link
     from kaimond.supervisor.process import SessionProcess
+
+
+LOOK_TIMEOUT: Final = 2.0
+"""Seconds that an idle gate gets to answer: enough for a machine under load and for a full garbage
+collection."""
 
 
 @dataclass

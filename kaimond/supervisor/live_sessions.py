@@ -134,6 +134,13 @@ class LiveSessions:
             exit_signal=status.signal,
         )
 
+    async def bury(self, key: str) -> None:
+        """End what may be left of a session whose process nobody knows, and its files."""
+        await end_leftovers(key)
+        # A process that was still starting may have made its socket in the meantime.
+        self._paths.session_socket(key).unlink(missing_ok=True)
+        Spool(self._paths.session_spool(key)).remove()
+
     def never_ran(self, key: str, reason: str) -> None:
         """End a session that has no process."""
         self._registry.apply(key, Event.EXITED, reason, **self._end(key, _sentence(reason)))

@@ -16,8 +16,9 @@ from kaimond.evals.spool import Spool
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
 from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
-from kaimond.supervisor.ending import end_leftovers, end_process, quiet
+from kaimond.supervisor.ending import end_process, quiet
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.live import LOOK_TIMEOUT
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
 from kaimond.supervisor.plan import Planner
 from kaimond.supervisor.process import ProcessGoneError, SessionProcess
@@ -100,13 +101,20 @@ class Supervisor:
                 return await asyncio.shield(starting), True
             found = self.registry.alive_for(project, name)
             if found:
-                found = self.sessions.verified(found.key)
+                found = await self._looked_at(found.key)
             if found is None or not found.alive:
                 self._begin(entry, name, spawned_by)
             elif found.state in USABLE:
                 return found, False
             else:
                 await self.settled(found.key)
+
+    async def _looked_at(self, key: str) -> Record | None:
+        """A session's record after a look at its health; a process that is dying may end in it."""
+        live = self.sessions.get(key)
+        if live and self.sessions.verified(key):
+            await live.look(LOOK_TIMEOUT)
+        return self.sessions.verified(key)
 
     def _begin(self, entry: ProjectEntry, name: str, spawned_by: str) -> None:
         project = str(entry.path)
@@ -259,7 +267,7 @@ class Supervisor:
                 self.sessions.never_ran(
                     key, f"{asked}its process ended while no daemon was running"
                 )
-                self.sessions.chore(end_leftovers(key))
+                self.sessions.chore(self.sessions.bury(key))
             return
         live = self.sessions.take_charge(key, process)
         _log.info("adopted process %d, %s", process.pid, record.state, extra={"session": key})

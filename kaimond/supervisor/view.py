@@ -11,19 +11,16 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.health import judge
+from kaimond.supervisor.live import LOOK_TIMEOUT
 
 if TYPE_CHECKING:
     from kaimond.registry.record import Record
     from kaimond.supervisor.supervisor import Supervisor
-
-PING_TIMEOUT: Final = 2.0
-"""Seconds that an idle gate gets to answer before it is called mute: long enough for a machine
-under load and for a full garbage collection."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
     live = supervisor.sessions.get(record.key)
     seen = None
     if live and record.state in USABLE:
-        seen = await live.look(PING_TIMEOUT)
+        seen = await live.look(LOOK_TIMEOUT)
         # The look took time; what it saw must not be told of a session that ended meanwhile.
         record = supervisor.sessions.verified(record.key) or record
         live = supervisor.sessions.get(record.key)

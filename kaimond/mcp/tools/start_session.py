@@ -11,6 +11,7 @@ from kaimond.config import projects
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.tool import Arguments, Tool
 from kaimond.supervisor import session_log
+from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import View, view, views
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ async def run(call: Call, arguments: StartArguments) -> Answer:
         # Whoever goes away leaves the start itself to the others that wait for it.
         starting.cancel()
     seen = await view(supervisor, record)
+    if seen.ended:
+        raise SessionError(
+            "start-failed",
+            f"Session {record.key} of this project ended in this moment. {seen.ending} "
+            "Call start_session again for a new one.",
+        )
     return Answer(_words(record, seen, fresh=fresh), structured=seen.to_json())
 
 
