@@ -34,6 +34,7 @@ POINTS: Final = (
     "stop.before-end",
     "stop.after-end",
     "exit.before-record",
+    "exit.after-record",
     "adopt.before",
     "adopt.after",
 )

@@ -121,10 +121,21 @@ class EvalBook:
         else:
             self._next(key)
 
-    def abandoned(self, key: str, reason: str) -> None:
-        """A session has ended that was never taken up again."""
+    def stranded(self) -> set[str]:
+        """Keys of sessions whose evals have not ended although nothing evaluates them.
+
+        After an adoption these are the evals of sessions that had ended or were about to, in the
+        moment between the two notes that the previous daemon could not take.
+        """
+        return {item.session for item in self._open.values()} - set(self._desks)
+
+    def abandoned(self, key: str, spool: Spool, reason: str) -> None:
+        """A session has ended, or will, that was not taken up again."""
         for item in [item for item in self._open.values() if item.session == key]:
-            self._end(item.id, Outcome(Status.LOST, reason=reason))
+            if item.began:
+                self._cut_short(spool, item.id, Status.LOST, reason)
+            else:
+                self._not_begun(item.id, reason)
 
     def closed(self, key: str, reason: str) -> None:
         """A process image is gone, and with it the evals that it had."""
@@ -132,7 +143,7 @@ class EvalBook:
         if desk is None:
             return
         if desk.running:
-            self._cut_short(desk, desk.running, Status.LOST, reason)
+            self._cut_short(desk.spool, desk.running, Status.LOST, reason)
         for eval_id in desk.waiting:
             self._not_begun(eval_id, reason)
 
@@ -154,13 +165,13 @@ class EvalBook:
         if desk is None:
             return
         if desk.running:
-            self._cut_short(desk, desk.running, Status.INTERRUPTED, reason)
+            self._cut_short(desk.spool, desk.running, Status.INTERRUPTED, reason)
         for eval_id in desk.waiting:
             self._not_begun(eval_id, reason)
 
-    def _cut_short(self, desk: _Desk, eval_id: str, status: Status, reason: str) -> bool:
+    def _cut_short(self, spool: Spool, eval_id: str, status: Status, reason: str) -> bool:
         # The spool goes with the process image, so what the eval had printed is kept here.
-        printed = desk.spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
+        printed = spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
         size = len(printed.head) + printed.omitted + len(printed.tail)
         parts = (("output:head", printed.head), ("output:tail", printed.tail))
         return self._end(eval_id, Outcome(status, output=size, parts=parts, reason=reason))
@@ -326,7 +337,7 @@ class EvalBook:
         why, desk.why = desk.why, ""
         outcome = _outcome(message)
         if why and outcome.status is Status.INTERRUPTED:
-            return self._cut_short(desk, running, Status.INTERRUPTED, why)
+            return self._cut_short(desk.spool, running, Status.INTERRUPTED, why)
         return self._end(running, outcome)
 
     def transport_up(self, key: str) -> None:

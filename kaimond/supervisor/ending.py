@@ -16,6 +16,8 @@ from kaimond.supervisor.interrupt import interrupt
 from kaimond.supervisor.process import end_descendants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kaimond.evals.book import EvalBook
     from kaimond.supervisor.live import Live
 
@@ -93,23 +95,41 @@ async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
 
 async def end_leftovers(key: str) -> None:
     """End what an ended session has left running, found by the mark in its environment."""
-    leftovers = await asyncio.to_thread(_marked, f"{MARK}={key}")
+    found = await asyncio.to_thread(_marked)
+    await _end(key, [process for mark, process in found if mark == key])
+
+
+async def end_strays(ended: Callable[[str], bool]) -> None:
+    """End what sessions have left running that ended while nobody could see to it.
+
+    Args:
+        ended: whether the session with a key is known and has ended.
+    """
+    strays: dict[str, list[psutil.Process]] = {}
+    for mark, process in await asyncio.to_thread(_marked):
+        if ended(mark):
+            strays.setdefault(mark, []).append(process)
+    await asyncio.gather(*(_end(key, processes) for key, processes in strays.items()))
+
+
+async def _end(key: str, leftovers: list[psutil.Process]) -> None:
     if leftovers:
         names = ", ".join(str(process.pid) for process in leftovers)
         _log.info("ending what the session left behind: %s", names, extra={"session": key})
         await end_descendants(leftovers, _GRACE)
 
 
-def _marked(mark: str) -> list[psutil.Process]:
-    name, _, value = mark.partition("=")
+def _marked() -> list[tuple[str, psutil.Process]]:
+    """All processes that carry a session's mark, with it."""
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             # A daemon that was started from within a session carries that session's mark.
             continue
         try:
-            if process.environ().get(name) == value:
-                found.append(process)
+            key = process.environ().get(MARK)
         except (psutil.Error, OSError):
             continue
+        if key:
+            found.append((key, process))
     return found

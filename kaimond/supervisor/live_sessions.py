@@ -19,7 +19,7 @@ from kaimond.evals.spool import Spool
 from kaimond.gate.link import Link
 from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
-from kaimond.supervisor.ending import end_leftovers
+from kaimond.supervisor.ending import end_leftovers, end_strays
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.live import Live
 
@@ -133,6 +133,7 @@ class LiveSessions:
             exit_code=status.code,
             exit_signal=status.signal,
         )
+        failpoints.passing("exit.after-record")
 
     async def bury(self, key: str) -> None:
         """End what may be left of a session whose process nobody knows, and its files."""
@@ -144,9 +145,34 @@ class LiveSessions:
     def never_ran(self, key: str, reason: str) -> None:
         """End a session that has no process."""
         self._registry.apply(key, Event.EXITED, reason, **self._end(key, _sentence(reason)))
-        self.book.abandoned(key, reason)
+        self._clear(key, reason)
+
+    def sweep(self) -> None:
+        """After the adoption: finish what the previous daemon had no time for.
+
+        It may have written down an end and died before it told who waited and cleared away.
+        """
+        for key in self.book.stranded():
+            record = self._registry.get(key)
+            if record and record.alive:
+                reason = f"the session was {record.state} when the previous daemon ended"
+                self.book.abandoned(key, Spool(self._paths.session_spool(key)), reason)
+            else:
+                self._clear(key, record.ending.rstrip(".") if record else "the session is unknown")
+        for path in (*self._paths.sockets.glob("*.sock"), *self._paths.spool.glob("*")):
+            if self._ended(path.stem):
+                self._clear(path.stem, "the session has ended")
+        self.chore(end_strays(self._ended))
+
+    def _ended(self, key: str) -> bool:
+        record = self._registry.get(key)
+        return record is not None and not record.alive
+
+    def _clear(self, key: str, reason: str) -> None:
+        spool = Spool(self._paths.session_spool(key))
+        self.book.abandoned(key, spool, reason)
         self._paths.session_socket(key).unlink(missing_ok=True)
-        Spool(self._paths.session_spool(key)).remove()
+        spool.remove()
 
     def _end(self, key: str, ending: str) -> dict[str, Any]:
         return {

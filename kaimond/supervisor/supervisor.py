@@ -254,6 +254,7 @@ class Supervisor:
             failpoints.passing("adopt.before")
             self._adopt(record)
             failpoints.passing("adopt.after")
+        self.sessions.sweep()
 
     def _adopt(self, record: Record) -> None:
         key = record.key

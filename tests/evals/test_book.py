@@ -268,10 +268,16 @@ async def test_evals_of_another_process_image_are_lost_when_a_session_is_adopted
 
 async def test_evals_of_a_session_that_ended_without_a_daemon_are_lost(desk: Desk) -> None:
     running, queued = desk.submit("a"), desk.submit("b")
+    desk.spool.path(running.id).write_bytes(b"printed")
     desk.daemon_killed()
-    desk.book.abandoned(KEY, "its process ended while no daemon was running")
-    for item in (running, queued):
-        assert (await desk.book.finished(item.id)).status is Status.LOST
+    assert desk.book.stranded() == {KEY}
+    desk.book.abandoned(KEY, desk.spool, "its process ended while no daemon was running")
+    assert desk.book.stranded() == set()
+    lost, not_begun = [await desk.book.finished(item.id) for item in (running, queued)]
+    assert lost.status is Status.LOST
+    assert lost.outcome
+    assert lost.outcome.text("output:head") == "printed"
+    assert not_begun.status is Status.INTERRUPTED
     assert desk.store.unfinished_evals() == []
 
 

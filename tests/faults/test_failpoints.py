@@ -15,6 +15,7 @@ import pytest
 
 from kaimond import failpoints
 from tests.support.agent import Agent, agent, text
+from tests.support.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +135,43 @@ async def test_a_process_that_was_being_ended_is_no_proof_of_a_restart_however_i
     assert await asyncio.to_thread(doomed.wait, 1) == -9
     assert home.server_log().count("-> restarting") == 1
     assert "the old image" not in home.server_log()
+
+
+@pytest.mark.parametrize(
+    ("command", "state"), [("shutdown", "stopping"), ("restart", "restarting")]
+)
+async def test_who_waits_for_an_eval_is_answered_when_the_daemon_dies_while_ending_its_session(
+    daemon_home: Home, command: str, state: str
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one, agent(daemon_home) as two:
+        key = await one.start(project)
+        swallow = "while true; try; while true; end; catch; end; end"
+        code = f'println("printed"); touch("inside"); {swallow}'
+        spinning = asyncio.create_task(one.refused("ex", e=code))
+        while not (project / "inside").exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+        ending = asyncio.create_task(two.call("manage_repl", command=command, session=key))
+        while (await one.sessions())[0]["state"] != state:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+        daemon_home.daemons[0].kill()
+        await asyncio.to_thread(daemon_home.daemons[0].wait)
+        said = await spinning
+        assert said.startswith("printed\n")
+        assert f"is lost: the session was {state} when the previous daemon ended" in said
+        assert not (await ending).is_error
+
+
+async def test_what_an_ended_session_left_running_is_ended_by_the_next_daemon(home: Home) -> None:
+    project = home.project()
+    doomed = home.start_daemon(KAIMON_FAILPOINT="exit.after-record=kill")
+    async with agent(home) as one:
+        key = await one.start(project)
+        await one.ok("ex", e="run(`sleep 1000`; wait = false)")
+        said = await one.refused("ex", e="exit(3)")
+        assert "exited with code 3" in said
+        assert await asyncio.to_thread(doomed.wait, 1) == -9
+        # All that carries the session's mark goes, without anybody asking for it.
+        await until(lambda: not [p for p in home.processes() if "sleep" in p.cmdline()])
+        assert "exited with code 3" in await one.refused("ex", e="1", session=key)
+        assert not list(home.paths.spool.iterdir())
