@@ -24,7 +24,7 @@ from kaimond.evals.fair import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kaimond.evals.spool import Spool
+    from kaimond.evals.spool import Output, Spool
     from kaimond.gate.frames import Message
     from kaimond.gate.link import Link
     from kaimond.registry.store import Store
@@ -173,8 +173,19 @@ class EvalBook:
         # The spool goes with the process image, so what the eval had printed is kept here.
         printed = spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
         size = len(printed.head) + printed.omitted + len(printed.tail)
-        parts = (("output:head", printed.head), ("output:tail", printed.tail))
-        return self._end(eval_id, Outcome(status, output=size, parts=parts, reason=reason))
+        return self._end(eval_id, Outcome(status, output=size, parts=_ends(printed), reason=reason))
+
+    def keep_output(self, spool: Spool) -> None:
+        """A session's spool will go: keep both ends of what its finished evals have printed.
+
+        An agent that lost its connection may still ask for the result.
+        """
+        for item in [self.get(eval_id) for eval_id in spool.evals()]:
+            outcome = item.outcome if item else None
+            if item and outcome and outcome.output and not outcome.kept:
+                printed = spool.read(item.id, outcome.output, PARTIAL, PARTIAL)
+                parts = (*outcome.parts, *_ends(printed))
+                self._stored(replace(item, outcome=replace(outcome, parts=parts)))
 
     # Evals come and go
 
@@ -382,6 +393,10 @@ class EvalBook:
         if item is None:
             raise KeyError(eval_id)
         return item
+
+
+def _ends(printed: Output) -> tuple[tuple[str, bytes], ...]:
+    return (("output:head", printed.head), ("output:tail", printed.tail))
 
 
 def _outcome(message: Message) -> Outcome:

@@ -49,6 +49,11 @@ class Outcome:
     parts: tuple[tuple[str, bytes], ...] = ()
     reason: str = ""
 
+    @property
+    def kept(self) -> bool:
+        """Whether the parts hold what was printed, because the spool is gone."""
+        return any(name == "output:head" for name, _ in self.parts)
+
     def text(self, name: str) -> str:
         """The first part with this name as text, "" if there is none."""
         for key, value in self.parts:

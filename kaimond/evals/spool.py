@@ -94,6 +94,10 @@ class Spool:
         except OSError:
             return Output(b"", b"", 0, path)
 
+    def evals(self) -> list[str]:
+        """Ids of the evals whose output is there."""
+        return [path.stem for path in self._directory.glob("*.out")]
+
     def remove(self) -> None:
         """Remove everything; the session is no more."""
         shutil.rmtree(self._directory, ignore_errors=True)

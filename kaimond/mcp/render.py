@@ -48,8 +48,8 @@ def render(item: Eval, spool: Spool, limit: int) -> Answer:
 
 
 def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:
-    if outcome.reason:
-        # Cut short: the spool may be gone, so what had been printed is in the outcome.
+    if outcome.kept:
+        # The spool is gone, or will be.
         head, tail = outcome.text("output:head"), outcome.text("output:tail")
         omitted = outcome.output - len(head.encode()) - len(tail.encode()) if tail else 0
         gap = f"\n[... about {omitted} bytes left out ...]\n" if omitted > 0 else ""

@@ -117,7 +117,7 @@ class LiveSessions:
         if restarting:
             return
         self.book.closed(key, f"the session's {how}")
-        Spool(self._paths.session_spool(key)).remove()
+        self._drop_output(key)
         if not self._reasons.pop(key, ""):
             # On a way down that somebody asked for, whoever waits for it does this.
             self.chore(end_leftovers(key))
@@ -140,7 +140,7 @@ class LiveSessions:
         await end_leftovers(key)
         # A process that was still starting may have made its socket in the meantime.
         self._paths.session_socket(key).unlink(missing_ok=True)
-        Spool(self._paths.session_spool(key)).remove()
+        self._drop_output(key)
 
     def never_ran(self, key: str, reason: str) -> None:
         """End a session that has no process."""
@@ -168,11 +168,16 @@ class LiveSessions:
         record = self._registry.get(key)
         return record is not None and not record.alive
 
+    def _drop_output(self, key: str) -> None:
+        spool = Spool(self._paths.session_spool(key))
+        self.book.keep_output(spool)
+        spool.remove()
+
     def _clear(self, key: str, reason: str) -> None:
         spool = Spool(self._paths.session_spool(key))
         self.book.abandoned(key, spool, reason)
         self._paths.session_socket(key).unlink(missing_ok=True)
-        spool.remove()
+        self._drop_output(key)
 
     def _end(self, key: str, ending: str) -> dict[str, Any]:
         return {

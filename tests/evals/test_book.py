@@ -289,6 +289,21 @@ async def test_a_finished_result_is_known_to_the_next_daemon(desk: Desk) -> None
     assert await desk.book.finished(item.id) == done
 
 
+async def test_what_a_finished_eval_printed_outlives_the_spool(desk: Desk) -> None:
+    item = desk.submit("a")
+    desk.spool.path(item.id).write_bytes(b"printed, and later more")
+    fields = (("status", b"ok"), ("output", b"7"), ("value:text/plain", b"2"))
+    desk.hear(Message(item.id, "result", fields))
+    desk.book.keep_output(desk.spool)
+    desk.book.keep_output(desk.spool)
+    desk.spool.remove()
+    done = await desk.book.finished(item.id)
+    assert done.outcome
+    assert done.outcome.kept
+    assert done.outcome.parts.count(("output:head", b"printed")) == 1
+    assert done.outcome.text("value:text/plain") == "2"
+
+
 # Readers
 
 
