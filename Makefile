@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Tests wait more than they compute, so one worker more than there are cores.
+WORKERS ?= 3
 STAMP  := $(VENV)/.installed
 
 .PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel clean
@@ -36,7 +38,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 test: $(STAMP) julia
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 julia-test: $(STAMP) julia
 	@$(BIN)/python packaging/julia/run_gate_tests.py
