@@ -118,11 +118,15 @@ class GateProcess:
     environment: Mapping[str, str] = field(default_factory=dict)
     program: Path = BOOT
     project_files: Mapping[str, str] = field(default_factory=dict)
+    project_copy: Path | None = None
 
     def __enter__(self) -> Self:
         self.home = Path(tempfile.mkdtemp(prefix="k", dir="/tmp")).resolve()
         self.project = self.home / "project"
-        self.project.mkdir()
+        if self.project_copy:
+            shutil.copytree(self.project_copy, self.project)
+        else:
+            self.project.mkdir()
         for name, text in self.project_files.items():
             path = self.project / name
             path.parent.mkdir(parents=True, exist_ok=True)

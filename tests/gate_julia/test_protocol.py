@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.julia
 
-PONG = "pid start boot nonce session protocol gate julia pwd project threads state eval queued"
+PONG = (
+    "pid start boot nonce session protocol gate julia pwd project threads state eval queued tracked"
+)
 
 
 def test_pong_tells_who_where_and_what_the_session_is(gate: GateProcess) -> None:

@@ -97,3 +97,93 @@ function reroute_global_logger(old::IO, io::IO)
     Base.CoreLogging.global_logger(typeof(logger)(values...))
     return nothing
 end
+
+"The parse of `text`, the whole of `file`. Meta.parseall came with 1.6."
+function parse_source(text::String, file::String)
+    isdefined(Meta, :parseall) && return Meta.parseall(text; filename=file)
+    return ccall(:jl_parse_all, Any, (Ptr{UInt8}, Csize_t, Ptr{UInt8}, Csize_t),
+                 text, sizeof(text), file, sizeof(file))
+end
+
+"""
+The line and the words of the parser's error in `parsed`, or nothing.
+
+The line is that of the last node before the error; from 1.10 on the message itself tells it better.
+"""
+function source_problem(@nospecialize parsed)
+    problem = parser_error(parsed)
+    problem === nothing && return nothing
+    line = 1
+    parsed.head === :toplevel && foreach(part -> part isa LineNumberNode && (line = part.line),
+                                         parsed.args)
+    words = problem isa Exception ? Base.invokelatest(sprint, showerror, problem) : string(problem)
+    told = match(r"@ [^\n]*?:(\d+):", words)
+    told === nothing || (line = parse(Int, told[1]))
+    lines = filter(text -> !occursin(r"^(ParseError:|# Error @.*)?$", text), split(words, '\n'))
+    return line, "syntax error: " * strip(isempty(lines) ? words : lines[end], ['#', ' ', '└', '─'])
+end
+
+"""
+What `name`, also `Outer.name`, means in `home` now, or nothing.
+
+Called in the newest world, because from 1.12 on older ones do not see new names.
+"""
+global_value(home::Module, name::Symbol) =
+    Base.invokelatest(isdefined, home, name) ? Base.invokelatest(getfield, home, name) : nothing
+function global_value(home::Module, name::Expr)
+    (name.head === :. && length(name.args) == 2 && name.args[2] isa QuoteNode) || return nothing
+    outer = name.args[1] isa Union{Symbol,Expr} ? global_value(home, name.args[1]) : nothing
+    return outer isa Module ? global_value(outer, name.args[2].value) : nothing
+end
+global_value(::Module, @nospecialize(name)) = nothing
+
+"The methods that a call of the types `signature` can reach now."
+function methods_for(@nospecialize signature)
+    matches = Base._methods_by_ftype(signature, -1, Base.get_world_counter())
+    found = Any[]
+    matches isa Vector || return found
+    for match in matches
+        # A MethodMatch from 1.6 on.
+        push!(found, match isa Core.SimpleVector ? match[3] : match.method)
+    end
+    return found
+end
+
+"""
+The types of calls of `value`, which is a `callee`, with keywords.
+
+From 1.9 on these are methods of one function, before each function has one of its own for them.
+"""
+function keyword_signatures(@nospecialize(value), @nospecialize(callee))
+    isdefined(Core, :kwcall) && return Any[Tuple{typeof(Core.kwcall),Any,callee,Vararg{Any}}]
+    try
+        return Any[Tuple{typeof(Core.kwfunc(value)),Vararg{Any}}]
+    catch
+        return Any[]
+    end
+end
+
+"Can what is defined by a piece of this `kind` be defined anew? Constants can from 1.12 on."
+can_redefine(kind::Symbol) = kind !== :type && (kind !== :const || VERSION >= v"1.12-")
+
+"""
+The file that the package `id` was loaded from as `top`, or nothing if it was not precompiled.
+
+Recorded in Base.pkgorigins since 1.6. Before, it is the one that holds the module's build id.
+"""
+function cache_file(id::Base.PkgId, top::Module)
+    try
+        if isdefined(Base, :pkgorigins)
+            path = Base.pkgorigins[id].cachepath
+            return path isa String ? path : nothing
+        end
+        for path in Base.find_all_in_cache_path(id)
+            modules = Base.parse_cache_header(path)[1]
+            any(entry -> entry[1] == id && entry[2] == Base.module_build_id(top), modules) &&
+                return path
+        end
+    catch
+        # An unreadable cache file tells nothing.
+    end
+    return nothing
+end

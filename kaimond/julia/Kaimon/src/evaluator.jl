@@ -2,7 +2,9 @@
 
 "Run what is queued, for ever; until the first request comes, rehearse."
 function eval_loop(server::Server)
-    rehearsals = Function[rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace]
+    rehearsals = Function[rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace,
+                          rehearse_looking, rehearse_parsing, rehearse_walking,
+                          rehearse_taking_up]
     disable_sigint() do
         while true
             try
@@ -32,6 +34,7 @@ function run_request(server::Server, request::EvalRequest)
         return finish(server, request, "error", 0, 0, plain_failure_fields(reason))
     end
     status, fields = attempt(server, request)
+    append!(fields, revision_fields(server, request))
     elapsed = Int((time_ns() - started) ÷ 1000)
     finish(server, request, status, elapsed, end_spool(server.capture), fields)
 end
@@ -41,7 +44,8 @@ function attempt(server::Server, request::EvalRequest)
     begin_collecting(server.display)
     local stack
     try
-        shown = in_user_code(server, evaluate_and_render, request)
+        revise_before(server, request)
+        shown = in_user_code(server, evaluate_and_render, request)::Vector{Field}
         return "ok", append!(display_fields(server), shown)
     catch
         stack = exception_stack()
@@ -50,7 +54,7 @@ function attempt(server::Server, request::EvalRequest)
     status = status_of(stack[end][1])
     try
         # Describing an error runs user code too (showerror), which may fail or hang in its turn.
-        append!(fields, in_user_code(server, failure_fields, stack))
+        append!(fields, in_user_code(server, failure_fields, stack)::Vector{Field})
     catch
         reason = string(nameof(typeof(stack[end][1])), " (describing it was interrupted)")
         append!(fields, plain_failure_fields(reason))
@@ -68,7 +72,7 @@ function in_user_code(server::Server, @nospecialize(f), @nospecialize(argument))
     try
         return reenable_sigint() do
             server.interruptible = true
-            result = Base.invokelatest(f, argument)::Vector{Field}
+            result = Base.invokelatest(f, argument)
             server.interruptible = false
             result
         end

@@ -1,6 +1,11 @@
 # The state of an open gate, and its pump.
 
-"An evaluation that was asked for. `peer` is whoever asked last, and gets the result."
+"""
+An evaluation that was asked for.
+
+`peer` is whoever asked last, and gets the result. `revise` says who takes up changed source before
+it runs: "builtin" or "off".
+"""
 mutable struct EvalRequest
     peer::Frame
     id::String
@@ -8,6 +13,7 @@ mutable struct EvalRequest
     spool::String
     quiet::Bool
     display_size::Tuple{Int,Int}
+    revise::String
 end
 
 """
@@ -19,6 +25,7 @@ An open gate.
 - `acknowledged`: ids that are done with; an evaluation must not run twice.
 - `running`: the evaluation that the eval task is busy with.
 - `interruptible`: is the eval task in user code? Only then may an exception be thrown into it.
+- `reviser`: keeps packages as their files are.
 - `draining`: a task is reading messages already; see `drain`.
 
 The dictionaries are of type Any because the system image holds their code; any other type costs
@@ -38,6 +45,7 @@ mutable struct Server
     acknowledged::Set{String}
     running::Union{EvalRequest,Nothing}
     interruptible::Bool
+    reviser::Reviser
     eval_task::Task
     draining::Bool
 
@@ -47,7 +55,7 @@ mutable struct Server
         watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
         server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, ReentrantLock(),
                      Channel{EvalRequest}(Inf), Dict{String,Any}(),
-                     Dict{String,Any}(), Set{String}(), nothing, false)
+                     Dict{String,Any}(), Set{String}(), nothing, false, Reviser())
         server.draining = false
         return server
     end

@@ -17,6 +17,8 @@ function on_ping(server::Server, message::Message)
         Field("state", server.running === nothing ? "idle" : "busy"),
         Field("eval", server.running === nothing ? "" : server.running.id),
         Field("queued", string(length(server.pending) - (server.running === nothing ? 0 : 1))),
+        Field("tracked", text_or_empty(() -> revise_loaded() ? revise_tracked() :
+                                       tracked_text(server.reviser))),
     ])
 end
 
@@ -50,12 +52,16 @@ function on_eval(server::Server, message::Message)
             throw(Refusal("the field spool is not an absolute path"))
         rows, columns = positive(message, "rows", 24), positive(message, "columns", 80)
         request = EvalRequest(message.peer, id, required(message, "code"), spool,
-                              optional(message, "quiet", "") == "1", (rows, columns))
+                              optional(message, "quiet", "") == "1", (rows, columns),
+                              revise_choice(optional(message, "revise", "builtin")))
         server.pending[id] = request
         put!(server.queue, request)
         reply(server, message, "accepted")
     end
 end
+
+revise_choice(text::String) = text in ("builtin", "off") ? text :
+    throw(Refusal("the field revise is neither builtin nor off"))
 
 "`text` if it can be the id of an evaluation; it becomes part of the file name in backtraces."
 function eval_id(text::String)

@@ -5,7 +5,7 @@ using Test
 
 @testset "Kaimon" begin
     @testset "$name" for name in ("package", "frames", "config", "code", "render", "displays",
-                                  "errors", "spoolio", "zmq", "restart")
+                                  "errors", "spoolio", "zmq", "restart", "pieces", "files")
         include("test_$name.jl")
     end
 end

@@ -1,0 +1,242 @@
+# Making what is loaded what the files say.
+
+"""
+Why something in `file` is not current, and what helps. `line` is 0 if it is about the whole file.
+"""
+struct Notice
+    file::String
+    line::Int
+    reason::String
+    cure::String
+end
+
+const RESTART = "restart the session, or undo the change"
+const RETRIED = "it is tried again before each evaluation"
+const RESTORE = "restore it, or remove its include; what was loaded of it stays in effect until then"
+const CORRECT = "correct the file; the code loaded before stays in effect until then"
+
+"Evaluate what `package` misses of its files, and take away what they no longer have."
+function bring_up_to_date!(reviser, package::Package, run)
+    # Whatever interrupts us, the next evaluation takes up what is left.
+    package.pending = true
+    wanted = definitions(package)
+    package.notices = file_notices(package)
+    added, removed, kept = differences(package.loaded, wanted)
+    forget_docs(removed, kept)
+    unapplied, macros = Any[], Any[]
+    for definition in added
+        old = counterpart(removed, definition)
+        if old !== nothing && !can_redefine(definition.piece.kind)
+            refuse!(package, definition, unapplied)
+        elseif apply!(reviser, package, definition, run, unapplied)
+            definition.piece.kind === :macro && old !== nothing &&
+                push!(macros, Symbol("@", definition.piece.name))
+        end
+    end
+    foreach(old -> take_away!(reviser, package, old, added, unapplied), removed)
+    restore_replaced!(reviser, package, wanted, vcat(added, removed), run, unapplied)
+    # What Julia refuses it would refuse again; what failed may work next time.
+    refused(definition) = !can_redefine(definition.piece.kind) &&
+        counterpart(removed, definition) !== nothing
+    package.pending = !all(refused, unapplied)
+    isempty(macros) || reexpand!(reviser, macros, run)
+    return nothing
+end
+
+file_notices(package::Package) = append!(
+    Any[Notice(file.path, file.problem.line, file.problem.reason,
+               file.problem.line == 0 ? RESTORE : CORRECT)
+        for file in values(package.files) if file.problem !== nothing], package.lasting)
+
+"Of `wanted` what is not loaded; of `loaded` what is not wanted, and what is."
+function differences(loaded::Vector{Any}, wanted::Vector{Any})
+    waiting = Dict{Any,Any}()
+    identify(definition) = hash(objectid(definition.home), definition.piece.key)
+    foreach(old -> push!(get!(() -> Any[], waiting, identify(old)), old), loaded)
+    added, kept = Any[], Any[]
+    for definition in wanted
+        same = get(waiting, identify(definition), nothing)
+        if same === nothing || isempty(same)
+            push!(added, definition)
+        else
+            push!(kept, popfirst!(same))
+        end
+    end
+    removed = filter(old -> old in waiting[identify(old)], loaded)
+    return added, removed, kept
+end
+
+"The definition among `others` that `definition` takes the place of, or nothing."
+function counterpart(others::Vector{Any}, definition::Definition)
+    name = definition.piece.name
+    name === nothing && return nothing
+    index = findfirst(other -> other.home === definition.home && other.piece.name == name &&
+                      same_kind(other.piece.kind, definition.piece.kind), others)
+    return index === nothing ? nothing : others[index]
+end
+
+const CONSTANT_KINDS = (:type, :const)
+
+same_kind(one::Symbol, other::Symbol) =
+    one === other || one in CONSTANT_KINDS && other in CONSTANT_KINDS
+
+function refuse!(package::Package, definition::Definition, unapplied::Vector{Any})
+    piece = definition.piece
+    what = piece.kind === :type ? "the type $(piece.name)" : "the constant $(piece.name)"
+    push!(package.notices, Notice(piece.file, piece.line, "$what changed, which Julia cannot " *
+                                  "take up in a running process", RESTART))
+    push!(unapplied, definition)
+end
+
+"Evaluate `definition` and note it as loaded; if that fails, note why. Tells whether it worked."
+function apply!(reviser, package::Package, definition::Definition, run, unapplied::Vector{Any})
+    before = Base.get_world_counter()
+    try
+        run(evaluate_piece, definition)
+    catch error
+        is_interrupt(error) && rethrow()
+        piece = definition.piece
+        reason = first(split(error_text(without_load_error(error)), '\n'))
+        push!(package.notices, Notice(piece.file, piece.line, String(reason), RETRIED))
+        push!(unapplied, definition)
+        return false
+    end
+    definition.since, definition.until = before, Base.get_world_counter()
+    push!(package.loaded, definition)
+    count_change!(reviser, definition.piece.file)
+    definition.piece.kind === :module || return true
+    inner = global_value(definition.home, definition.piece.name)
+    package.submodules[inner] = true
+    children = Any[]
+    collect_pieces!(children, package, inner, definition.piece.children)
+    foreach(child -> apply!(reviser, package, child, run, unapplied), children)
+    return true
+end
+
+without_load_error(@nospecialize(error)) =
+    error isa LoadError ? without_load_error(error.error) : error
+
+"Evaluate one piece in its module, as if its file were being included. A new module begins empty."
+function evaluate_piece(definition::Definition)
+    piece = definition.piece
+    expression = piece.expression
+    if piece.kind === :module
+        whole = module_of(expression)
+        expression = Expr(:module, whole.args[1], whole.args[2], Expr(:block))
+    end
+    place = LineNumberNode(piece.line, Symbol(piece.file))
+    Base.CoreLogging.with_logger(WithoutDocs(Base.CoreLogging.current_logger())) do
+        task_local_storage(:SOURCE_PATH, piece.file) do
+            Core.eval(definition.home, Expr(:toplevel, place, expression))
+        end
+    end
+    return nothing
+end
+
+"The logger `inner`, except that docs that replace docs are no news."
+struct WithoutDocs <: Base.CoreLogging.AbstractLogger
+    inner::Base.CoreLogging.AbstractLogger
+end
+
+Base.CoreLogging.shouldlog(logger::WithoutDocs, level, origin, group, id) =
+    origin !== Base.Docs && Base.CoreLogging.shouldlog(logger.inner, level, origin, group, id)
+Base.CoreLogging.min_enabled_level(logger::WithoutDocs) =
+    Base.CoreLogging.min_enabled_level(logger.inner)
+Base.CoreLogging.catch_exceptions(logger::WithoutDocs) =
+    Base.CoreLogging.catch_exceptions(logger.inner)
+Base.CoreLogging.handle_message(logger::WithoutDocs, arguments...; keywords...) =
+    Base.CoreLogging.handle_message(logger.inner, arguments...; keywords...)
+
+"""
+Undo what `old` did, which is in no file any more.
+
+What has failed to take its place keeps it in effect; what cannot be undone is reported.
+"""
+function take_away!(reviser, package::Package, old::Definition, added::Vector{Any},
+                    unapplied::Vector{Any})
+    piece = old.piece
+    stands_in = other -> other.home === old.home && other.piece.name == piece.name
+    any(stands_in, unapplied) && return nothing
+    if piece.kind in (:method, :macro, :other)
+        methods = live_methods(old)
+        foreach(Base.delete_method, methods)
+        isempty(methods) || count_change!(reviser, piece.file)
+        if piece.kind !== :other || !isempty(methods) || is_harmless_removal(piece.expression)
+            return forget!(package, old)
+        end
+        reason = "what stood there had an effect that is not undone by removing it"
+    elseif piece.kind !== :names && any(stands_in, added)
+        return forget!(package, old)
+    elseif piece.kind === :names
+        reason = "`$(piece.expression)` was removed and stays in effect"
+    else
+        reason = "$(piece.name) was removed and is still defined"
+    end
+    push!(package.notices, Notice(piece.file, piece.line, reason, RESTART))
+    return nothing
+end
+
+forget!(package::Package, old::Definition) =
+    filter!(definition -> definition !== old, package.loaded)
+
+"Does nothing stay behind of `part` that could make an answer wrong?"
+function is_harmless_removal(@nospecialize part)
+    part isa Expr || return true
+    (part.head === :call || part.head === :macrocall) || return false
+    called = part.args[1]
+    return called in (:precompile, :println, :include_dependency, Symbol("@assert"),
+                      Symbol("@info"), Symbol("@warn"), Symbol("@debug"))
+end
+
+"""
+Where one signature is defined twice the last counts. A change to one of them may have put the wrong
+one in effect; evaluate all of the name in order then.
+"""
+function restore_replaced!(reviser, package::Package, wanted::Vector{Any}, touched::Vector{Any},
+                           run, unapplied::Vector{Any})
+    for definition in unique_names(touched)
+        group = filter(other -> other.piece.kind === :method && other.home === definition.home &&
+                       other.piece.name == definition.piece.name, package.loaded)
+        any(other -> isempty(live_methods(other)), group) || continue
+        order = [findfirst(other -> other.home === each.home && other.piece.key == each.piece.key,
+                           wanted) for each in group]
+        any(isnothing, order) && continue
+        for each in group[sortperm(order)]
+            forget!(package, each)
+            apply!(reviser, package, each, run, unapplied)
+        end
+    end
+end
+
+unique_names(touched::Vector{Any}) =
+    unique(each -> (each.home, each.piece.name), filter(each -> each.piece.kind === :method, touched))
+
+"Evaluate again what uses one of the changed `macros`, in all packages."
+function reexpand!(reviser, macros::Vector{Any}, run)
+    done = IdDict{Any,Any}()
+    index = 1
+    while index <= length(macros)
+        for package in reviser.packages, definition in copy(package.loaded)
+            piece = definition.piece
+            haskey(done, definition) && continue
+            uses_macro(piece.expression, Any[macros[index]]) && piece.kind !== :module || continue
+            if piece.kind in CONSTANT_KINDS
+                push!(package.lasting, Notice(piece.file, piece.line, "$(macros[index]), which " *
+                                              "$(piece.name) was made by, changed", RESTART))
+                push!(package.notices, package.lasting[end])
+                done[definition] = true
+                continue
+            end
+            fresh = Definition(definition.home, piece)
+            forget!(package, definition)
+            if apply!(reviser, package, fresh, run, Any[])
+                foreach(Base.delete_method, live_methods(definition))
+                done[fresh] = true
+                piece.kind === :macro && push!(macros, Symbol("@", piece.name))
+            else
+                package.pending = true
+            end
+        end
+        index += 1
+    end
+end

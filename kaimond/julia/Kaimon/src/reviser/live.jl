@@ -1,0 +1,90 @@
+# The methods that a definition made and that are still in effect.
+
+function live_methods(definition::Definition)
+    found = Any[]
+    for value in possible_callables(definition), signature in signatures(value)
+        for method in methods_for(signature)
+            made_by(definition, method) && !(method in found) && push!(found, method)
+        end
+    end
+    return found
+end
+
+"""
+Did `definition` make `method`?
+
+What we evaluated is told by the world age. What was loaded with the package is told by its place,
+which is that of the text the package was loaded from.
+"""
+function made_by(definition::Definition, method::Method)
+    definition.since < method.primary_world <= definition.until || return false
+    definition.since > 0 && return true
+    piece = definition.piece
+    return piece.line <= method.line <= piece.last && same_file(String(method.file), piece.file)
+end
+
+same_file(one::String, other::String) = one == other ||
+    (basename(one) == basename(other) && isfile(one) && isfile(other) &&
+     realpath(one) == realpath(other))
+
+"What the methods of `definition` may be methods of."
+function possible_callables(definition::Definition)
+    home, piece = definition.home, definition.piece
+    if piece.kind === :method
+        is_expr(piece.name, :(::)) && return Any[CalledAs(annotated_type(home, piece.name))]
+        return Any[global_value(home, piece.name)]
+    elseif piece.kind === :macro
+        return Any[global_value(home, Symbol("@", piece.name))]
+    end
+    values = Any[]
+    for name in names(home; all=true, imported=true)
+        value = global_value(home, name)
+        (value isa Function || value isa Type) && push!(values, value)
+    end
+    return values
+end
+
+"Stands for what is called as an object of a type, as in `(p::Line)(x) = …`."
+struct CalledAs
+    type::Any
+end
+
+function annotated_type(home::Module, part::Expr)
+    type = part.args[end]
+    while is_expr(type, :curly)
+        type = type.args[1]
+    end
+    (type isa Symbol || is_expr(type, :.)) && return global_value(home, type)
+    try
+        return Base.invokelatest(Core.eval, home, type)
+    catch
+        return nothing
+    end
+end
+
+"The types that together cover the calls of `value`, with and without keywords."
+function signatures(@nospecialize value)
+    if value isa CalledAs
+        callee = value.type
+    elseif value isa Type
+        callee = Type{<:value}
+    elseif value === nothing
+        return Any[]
+    else
+        callee = typeof(value)
+    end
+    callee isa Type || return Any[]
+    return Any[Tuple{callee,Vararg{Any}}, keyword_signatures(value, callee)...]
+end
+
+"Take the documentation away that the definitions in `removed` had and none of `kept` has."
+function forget_docs(removed::Vector{Any}, kept::Vector{Any})
+    for definition in removed
+        name = definition.piece.name
+        definition.piece.documented && name isa Symbol || continue
+        any(other -> other.piece.documented && other.home === definition.home &&
+            other.piece.name == name, kept) && continue
+        name = definition.piece.kind === :macro ? Symbol("@", name) : name
+        delete!(Base.Docs.meta(definition.home), Base.Docs.Binding(definition.home, name))
+    end
+end
