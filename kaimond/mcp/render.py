@@ -19,6 +19,9 @@ READ: Final = 2**18
 WORTH_TELLING: Final = 1.0
 """Seconds in the queue that are told."""
 
+FILES: Final = 5
+"""Files that are named one by one."""
+
 IMAGES: Final = ("image/png", "image/jpeg")
 """What clients show as a picture; SVG goes into the text."""
 
@@ -40,7 +43,7 @@ def render(item: Eval, spool: Spool, limit: int) -> Answer:
     failure = _failure(item, outcome, limit)
     text = "\n".join(part for part in (text, failure) if part) or _nothing(item, outcome)
     return Answer(
-        text + _waited(item),
+        text + _waited(item) + _revised(outcome),
         is_error=outcome.status is not Status.DONE,
         images=_images(outcome),
         meta={"kaimon/eval": item.id, "kaimon/session": item.session},
@@ -97,6 +100,25 @@ def _failure(item: Eval, outcome: Outcome, limit: int) -> str:
     if backtrace:
         text += f"\n{backtrace}"
     return shorten(text, limit, "the rest is a longer message or backtrace")
+
+
+def _revised(outcome: Outcome) -> str:
+    """What changed source was taken up for the eval, and what is not current."""
+    reloaded = clean(outcome.text("reloaded").encode()).splitlines()
+    stale = clean(outcome.text("stale").encode()).splitlines()
+    lines = []
+    if reloaded:
+        lines.append(f"(Changed source taken up: {_some(reloaded, ', ')}.)")
+    if stale:
+        lines.append("WARNING: this answer may be stale. Not current:")
+        lines.append("  " + _some(stale, "\n  "))
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _some(lines: list[str], separator: str) -> str:
+    more = len(lines) - FILES
+    shown = lines if more <= 0 else [*lines[:FILES], f"and {more} more"]
+    return separator.join(shown)
 
 
 def _waited(item: Eval) -> str:

@@ -151,3 +151,40 @@ def test_output_that_is_no_longer_kept_is_not_passed_over_in_silence(spool: Spoo
     assert "1234 bytes" in text
     assert "no longer kept" in text
     assert text.endswith("42")
+
+
+def test_source_that_was_taken_up_is_told_in_one_line_after_the_value(spool: Spool) -> None:
+    item = ended(
+        Status.DONE,
+        ("value:text/plain", b"42"),
+        ("reloaded", b"src/a.jl: 2 definitions\nsrc/b.jl: 1 definition"),
+    )
+    assert show(spool, item).text == (
+        "42\n(Changed source taken up: src/a.jl: 2 definitions, src/b.jl: 1 definition.)"
+    )
+
+
+def test_what_is_stale_is_the_last_word_also_of_an_error(spool: Spool) -> None:
+    stale = ("stale", b"src/a.jl:3: syntax error: x; correct the file")
+    warning = (
+        "\nWARNING: this answer may be stale. Not current:"
+        "\n  src/a.jl:3: syntax error: x; correct the file"
+    )
+    assert show(spool, ended(Status.DONE, ("value:text/plain", b"42"), stale)).text == (
+        "42" + warning
+    )
+    answer = show(spool, ended(Status.FAILED, ("error", b"bad"), stale))
+    assert answer.text == "ERROR: bad" + warning
+    assert show(spool, ended(Status.DONE, stale)).text.endswith(warning)
+
+
+def test_hundreds_of_stale_files_are_counted(spool: Spool) -> None:
+    lines = "\n".join(f"src/{number}.jl: changed" for number in range(200)).encode()
+    text = show(spool, ended(Status.DONE, ("stale", lines)), limit=300).text
+    assert text.count("changed") == 5
+    assert text.endswith("and 195 more")
+
+
+def test_a_long_value_does_not_push_the_warning_out(spool: Spool) -> None:
+    item = ended(Status.DONE, ("value:text/plain", b"A" * 10_000), ("stale", b"src/a.jl: changed"))
+    assert show(spool, item, limit=300).text.endswith("src/a.jl: changed")
