@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOADED: Final = 0.75
 """Runnable processes for each processor above which figures are marked."""
 
-__all__ = ["Soak", "rounds", "spread"]
+__all__ = ["Soak", "ask", "rounds", "spread", "value"]
 
 
 class Soak:
@@ -112,6 +112,11 @@ class Soak:
 async def ask(agent: Agent, tool: str, **arguments: Any) -> Request:
     """Call a tool and wait for the answer."""
     return await agent.finish(agent.call(tool, 0, **arguments))
+
+
+def value(request: Request) -> str:
+    """The value that an answer begins with; words about its circumstances may follow."""
+    return (request.text.splitlines() or [""])[0]
 
 
 def rounds(description: str, **defaults: int) -> argparse.Namespace:

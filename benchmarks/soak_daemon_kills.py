@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.soak_common import Soak, ask, rounds, spread
+from benchmarks.soak_common import Soak, ask, rounds, spread, value
 from kaimond import __version__, wire
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Round:
         await asyncio.gather(*(self._ask(which) for which in range(busy, len(self._agents))))
         for which, pending in enumerate(running):
             done = await self._agents[which].finish(pending)
-            if done.text != f'"result {self._count}"':
+            if value(done) != f'"result {self._count}"':
                 soak.lose("results", f"round {self._count}: {done.text}")
         await asyncio.gather(*(self._ask(which) for which in range(busy)))
         soak.count_processes([view["key"] for view in self._views])
@@ -81,7 +81,7 @@ class Round:
             self._agents[which], "ex", e=code, q=False, session=self._views[which]["key"]
         )
         self.waited.append(time.monotonic() - began)
-        if done.text != str(self._count):
+        if value(done) != str(self._count):
             self._soak.lose("variables", f"round {self._count}, session {which}: {done.text}")
 
 

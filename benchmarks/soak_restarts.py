@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from benchmarks.soak_common import Soak, ask, rounds, spread
+from benchmarks.soak_common import Soak, ask, rounds, spread, value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ class Restarts:
         in_place = f"in place (the same process {seen['pid']})" in done.text
         self.ways["in place" if in_place else "respawned"] += 1
         fresh = await ask(self._agent, "ex", e="isdefined(Main, :before)", q=False, session=key)
-        if fresh.text != "false":
+        if value(fresh) != "false":
             self._soak.lose("wrong replies", f"state after a restart: {fresh.text}")
         ping = await ask(self._agent, "ping")
         views = {view["key"]: view for view in ping.structured["sessions"]}
@@ -71,7 +71,7 @@ async def evaluate(soak: Soak, agent: Agent, key: str, marks: Path, said: Counte
         ran = mark.stat().st_size if mark.exists() else 0
         if not answer.failed:
             said["done"] += 1
-            if answer.text != str(number) or ran != 1:
+            if value(answer) != str(number) or ran != 1:
                 soak.lose("evals", f"eval {number} ran {ran} times, its answer is {answer.text}")
         elif re.search("nothing was evaluated|had not begun", answer.text):
             said["refused"] += 1
@@ -91,7 +91,7 @@ async def spin(soak: Soak, agent: Agent, key: str) -> None:
     while True:
         code = "let stop = time() + 2; while time() < stop; end; end; 7"
         answer = await ask(agent, "ex", e=code, q=False, session=key)
-        if answer.text != "7":
+        if value(answer) != "7":
             soak.lose("evals", f"the busy session: {answer.text}")
 
 

@@ -195,7 +195,7 @@ async def _variables(world: World, view: dict[str, Any]) -> None:
     if said.failed or not said.answers:
         world.complain(f"session {view['key']} could not be asked: {said.text}")
         return
-    image, _, numbers = said.text.strip('"').partition(" ")
+    image, _, numbers = said.text.splitlines()[0].strip('"').partition(" ")
     seen = [int(number) for number in numbers.split(",") if number]
     for sentence in variables(world.evals.values(), seen, image):
         world.complain(f"session {view['key']}: {sentence}")
