@@ -151,7 +151,7 @@ async def test_children_go_with_their_session_even_if_they_hide(
     )
     log = tmp_path / double.key
     await until(lambda: log.read_text().count("ready") == 2)
-    hidden = [process.pid for process in ending._marked(f"{MARK}={double.key}")]
+    hidden = [process.pid for mark, process in ending._marked() if mark == double.key]
     assert len(hidden) == 2
     assert await double.end()
     await until(lambda: not any(_runs(pid) for pid in hidden))
@@ -176,7 +176,7 @@ async def test_nobody_ends_himself() -> None:
     # A daemon that was started from within a session carries that session's mark.
     code = (
         "import os; from kaimond.supervisor.ending import _marked; "
-        f"print([p.pid for p in _marked('{MARK}=ffff0000')].count(os.getpid()))"
+        "print([process.pid for _, process in _marked()].count(os.getpid()))"
     )
     env: dict[str, Any] = {**os.environ, MARK: "ffff0000"}
     child = await asyncio.create_subprocess_exec(
