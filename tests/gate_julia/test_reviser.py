@@ -160,6 +160,63 @@ def test_definitions_made_in_a_loop_come_and_go(session: GateProcess) -> None:
     package = SourcePackage(session, "for n in (:a, :b)\n@eval $n() = 1\nend").loaded()
     package.body("for n in (:b, :c)\n@eval $n() = 2\nend")
     assert package.value("length(methods(NAME.a)), NAME.b(), NAME.c()") == "(0, 2, 2)"
+    package.body("for n in (:b, :c)\n@eval $n() = 3\nend")
+    assert package.value("NAME.b(), NAME.c()") == "(3, 3)"
+
+
+def test_methods_of_other_modules_made_in_a_loop_come_and_go(session: GateProcess) -> None:
+    loop = "struct P; x; end\nfor op in ({}) @eval Base.$op(a::P, b::P) = $op(a.x, b.x) {} end"
+    package = SourcePackage(session, loop.format(":+, :-", "+ 0")).loaded()
+    package.body(loop.format(":+, :-", "+ 1"))
+    assert package.value("NAME.P(5) + NAME.P(3), NAME.P(5) - NAME.P(3)") == "(9, 3)"
+    package.body(loop.format(":+,", "+ 1"))
+    assert package.value("NAME.P(5) + NAME.P(3)") == "9"
+    assert "MethodError" in package.evaluate("NAME.P(5) - NAME.P(3)").error
+
+
+def test_hundreds_of_files_changed_at_once_are_taken_up(session: GateProcess) -> None:
+    def text(version: int, number: int) -> str:
+        return "\n".join(f'"doc"\nf{number}_{n}(x) = {version} + x' for n in range(3))
+
+    includes = "\n".join(f'include("f{number}.jl")' for number in range(200))
+    package = SourcePackage(
+        session, includes, {f"f{number}.jl": text(1, number) for number in range(200)}
+    ).loaded()
+    for number in range(200):
+        package.replace(f"f{number}.jl", text(2, number))
+    total = "sum(getfield(NAME, Symbol(:f, i, :_, j))(0) for i in 0:199, j in 0:2)"
+    outcome = package.evaluate(total)
+    assert outcome.value == "1200"
+    assert outcome.reply.text("reloaded").count("3 definitions") == 200
+
+
+def test_revise_itself_is_left_to_do_it_if_it_is_there() -> None:
+    """By a stand-in that has the tables which are the same in all versions."""
+    with GateProcess() as gate:
+        gate.ready()
+        gate.evaluate(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
+        revise = SourcePackage(
+            gate,
+            "revision_queue = Set()\nqueue_errors = Dict()\npkgdatas = Dict()\ncalls = Ref(0)\n"
+            "revise() = (calls[] += 1; empty!(revision_queue))",
+        )
+        revise.name = "Revise"
+        revise.body(revise.main)
+        (revise.path("Revise.jl").parents[1] / "Project.toml").write_text(
+            'name = "Revise"\nuuid = "295af30f-e4ad-537b-8983-00126c2a3abe"\n'
+        )
+        package = SourcePackage(gate, "f() = 1").loaded()
+        assert revise.value("NAME.calls[]") == "0"
+        package.body("f() = 2")
+        assert package.value("Main.Revise.calls[]") == "0"
+        package.evaluate("push!(Main.Revise.revision_queue, 1)")
+        assert package.value("Main.Revise.calls[]") == "1"
+        package.evaluate(
+            'Main.Revise.queue_errors[((info=(basedir="/p",),), "a.jl")] = '
+            '(ErrorException("bad"), 0)'
+        )
+        assert package.stale()[1].startswith("/p/a.jl: Revise: bad; ")
+        assert gate.ping().text("tracked").startswith("by Revise")
 
 
 def test_code_that_does_not_parse_is_told_with_its_line_until_it_does(
@@ -278,6 +335,24 @@ def test_an_edit_while_its_package_is_loading_is_seen(session: GateProcess) -> N
     )
     assert outcome.value == "1"
     assert other.value("NAME.g()") == "2"
+
+
+def test_an_edit_while_a_package_without_cache_is_loading_is_seen_or_told() -> None:
+    with GateProcess(flags=("--compiled-modules=no",)) as gate:
+        gate.ready()
+        gate.evaluate(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
+        package = SourcePackage(gate, "f() = 1\nconst C = 1").loaded()
+        assert package.value("NAME.f()") == "1"
+        package.body("f() = 2\nconst C = 1")
+        assert package.value("NAME.f()") == "2"
+        late = SourcePackage(gate, "")
+        late.name = "Late"
+        late.body("f() = 1\nconst C = 1")
+        path = late.path("Late.jl")
+        gate.evaluate(f'import Late; write("{path}", replace(read("{path}", String), "1" => "2"))')
+        value, said = late.stale("NAME.f()")
+        assert value == "2"
+        assert "src/Late.jl:3: it changed while Late was being loaded" in said
 
 
 def test_an_interrupt_while_code_is_taken_up_loses_none_of_it(session: GateProcess) -> None:

@@ -179,14 +179,23 @@ end
 forget!(package::Package, old::Definition) =
     filter!(definition -> definition !== old, package.loaded)
 
-"Does nothing stay behind of `part` that could make an answer wrong?"
+"Does nothing stay behind of `part`, apart from methods, that could make an answer wrong?"
 function is_harmless_removal(@nospecialize part)
     part isa Expr || return true
+    defines_methods(part) && return true
     (part.head === :call || part.head === :macrocall) || return false
     called = part.args[1]
-    return called in (:precompile, :println, :include_dependency, Symbol("@assert"),
-                      Symbol("@info"), Symbol("@warn"), Symbol("@debug"))
+    return (is_expr(called, :.) ? called.args[end].value : called) in HARMLESS_TO_REMOVE
 end
+
+const HARMLESS_TO_REMOVE = (
+    :precompile, :__precompile__, :include_dependency, :println, Symbol("@assert"),
+    Symbol("@info"), Symbol("@warn"), Symbol("@debug"), Symbol("@compile_workload"),
+    Symbol("@setup_workload"), Symbol("@precompile_all_calls"), Symbol("@precompile_setup"))
+
+defines_methods(@nospecialize part) = part isa Expr &&
+    (part.head === :function || part.head === :(=) && is_signature(part.args[1]) ||
+     any(defines_methods, part.args))
 
 """
 Where one signature is defined twice the last counts. A change to one of them may have put the wrong

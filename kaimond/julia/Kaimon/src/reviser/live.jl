@@ -36,12 +36,26 @@ function possible_callables(definition::Definition)
     elseif piece.kind === :macro
         return Any[global_value(home, Symbol("@", piece.name))]
     end
+    # Names in the code too, as in `for f in (:+, :-) @eval Base.$f(…) = … end`.
+    words = Any[]
+    collect_words!(words, piece.expression)
     values = Any[]
-    for name in names(home; all=true, imported=true)
-        value = global_value(home, name)
+    for name in unique(append!(words, names(home; all=true)))
+        value = something(global_value(home, name), global_value(Base, name), Some(nothing))
         (value isa Function || value isa Type) && push!(values, value)
     end
     return values
+end
+
+"Append all names that stand in the code `part`, quoted or not."
+function collect_words!(words::Vector{Any}, @nospecialize(part))
+    if part isa Symbol
+        push!(words, part)
+    elseif part isa QuoteNode
+        collect_words!(words, part.value)
+    elseif part isa Expr
+        foreach(argument -> collect_words!(words, argument), part.args)
+    end
 end
 
 "Stands for what is called as an object of a type, as in `(p::Line)(x) = …`."
