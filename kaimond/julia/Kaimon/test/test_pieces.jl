@@ -13,7 +13,7 @@ described(text) = [(piece.kind, piece.name) for piece in pieces(text)]
             ("mutable struct S end", :type, :S), ("abstract type A <: B end", :type, :A),
             ("@enum Color red green", :type, :Color), ("Base.@kwdef struct S; x=1; end", :type, :S),
             ("const C = 1", :const, :C), ("\"doc\"\nconst C = 1", :const, :C),
-            ("x = 1", :global, :x), ("module M end", :module, :M), ("using A", :names, nothing),
+            ("P{T} = Vector{T}", :const, :P), ("x = 1", :global, :x), ("module M end", :module, :M), ("using A", :names, nothing),
             ("include(\"a\")", :include, nothing), ("@eval \$f(x) = 1", :other, nothing),
             ("x[1] = 2", :other, nothing), ("g(1)", :other, nothing))
         @test described(text) == [(kind, name)]

@@ -182,7 +182,7 @@ forget!(package::Package, old::Definition) =
 "Does nothing stay behind of `part`, apart from methods, that could make an answer wrong?"
 function is_harmless_removal(@nospecialize part)
     part isa Expr || return true
-    defines_methods(part) && return true
+    (defines_methods(part) || is_doc(part)) && return true
     (part.head === :call || part.head === :macrocall) || return false
     called = part.args[1]
     return (is_expr(called, :.) ? called.args[end].value : called) in HARMLESS_TO_REMOVE

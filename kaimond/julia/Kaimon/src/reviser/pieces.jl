@@ -117,6 +117,7 @@ function classify(@nospecialize part)
     is_names(part) && return :names, nothing
     head === :(=) || return :other, nothing
     is_signature(part.args[1]) && return named(:method, bare_name(part.args[1]))
+    is_expr(part.args[1], :curly) && return named(:const, bare_name(part.args[1]))
     return named(:global, constant_name(part))
 end
 
