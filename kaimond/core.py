@@ -29,6 +29,7 @@ class Core:
         supervisor: owner of all sessions.
         stopping: set when the daemon is asked to end.
         reloading: whether it ends only to execute itself anew.
+        upgrade: the check that precedes that, once somebody has asked for it.
         started: seconds since the epoch.
         instance: random name of this run of the program; another one answers after an upgrade.
         problems: what the configuration's reader complained about.
@@ -41,6 +42,7 @@ class Core:
     supervisor: Supervisor
     stopping: asyncio.Event
     reloading: bool = False
+    upgrade: asyncio.Task[str] | None = None
     started: float = field(default_factory=time.time)
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
     problems: tuple[str, ...] = ()

@@ -20,12 +20,21 @@ _CHECK_TIMEOUT: Final = 60.0
 async def begin(core: Core) -> str:
     """Check that the installed kaimond can start, and if so, make way for it.
 
+    Whoever asks while that is under way joins it. A second check would still run when this program
+    is replaced, and nobody would wait for its process then.
+
     Returns:
         The version that takes over.
 
     Raises:
         SessionError: it cannot start; this daemon goes on.
     """
+    if core.upgrade is None or (core.upgrade.done() and not core.reloading):
+        core.upgrade = asyncio.create_task(_begin(core), name="upgrade")
+    return await asyncio.shield(core.upgrade)
+
+
+async def _begin(core: Core) -> str:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
