@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
@@ -54,18 +55,30 @@ class Live:
         answered by libzmq's own thread.
         """
         answered: bool | None = None
-        # A daemon that has just adopted the session is still connecting.
-        up = await self.link.wait_up(timeout)
+        # A daemon that has just adopted the session is still connecting; a transport that has been
+        # down for longer is not waited for.
+        left = self.link.changed + timeout - time.monotonic()
+        up = self.link.up or (left > 0 and await self.link.wait_up(left))
         if up and self.busy_since is None:
-            try:
-                self.pong = await self.link.request("ping", timeout=timeout)
-                answered = True
-            except GateSilentError:
-                answered = False
+            answered = await self._answers(timeout)
         now = time.monotonic()
         # An eval may have begun while the ping was under way; then silence says nothing.
         evaluating = None if self.busy_since is None else now - self.busy_since
         return Seen(self.link.up, now - self.link.changed, evaluating, answered)
+
+    async def _answers(self, timeout: float) -> bool:
+        """Whether the gate answers a ping; a process that ends meanwhile does not."""
+        asking = asyncio.create_task(self.link.request("ping", timeout=timeout))
+        either: list[asyncio.Future[Any]] = [asking, self.process.exited]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asking.cancel()
+        try:
+            self.pong = await asking
+        except (GateSilentError, asyncio.CancelledError):
+            return False
+        return True
 
     def pwd(self) -> str:
         """The process's working directory now, as the system says, or else as the gate said."""

@@ -110,6 +110,30 @@ async def test_issue_3_repeated_restarts_each_prove_themselves_also_when_one_wou
         assert seen["boot_id"] not in boots
 
 
+async def test_a_frozen_session_is_told_as_that_slows_no_other_and_can_be_shut_down(
+    daemon_home: Home,
+) -> None:
+    project, other = daemon_home.project(), daemon_home.project("Other")
+    async with agent(daemon_home) as one:
+        key, steady = await one.start(project), await one.start(other)
+        await one.value("1", session=steady)
+        pid = next(seen["pid"] for seen in await one.sessions() if seen["key"] == key)
+        psutil.Process(pid).suspend()
+
+        async def told() -> str:
+            seen = {seen["key"]: seen["health"] for seen in await one.sessions()}
+            return seen[key] if "frozen" in seen[key] else ""
+
+        assert "has not answered for" in await until(told)
+        assert "MiB" in await one.ok("ping")
+        async with asyncio.timeout(2):
+            assert await one.value("2", session=steady) == "2"
+        gone = await one.ok("manage_repl", command="shutdown", session=key)
+        assert "shut down by agent" in gone
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+        await assert_views_agree(daemon_home, one, {steady})
+
+
 async def is_frozen(one: Agent) -> bool:
     (seen,) = await one.sessions()
     return bool(seen["health_word"] == "frozen")
