@@ -136,7 +136,12 @@ class Booter:
         if isinstance(pong, Message):
             self._registry.note(key, started=time.time(), ready=0.0)
             return pong
-        why = said.get("reason") if isinstance(said, Message) else f"no proof in {deadline:g} s"
+        if isinstance(said, Message):
+            why = said.get("reason")
+        elif live.process.exited.done():
+            why = f"the process {live.process.exited.result()}"
+        else:
+            why = f"no proof within {deadline:g} s"
         _log.warning("not restarted in place: %s", why, extra={"session": key})
         return None
 

@@ -119,11 +119,7 @@ class Restarter:
         self._registry.note(key, nonce="")
         failpoints.passing("restart.before-end")
         if not await end_process(key, live, self._deadlines.stop_timeout):
-            # Nothing can be restarted while it is there; when it goes, the session has ended.
-            reason = "it was to be restarted, but its process did not go away"
-            self._sessions.will_end(key, reason)
-            self._registry.apply(key, Event.STOP, reason)
-            raise not_gone(key, live, "was not restarted")
+            raise self._stuck(key, live)
         failpoints.passing("restart.before-respawn")
         self._begin_respawn(key)
         after = await self._booter.boot(key, plan)
@@ -172,7 +168,7 @@ class Restarter:
                     return
                 self._registry.note(key, nonce="")
                 if not await end_process(key, live, self._deadlines.stop_timeout):
-                    raise not_gone(key, live, "was not restarted")
+                    raise self._stuck(key, live)
             await end_leftovers(key)
             if record.state is State.RESTARTING:
                 self._begin_respawn(key)
@@ -182,6 +178,13 @@ class Restarter:
                 self._sessions.never_ran(key, f"its restart could not be finished: {error}")
             else:
                 await self._booter.boot(key, plan)
+
+    def _stuck(self, key: str, live: Live) -> SessionError:
+        """A process survives SIGKILL: nothing restarts while it is there, and its end is the end."""
+        reason = "it was to be restarted, but its process did not go away"
+        self._sessions.will_end(key, reason)
+        self._registry.apply(key, Event.STOP, reason)
+        return not_gone(key, live, "was not restarted")
 
     async def _answer(self, live: Live) -> Message | None:
         try:
