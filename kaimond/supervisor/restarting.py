@@ -180,7 +180,7 @@ class Restarter:
                 await self._booter.boot(key, plan)
 
     def _stuck(self, key: str, live: Live) -> SessionError:
-        """A process survives SIGKILL: nothing restarts while it is there, and its end is the end."""
+        """A process survives SIGKILL: nothing restarts while it is there."""
         reason = "it was to be restarted, but its process did not go away"
         self._sessions.will_end(key, reason)
         self._registry.apply(key, Event.STOP, reason)
