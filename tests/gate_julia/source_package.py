@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +35,8 @@ class SourcePackage:
         for name, text in self.files.items():
             self.write(name, text)
         self.body(self.main)
+        # Without a cache file, what was written so shortly before may have been so during loading.
+        time.sleep(0.05)
         self.value("1")
         return self
 

@@ -330,7 +330,7 @@ def test_an_edit_while_its_package_is_loading_is_seen(session: GateProcess) -> N
     other.body("g() = 1")
     path = other.path(f"{other.name}.jl")
     outcome = session.evaluate(
-        f'import {other.name}; write("{path}", replace(read("{path}", String), "1" => "2")); '
+        f'import {other.name}; write("{path}", replace(read("{path}", String), "= 1" => "= 2")); '
         f"{other.name}.g()"
     )
     assert outcome.value == "1"
@@ -349,7 +349,9 @@ def test_an_edit_while_a_package_without_cache_is_loading_is_seen_or_told() -> N
         late.name = "Late"
         late.body("f() = 1\nconst C = 1")
         path = late.path("Late.jl")
-        gate.evaluate(f'import Late; write("{path}", replace(read("{path}", String), "1" => "2"))')
+        gate.evaluate(
+            f'import Late; write("{path}", replace(read("{path}", String), "= 1" => "= 2"))'
+        )
         value, said = late.stale("NAME.f()")
         assert value == "2"
         assert "src/Late.jl:3: it changed while Late was being loaded" in said
