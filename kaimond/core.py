@@ -28,6 +28,7 @@ class Core:
         store: the database.
         supervisor: owner of all sessions.
         stopping: set when the daemon is asked to end.
+        end_asked: whether a signal asked for the end, also while it makes way for a successor.
         reloading: whether it ends only to execute itself anew.
         upgrade: the check that precedes that, once somebody has asked for it.
         started: seconds since the epoch.
@@ -41,6 +42,7 @@ class Core:
     store: Store
     supervisor: Supervisor
     stopping: asyncio.Event
+    end_asked: bool = False
     reloading: bool = False
     upgrade: asyncio.Task[str] | None = None
     started: float = field(default_factory=time.time)

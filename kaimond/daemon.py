@@ -21,7 +21,6 @@ from kaimond.service import handover
 from kaimond.service.detach import Readiness, detach
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
 _log = logging.getLogger("kaimond.daemon")
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(
     where: paths.Paths, lock: DaemonLock, readiness: Readiness, *, foreground: bool
-) -> tuple[int, socket.socket | None]:
+) -> tuple[int, handover.Successor | None]:
     from kaimond.config import settings  # noqa: PLC0415 - see main
     from kaimond.registry.store import StoreError  # noqa: PLC0415 - see main
     from kaimond.serving import serve  # noqa: PLC0415 - see main

@@ -18,12 +18,12 @@ from kaimond.core import Core
 from kaimond.registry.registry import Registry
 from kaimond.registry.store import Store
 from kaimond.service import upgrade
+from kaimond.service.handover import SIGNALS, Successor
 from kaimond.supervisor import session_log
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from kaimond.config.settings import Loaded
@@ -44,7 +44,7 @@ KEEP_CALLS: Final = 24 * 3600.0
 
 def serve(
     where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], None]
-) -> socket.socket | None:
+) -> Successor | None:
     """Run the daemon until a signal or a client asks it to end.
 
     Args:
@@ -54,7 +54,7 @@ def serve(
         ready: called when clients are answered.
 
     Returns:
-        The listening socket if the daemon is to execute itself anew, else None.
+        What the successor gets if the daemon is to execute itself anew, else None.
 
     Raises:
         kaimond.registry.store.StoreError: the database cannot be used.
@@ -64,7 +64,7 @@ def serve(
 
 async def _serve(
     where: Paths, loaded: Loaded, lock: DaemonLock, ready: Callable[[], None]
-) -> socket.socket | None:
+) -> Successor | None:
     _log.info("kaimond %s starts (pid %d)", __version__, os.getpid())
     for warning in loaded.warnings:
         _log.warning("%s", warning)
@@ -95,7 +95,7 @@ async def _serve(
             tidying.cancel()
             await _end(core, server)
         if core.reloading:
-            return listener
+            return Successor(listener, core.end_asked)
         listener.close()
         return None
 
@@ -103,6 +103,7 @@ async def _serve(
 def _listen_to_signals(core: Core) -> None:
     def end(number: signal.Signals) -> None:
         _log.info("%s: ending", number.name)
+        core.end_asked = True
         core.stopping.set()
 
     def reload() -> None:
@@ -113,6 +114,7 @@ def _listen_to_signals(core: Core) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 async def _reload(core: Core) -> None:

@@ -7,15 +7,38 @@ stay. Clients that connect in between wait in the socket's backlog.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Final, NoReturn
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What a daemon listens to; blocked from one to the next."""
 
 _VARIABLE: Final = "KAIMON_HANDOVER"
 
 
-def execute(lock: int, listener: socket.socket) -> NoReturn:
+@dataclass(frozen=True)
+class Successor:
+    """What the next daemon in this process gets.
+
+    Attributes:
+        listener: the listening socket.
+        end: it is to end at once, in order; that was asked while this one made way.
+    """
+
+    listener: socket.socket
+    end: bool
+
+
+def execute(lock: int, successor: Successor) -> NoReturn:
     """Replace this process by a new kaimond that has the lock and the socket."""
+    # A blocked signal stays pending over the execution: the successor takes it once it listens.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if successor.end:
+        os.kill(os.getpid(), signal.SIGTERM)
+    listener = successor.listener
     for descriptor in (lock, listener.fileno()):
         os.set_inheritable(descriptor, True)
     os.environ[_VARIABLE] = f"{os.getpid()},{lock},{listener.fileno()}"

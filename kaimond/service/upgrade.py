@@ -30,11 +30,17 @@ async def begin(core: Core) -> str:
         SessionError: it cannot start; this daemon goes on.
     """
     if core.upgrade is None or (core.upgrade.done() and not core.reloading):
-        core.upgrade = asyncio.create_task(_begin(core), name="upgrade")
-    return await asyncio.shield(core.upgrade)
+        core.upgrade = asyncio.create_task(_check(), name="upgrade")
+    version = await asyncio.shield(core.upgrade)
+    # Here and not in the task: whoever asked goes on without a break and writes its answer before
+    # the daemon begins to hang up.
+    core.reloading = True
+    core.stopping.set()
+    return version
 
 
-async def _begin(core: Core) -> str:
+async def _check() -> str:
+    """Have the installed kaimond load itself, and return its version."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -60,6 +66,4 @@ async def _begin(core: Core) -> str:
             "kaimond was not reloaded and goes on as it is: the installed version cannot start: "
             f"{lines[-1]}",
         )
-    core.reloading = True
-    core.stopping.set()
     return said.decode().strip()

@@ -32,6 +32,9 @@ _SLOW_FOR: Final = 2.5
 
 _FAST_WAIT: Final = 0.02
 _THROWN_PAUSE: Final = 0.03
+_NOT_YET: Final = ("thrown", "not-now")
+"""Answers after which the eval is still there."""
+
 LIMIT: Final = 8.0
 """Seconds after which code that swallows interrupts is given up."""
 
@@ -55,7 +58,7 @@ async def interrupt(live: Live, eval_id: str, limit: float = LIMIT) -> bool:
             await asyncio.sleep(_FIRST_WAIT if slow else _FAST_WAIT)
             wait = _SLOW_WAIT if slow else _FAST_WAIT
         else:
-            if answer.get("outcome") != "thrown":
+            if answer.get("outcome") not in _NOT_YET:
                 return True
             await asyncio.sleep(_THROWN_PAUSE)
     return False

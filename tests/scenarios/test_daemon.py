@@ -121,6 +121,14 @@ async def test_an_upgrade_in_place_keeps_sessions_variables_and_running_evals(
         assert "exited with code 7" in await two.refused("ex", e="1", session=key)
 
 
+def test_a_daemon_that_is_asked_to_end_while_it_makes_way_ends(daemon_home: Home) -> None:
+    (daemon,) = daemon_home.daemons
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "successor takes over" in daemon_home.server_log())
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(30) in (0, -signal.SIGTERM)
+
+
 def test_kaimonctl_reload_waits_for_the_successor_and_says_who_answers(daemon_home: Home) -> None:
     before = daemon_home.status()
     done = daemon_home.kaimonctl("reload")

@@ -131,10 +131,11 @@ async def test_a_hundred_evals_of_several_agents_get_their_own_answers(shared: H
         async def add(number: int) -> None:
             asker = one if number % 2 else two
             said = await asker.value(f"global total += {number}; {number}")
-            assert said == str(number)
+            # Under load an answer also tells how long it had waited.
+            assert said.splitlines()[0] == str(number)
 
         await asyncio.gather(*(add(number) for number in range(100)))
-        assert await two.value("total") == str(sum(range(100)))
+        assert (await two.value("total")).splitlines()[0] == str(sum(range(100)))
 
 
 async def test_a_cancelled_call_costs_no_later_call_its_answer(shared: Home) -> None:

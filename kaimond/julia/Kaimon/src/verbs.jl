@@ -96,13 +96,17 @@ end
 
 function on_interrupt(server::Server, message::Message)
     id = required(message, "eval")
-    outcome = if server.running === nothing || !server.interruptible
-        "not-running"
-    elseif server.running.id != id
-        "other-running"
-    else
+    running = server.running
+    outcome = if running !== nothing && running.id == id && server.interruptible
         schedule(server.eval_task, InterruptException(); error=true)
         "thrown"
+    elseif running !== nothing && running.id != id
+        "other-running"
+    elseif haskey(server.pending, id)
+        # It is about to run, or is before or behind the user's code: whoever asks asks again.
+        "not-now"
+    else
+        "not-running"
     end
     reply(server, message, "interrupt", [Field("outcome", outcome)])
 end
