@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Tests wait more than they compute, so one worker more than there are cores.
-WORKERS ?= 3
+# Real Julias start and compile in most tests: more workers than cores only make them wait.
+WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
 .PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel clean

@@ -95,7 +95,7 @@ async def _serve(
             tidying.cancel()
             await _end(core, server)
         if core.reloading:
-            return Successor(listener, core.end_asked)
+            return Successor(listener, lambda: core.end_asked)
         listener.close()
         return None
 
@@ -115,6 +115,18 @@ def _listen_to_signals(core: Core) -> None:
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _note_signals(core: Core) -> None:
+    """From here to the successor nobody runs the event loop's handlers: only take note."""
+
+    def note(_number: int, _frame: object) -> None:
+        core.end_asked = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, note)
 
 
 async def _reload(core: Core) -> None:
@@ -138,7 +150,9 @@ async def _tidy(core: Core) -> None:
 
 async def _end(core: Core, server: ControlServer) -> None:
     """Sessions first, so that whoever waits for one still gets its answer; then the clients."""
-    if not core.reloading:
+    if core.reloading:
+        _note_signals(core)
+    else:
         if core.settings.daemon.on_stop == "end":
             await core.supervisor.stop_all("kaimond ended")
         core.paths.control_socket.unlink(missing_ok=True)

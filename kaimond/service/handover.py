@@ -11,7 +11,10 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What a daemon listens to; blocked from one to the next."""
@@ -25,18 +28,18 @@ class Successor:
 
     Attributes:
         listener: the listening socket.
-        end: it is to end at once, in order; that was asked while this one made way.
+        end: whether it is to end at once, in order: that may be asked while this one makes way.
     """
 
     listener: socket.socket
-    end: bool
+    end: Callable[[], bool]
 
 
 def execute(lock: int, successor: Successor) -> NoReturn:
     """Replace this process by a new kaimond that has the lock and the socket."""
     # A blocked signal stays pending over the execution: the successor takes it once it listens.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    if successor.end:
+    if successor.end():
         os.kill(os.getpid(), signal.SIGTERM)
     listener = successor.listener
     for descriptor in (lock, listener.fileno()):
