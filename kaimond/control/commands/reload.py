@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def run(core: Core, _params: Params) -> dict[str, Any]:
     """Begin it; the connection closes, and the next one is answered by the successor."""
     version = await upgrade.begin(core)
-    return {"text": f"kaimond {version} takes over; all sessions stay.", "version": version}
+    return {"text": f"kaimond {version} can start and is about to take over.", "version": version}
 
 
 COMMAND: Final = Command("reload", Params, run)
