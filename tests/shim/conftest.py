@@ -50,8 +50,12 @@ class Daemon:
         return [sys.executable, str(STUB), str(self.path), str(self.journal), *refusal]
 
     def start(self, *refusal: str) -> None:
-        self.process = subprocess.Popen(self.command(*refusal))
+        self.spawn(*refusal)
         wait_for(self.answers)
+
+    def spawn(self, *refusal: str) -> None:
+        """Start without a look at its socket: a waiting call may kill it before anyone looks."""
+        self.process = subprocess.Popen(self.command(*refusal))
 
     def answers(self) -> bool:
         sock = launch.connect(str(self.path))

@@ -78,7 +78,7 @@ def test_a_call_that_kills_every_daemon_is_answered_in_words(
     for _ in range(3):
         assert daemon.process
         daemon.process.wait(20)
-        daemon.start()
+        daemon.spawn()
     answer = client.answer(1)
     assert answer["result"]["isError"] is True
     assert "4 times" in answer["result"]["content"][0]["text"]
