@@ -26,6 +26,7 @@ POINTS: Final = (
     "start.after-spawn",
     "start.after-note",
     "start.after-answer",
+    "start.given-up",
     "restart.before-exec",
     "restart.after-exec",
     "restart.after-proof",

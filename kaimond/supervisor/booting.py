@@ -104,6 +104,8 @@ class Booter:
             reason = (
                 f"its gate speaks protocol {protocol} with nonce {pong.get('nonce')!r}; "
                 f"expected was {PROTOCOLS[-1]} with {record.nonce!r}"
+                if record.nonce
+                else "its start had been given up when the previous daemon ended"
             )
             await self._give_up(key, live, reason)
             raise self._failure(key, live)
@@ -204,6 +206,9 @@ class Booter:
 
     async def _give_up(self, key: str, live: Live, reason: str) -> None:
         self._sessions.will_end(key, reason)
+        # It may still answer while it ends; the next daemon must not take that for a start.
+        self._registry.note(key, nonce="")
+        failpoints.passing("start.given-up")
         await end_process(key, live, self._deadlines.stop_timeout)
 
     def answered(self, key: str, live: Live, pong: Message) -> Record:

@@ -26,8 +26,9 @@ pytestmark = pytest.mark.julia
 
 AT_ADOPTION = tuple(point for point in failpoints.POINTS if point.startswith("adopt."))
 RESPAWN = ("restart.before-end", "restart.before-respawn")
+GIVEN_UP = "start.given-up"
 IN_STORY = tuple(
-    point for point in failpoints.POINTS if point not in AT_ADOPTION and point not in RESPAWN
+    point for point in failpoints.POINTS if point not in (*AT_ADOPTION, *RESPAWN, GIVEN_UP)
 )
 
 
@@ -114,6 +115,23 @@ async def test_a_full_disk_is_told_and_the_next_call_works(home: Home, point: st
             assert "No space left" in await one.refused("ex", e="1", session=key)
         assert await one.value("1 + 1", session=key) == "2"
         assert len(await one.sessions()) == 1
+
+
+async def test_a_start_that_was_given_up_is_not_taken_up_by_the_next_daemon(home: Home) -> None:
+    project = home.project()
+    (project / "hold.jl").write_text('while !isfile("go"); sleep(0.05); end')
+    listed = json.loads(home.paths.projects_file.read_text())
+    listed["projects"][0]["launch_config"] = {"extra_flags": ["--load=hold.jl"]}
+    home.paths.projects_file.write_text(json.dumps(listed))
+    home.paths.settings_file.write_text("[session]\nstart_timeout = 1\n")
+    doomed = home.start_daemon(KAIMON_FAILPOINT=f"{GIVEN_UP}=kill")
+    home.paths.settings_file.write_text("[session]\nstart_timeout = 60\n")
+    async with agent(home) as one:
+        starting = asyncio.create_task(one.refused("start_session", project_path=str(project)))
+        assert await asyncio.to_thread(doomed.wait, 60) == -9
+        (project / "go").touch()
+        assert "its start had been given up" in await starting
+        assert await one.sessions() == []
 
 
 async def test_a_process_that_was_being_ended_is_no_proof_of_a_restart_however_it_answers(
