@@ -130,7 +130,7 @@ async def test_a_start_that_was_given_up_is_not_taken_up_by_the_next_daemon(home
         starting = asyncio.create_task(one.refused("start_session", project_path=str(project)))
         assert await asyncio.to_thread(doomed.wait, 60) == -9
         (project / "go").touch()
-        assert "its start had been given up" in await starting
+        assert "Its start had been given up" in await starting
         assert await one.sessions() == []
 
 
