@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kaimond.config.problem import Problem
+from kaimond.config.problem import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +158,7 @@ def parse(raw: object, where: str) -> tuple[LaunchConfig | None, tuple[Problem, 
         # bool is a subclass of int, yet `"threads": true` is a mistake.
         is_stray_bool = isinstance(value, bool) and bool not in rule.types
         if is_stray_bool or not isinstance(value, rule.types) or not rule.check(value):
-            what = f"launch_config.{name} = {_shown(value)} is not allowed"
+            what = f"launch_config.{name} = {shown(value)} is not allowed"
             cure = f"Allowed is {rule.allowed}; or remove the key."
             problems.append(Problem(where, what, cure))
         elif isinstance(value, list):
@@ -166,11 +166,3 @@ def parse(raw: object, where: str) -> tuple[LaunchConfig | None, tuple[Problem, 
         else:
             given[name] = str(value) if type(value) is int else value
     return (None if problems else LaunchConfig(**given)), tuple(problems)
-
-
-def _shown(value: object) -> str:
-    try:
-        text = ascii(value)
-    except RecursionError:
-        return "something nested too deeply"
-    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from kaimond.config import project_path
-from kaimond.config.problem import Problem
+from kaimond.config.problem import Problem, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+Value: TypeAlias = bool | str | float | None
+"""What one preference may be in the file."""
+
+Patterns: TypeAlias = Mapping[str, Mapping[str, Value]]
+"""For each pattern the fields that it sets; every value has been checked."""
+
+EVERYWHERE: Final = "*"
+"""The pattern that every project matches."""
+
+LONGEST: Final = 1_000_000_000
+"""Seconds; about thirty years. A timer cannot be given everything that is a number."""
+
+
+class Reviser(StrEnum):
+    """What takes up edited source in a session."""
+
+    AUTO = "auto"
+    REVISE = "revise"
+    BUILTIN = "builtin"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +43,94 @@ class Preferences:
     Attributes:
         mirror_repl: Whether an agent's code and results are shown in the session's terminal.
         allow_restart: Whether an agent may restart the session.
+        revise: What takes up edited source: Revise if the session has it and else our own reviser
+            (auto), one of the two, or nothing.
+        restart_when_stale: Whether a session that runs outdated code which no reviser can
+            replace is restarted before the next eval.
+        idle_timeout: Seconds without an eval after which the session is ended; None for never.
     """
 
     mirror_repl: bool = True
     allow_restart: bool = True
+    revise: Reviser = Reviser.AUTO
+    restart_when_stale: bool = False
+    idle_timeout: float | None = None
 
 
-_FIELDS: Final = tuple(item.name for item in fields(Preferences))
+class Found(NamedTuple):
+    """One preference of one project.
+
+    Attributes:
+        value: What holds.
+        pattern: The pattern that says so; None for the default.
+    """
+
+    value: Value
+    pattern: str | None
 
 
-def parse(raw: object, where: str) -> tuple[dict[str, dict[str, bool]], tuple[Problem, ...]]:
+class _Rule(NamedTuple):
+    check: Callable[[object], bool]
+    allowed: str
+    null_is_a_value: bool = False
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_span(value: object) -> bool:
+    # bool is a subclass of int, yet `true` is no number of seconds.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (is_number and 0 < value <= LONGEST)  # type: ignore[operator]
+
+
+_RULES: Final = {
+    "mirror_repl": _Rule(_is_flag, "true or false"),
+    "allow_restart": _Rule(_is_flag, "true or false"),
+    "revise": _Rule(
+        lambda value: isinstance(value, str) and value in set(Reviser),
+        ", ".join(f'"{item}"' for item in Reviser),
+    ),
+    "restart_when_stale": _Rule(_is_flag, "true or false"),
+    "idle_timeout": _Rule(
+        _is_span, "a number of seconds above 0, or null for never", null_is_a_value=True
+    ),
+}
+assert set(_RULES) == {item.name for item in fields(Preferences)}
+
+NAMES: Final = tuple(_RULES)
+"""The names of all preferences, in the order in which they are listed."""
+
+
+def fault(name: str, value: object) -> tuple[str, str] | None:
+    """Return what is wrong with `value` for the preference `name`, and what is allowed.
+
+    Args:
+        name: One of `NAMES`.
+        value: A value of the JSON document.
+
+    Returns:
+        A clause and a sentence, or None if the value can be used.
+    """
+    rule = _RULES[name]
+    if rule.check(value):
+        return None
+    return f"{name} = {shown(value)} is not allowed", f"Allowed is {rule.allowed}."
+
+
+def parse(raw: object, where: str) -> tuple[dict[str, dict[str, Value]], tuple[Problem, ...]]:
     """Read a `session_prefs` object: pattern to the fields it sets.
+
+    `null` counts as "not set here", as for every other key of the file; only for `idle_timeout`
+    it is a value (never), since nothing else could lift a time-out that `*` sets.
 
     Returns:
         The patterns with every field that can be used, and what is wrong with the others.
     """
     if not isinstance(raw, dict):
         return {}, (Problem(where, "session_prefs is not an object", "Write it as {...}."),)
-    patterns: dict[str, dict[str, bool]] = {}
+    patterns: dict[str, dict[str, Value]] = {}
     problems = []
     for pattern, given in raw.items():
         here = f"{where}, session_prefs[{pattern!a}]"
@@ -45,47 +138,63 @@ def parse(raw: object, where: str) -> tuple[dict[str, dict[str, bool]], tuple[Pr
             problems.append(Problem(here, "not an object", "Write it as {...}."))
             continue
         patterns[pattern] = {}
-        for name in _FIELDS:
+        for name, rule in _RULES.items():
             value = given.get(name)
-            if isinstance(value, bool):
+            if name not in given or (value is None and not rule.null_is_a_value):
+                continue
+            if wrong := fault(name, value):
+                what, cure = wrong
+                problems.append(Problem(here, f"{what}, so it is ignored", cure))
+            else:
                 patterns[pattern][name] = value
-            elif value is not None:
-                what = f"{name} is neither true nor false, so it is ignored"
-                problems.append(Problem(here, what, "Correct it or remove it."))
     return patterns, tuple(problems)
 
 
-def lookup(patterns: Mapping[str, Mapping[str, bool]], project: Path) -> Preferences:
-    """Return the preferences of the project at the real path `project`.
+def lookup(patterns: Patterns, project: Path) -> Preferences:
+    """Return the preferences of the project at the real path `project`; see `explain`."""
+    values = {name: found.value for name, found in explain(patterns, project).items()}
+    span = values["idle_timeout"]
+    return Preferences(
+        mirror_repl=bool(values["mirror_repl"]),
+        allow_restart=bool(values["allow_restart"]),
+        revise=Reviser(str(values["revise"])),
+        restart_when_stale=bool(values["restart_when_stale"]),
+        idle_timeout=None if span is None else float(span),
+    )
+
+
+def explain(patterns: Patterns, project: Path) -> dict[str, Found]:
+    """Return every preference of the project at the real path `project`, and who says so.
 
     Each field is taken by itself from the most specific pattern that sets it: the project's
-    full path, then its name whatever the case, then `*`.
+    full path, then its name whatever the case, then `*`. Of two equally specific patterns the
+    first in the file counts.
     """
-    found: dict[str, bool] = {}
-    for level in (
-        _by_path(patterns, project),
-        _by_name(patterns, project.name),
-        (patterns[name] for name in patterns if name == "*"),
+    default = Preferences()
+    found = {name: Found(getattr(default, name), None) for name in NAMES}
+    for pattern in (
+        *_by_path(patterns, project),
+        *_by_name(patterns, project.name),
+        *(name for name in patterns if name == EVERYWHERE),
     ):
-        for given in level:
-            found = {**given, **found}
-    return Preferences(**found)
+        for name, value in patterns[pattern].items():
+            if found[name].pattern is None:
+                found[name] = Found(value, pattern)
+    return found
 
 
-def _by_path(
-    patterns: Mapping[str, Mapping[str, bool]], project: Path
-) -> Iterator[Mapping[str, bool]]:
-    for pattern, given in patterns.items():
+def _by_path(patterns: Patterns, project: Path) -> Iterator[str]:
+    for pattern in patterns:
         if "/" in pattern:
             try:
                 path = project_path.resolve(pattern)
             except project_path.PathRefusedError:
                 continue
             if project_path.same_directory(path, project):
-                yield given
+                yield pattern
 
 
-def _by_name(patterns: Mapping[str, Mapping[str, bool]], name: str) -> Iterator[Mapping[str, bool]]:
-    for pattern, given in patterns.items():
+def _by_name(patterns: Patterns, name: str) -> Iterator[str]:
+    for pattern in patterns:
         if pattern.casefold() == name.casefold():
-            yield given
+            yield pattern

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+_WIDEST: Final = 80
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,12 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.cure}"
+
+
+def shown(value: object) -> str:
+    """Return a value of a configuration file as a message shows it: plain, on one line, short."""
+    try:
+        text = ascii(value)
+    except RecursionError:
+        return "something nested too deeply"
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 3] + "..."

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kaimond.config.launch import LaunchConfig
-    from kaimond.config.preferences import Preferences
+    from kaimond.config.preferences import Patterns, Preferences
 
 
 class ProjectsError(Exception):
@@ -72,7 +72,7 @@ class Projects:
     file: Path
     entries: tuple[ProjectEntry, ...] = ()
     problems: tuple[Problem, ...] = ()
-    patterns: dict[str, dict[str, bool]] | None = None
+    patterns: Patterns | None = None
     grep_paths: tuple[str, ...] = ()
     allow_any_project: bool = False
     readable: bool = True

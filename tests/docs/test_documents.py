@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond.config.launch import LaunchConfig
+from kaimond.config.preferences import Preferences
 from kaimond.config.settings import KEYS
 from kaimond.ctl.command_line import COMMANDS
 from kaimond.mcp.tools import TOOLS
@@ -89,6 +90,15 @@ def test_the_launch_configuration_is_documented() -> None:
     documented = first_column(section(CONFIGURATION, "launch_config"))
 
     assert documented == [item.name for item in fields(LaunchConfig)]
+
+
+def test_the_preferences_are_documented_with_their_defaults() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| `([^`]+)` \|", section(CONFIGURATION, "session_prefs"), re.MULTILINE
+    )
+    documented = {name: json.loads(text) for name, text in rows}
+
+    assert documented == {item.name: item.default for item in fields(Preferences)}
 
 
 def test_the_verbs_of_the_gate_are_documented() -> None:
