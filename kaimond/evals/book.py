@@ -1,48 +1,31 @@
-"""All evals of all sessions: the queue of each, and what becomes of every one.
-
-An eval is written to the store before the gate hears of it and again when it ends, so an eval that
-was promised an answer has one after any crash: its result, asked for again by its id; or, if its
-process image is gone, the word that it is lost.
-"""
+"""The queue of every session: which eval is with the gate, which ones wait, and whose is next."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
-import sqlite3
-import sys
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kaimond import failpoints
+from kaimond.evals.archive import Archive
 from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
 from kaimond.evals.fair import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kaimond.evals.spool import Output, Spool
+    from kaimond.evals.spool import Spool
     from kaimond.gate.frames import Message
     from kaimond.gate.link import Link
     from kaimond.registry.store import Store
-
-_log = logging.getLogger("kaimond.evals")
 
 ROWS: Final = "40"
 COLUMNS: Final = "120"
 """How large a screen values are shown for."""
 
-KEEP: Final = 200
-"""Finished evals remembered for each session."""
-
-PARTIAL: Final = 2**15
-"""Bytes kept from each end of the output of an eval that was cut short."""
-
 _META: Final = ("status", "elapsed", "output")
-
 
 MOST_WAITING: Final = 1000
 """Evals in the queue of one session."""
@@ -71,7 +54,7 @@ class _Desk:
 
 
 class EvalBook:
-    """Keeps every eval that has not ended, and finds those that have.
+    """Hands each session its evals, one after the other.
 
     Args:
         store: where evals are kept.
@@ -87,17 +70,10 @@ class EvalBook:
         on_idle: Callable[[str], None],
         on_finished: Callable[[Eval], None],
     ) -> None:
-        self._store = store
+        self._archive = Archive(store, on_finished)
         self._on_busy = on_busy
         self._on_idle = on_idle
-        self._on_finished = on_finished
         self._desks: dict[str, _Desk] = {}
-        self._open: dict[str, Eval] = {}
-        self._ends: dict[str, asyncio.Future[Eval]] = {}
-        for data in store.unfinished_evals():
-            item = Eval.from_json(data)
-            self._open[item.id] = item
-            self._ends[item.id] = asyncio.get_running_loop().create_future()
 
     # Sessions come and go
 
@@ -109,9 +85,9 @@ class EvalBook:
         """A session outlived the previous daemon; its evals go on."""
         desk = _Desk(link, spool, boot_id)
         self._desks[key] = desk
-        for item in [item for item in self._open.values() if item.session == key]:
+        for item in self._open_in(key):
             if item.boot_id != boot_id:
-                self._end(item.id, Outcome(Status.LOST, reason="the session was restarted"))
+                self._archive.end(item.id, Outcome(Status.LOST, reason="the session was restarted"))
             elif item.began:
                 desk.running = item.id
             else:
@@ -127,15 +103,15 @@ class EvalBook:
         After an adoption these are the evals of sessions that had ended or were about to, in the
         moment between the two notes that the previous daemon could not take.
         """
-        return {item.session for item in self._open.values()} - set(self._desks)
+        return {item.session for item in self._archive.all_open()} - set(self._desks)
 
     def abandoned(self, key: str, spool: Spool, reason: str) -> None:
         """A session has ended, or will, that was not taken up again."""
-        for item in [item for item in self._open.values() if item.session == key]:
+        for item in self._open_in(key):
             if item.began:
-                self._cut_short(spool, item.id, Status.LOST, reason)
+                self._archive.cut_short(spool, item.id, Status.LOST, reason)
             else:
-                self._not_begun(item.id, reason)
+                self._archive.not_begun(item.id, reason)
 
     def closed(self, key: str, reason: str) -> None:
         """A process image is gone, and with it the evals that it had."""
@@ -143,9 +119,9 @@ class EvalBook:
         if desk is None:
             return
         if desk.running:
-            self._cut_short(desk.spool, desk.running, Status.LOST, reason)
+            self._archive.cut_short(desk.spool, desk.running, Status.LOST, reason)
         for eval_id in desk.waiting:
-            self._not_begun(eval_id, reason)
+            self._archive.not_begun(eval_id, reason)
 
     def ending(self, key: str, reason: str) -> None:
         """The process image is about to be ended on purpose: what waits does not begin."""
@@ -154,10 +130,7 @@ class EvalBook:
             return
         desk.why = reason
         while desk.waiting:
-            self._not_begun(desk.waiting.popleft(), reason)
-
-    def _not_begun(self, eval_id: str, reason: str) -> None:
-        self._end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
+            self._archive.not_begun(desk.waiting.popleft(), reason)
 
     def interrupted(self, key: str, reason: str) -> None:
         """The process image was ended on purpose: by a restart or a shutdown."""
@@ -165,38 +138,20 @@ class EvalBook:
         if desk is None:
             return
         if desk.running:
-            self._cut_short(desk.spool, desk.running, Status.INTERRUPTED, reason)
+            self._archive.cut_short(desk.spool, desk.running, Status.INTERRUPTED, reason)
         for eval_id in desk.waiting:
-            self._not_begun(eval_id, reason)
-
-    def _cut_short(self, spool: Spool, eval_id: str, status: Status, reason: str) -> bool:
-        # The spool goes with the process image, so what the eval had printed is kept here.
-        printed = spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
-        size = len(printed.head) + printed.omitted + len(printed.tail)
-        return self._end(eval_id, Outcome(status, output=size, parts=_ends(printed), reason=reason))
-
-    def keep_output(self, spool: Spool) -> None:
-        """A session's spool will go: keep both ends of what its finished evals have printed.
-
-        An agent that lost its connection may still ask for the result.
-        """
-        for item in [self.get(eval_id) for eval_id in spool.evals()]:
-            outcome = item.outcome if item else None
-            if item and outcome and outcome.output and not outcome.kept:
-                printed = spool.read(item.id, outcome.output, PARTIAL, PARTIAL)
-                parts = (*outcome.parts, *_ends(printed))
-                self._stored(replace(item, outcome=replace(outcome, parts=parts)))
+            self._archive.not_begun(eval_id, reason)
 
     # Evals come and go
 
     def withdraw(self, eval_id: str, reason: str) -> bool:
         """Take an eval out of the queue; tell whether it was still there."""
-        item = self._open.get(eval_id)
+        item = self._archive.opened(eval_id)
         desk = self._desks.get(item.session) if item else None
         if desk is None or eval_id not in desk.waiting:
             return False
         desk.waiting.remove(eval_id)
-        self._not_begun(eval_id, reason)
+        self._archive.not_begun(eval_id, reason)
         return True
 
     def interrupting(self, key: str, reason: str) -> None:
@@ -238,13 +193,10 @@ class EvalBook:
         failpoints.passing("eval.before-journal")
         journal(item.id)
         failpoints.passing("eval.after-journal")
-        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
-        self._open[item.id] = item
-        failpoints.passing("eval.after-save")
-        self._ends[item.id] = asyncio.get_running_loop().create_future()
+        self._archive.add(item)
         desk.waiting.append(item.id)
         self._next(key)
-        return self._open[item.id]
+        return self._archive.opened(item.id) or item
 
     def _next(self, key: str) -> None:
         desk = self._desks[key]
@@ -253,19 +205,20 @@ class EvalBook:
         if not desk.waiting:
             self._on_idle(key)
             return
-        chosen = desk.turns.choose((each, self._open[each].agent) for each in desk.waiting)
+        chosen = desk.turns.choose((item.id, item.agent) for item in self._waiting(desk))
         desk.waiting.remove(chosen)
-        item = replace(self._open[chosen], began=time.time())
-        desk.running = item.id
-        self._open[item.id] = item
-        # If this cannot be stored, the next daemon takes it for queued and hands it over a second
-        # time; the gate runs an id once.
-        self._stored(item)
+        desk.running = chosen
+        item = self._archive.begins(chosen)
         self._on_busy(key)
         self._hand_over(desk, item)
         failpoints.passing("eval.after-handover")
 
-    def _hand_over(self, desk: _Desk, item: Eval) -> None:
+    def _waiting(self, desk: _Desk) -> list[Eval]:
+        waiting = [self._archive.opened(eval_id) for eval_id in desk.waiting]
+        return [item for item in waiting if item]
+
+    @staticmethod
+    def _hand_over(desk: _Desk, item: Eval) -> None:
         desk.link.send(
             item.id,
             "eval",
@@ -277,46 +230,6 @@ class EvalBook:
                 ("columns", COLUMNS),
             ),
         )
-
-    def _stored(self, item: Eval) -> bool:
-        """Write an eval down; a disk that is full must not stop the queue or who waits."""
-        try:
-            if item.finished:
-                failpoints.passing("eval.before-end-saved")
-            self._store.save_eval(item.id, item.session, item.finished, item.to_json())
-            if item.finished:
-                failpoints.passing("eval.after-end-saved")
-                self._store.forget_evals(item.session, KEEP)
-        except (sqlite3.Error, OSError) as error:
-            _log.error(
-                "eval %s could not be stored as %s: %s",
-                item.id,
-                item.status,
-                error,
-                extra={"session": item.session},
-            )
-            return False
-        return True
-
-    def _end(self, eval_id: str, outcome: Outcome) -> bool:
-        """End an eval; tell whether that is stored. Who waits is answered in any case."""
-        item = self._open.pop(eval_id).ended(outcome, time.time())
-        stored = self._stored(item)
-        _log.info(
-            "eval %s %s after %.3f s",
-            item.id,
-            item.status,
-            outcome.elapsed,
-            extra={"session": item.session, "agent": item.agent},
-        )
-        try:
-            self._on_finished(item)
-        except Exception:  # noqa: BLE001 - who waits is answered whatever goes wrong beside it
-            _log.exception("noting the end of eval %s failed", item.id)
-        future = self._ends.pop(eval_id, None)
-        if future and not future.done():
-            future.set_result(item)
-        return stored
 
     # The gate speaks
 
@@ -336,11 +249,13 @@ class EvalBook:
         elif message.verb == "unknown" and message.get("eval") == desk.running:
             # It never arrived, or its acknowledged result was lost with us. The gate runs an id
             # once at most, so sending it again is safe.
-            self._hand_over(desk, self._open[desk.running])
+            item = self._archive.opened(desk.running)
+            assert item, "what runs has not ended"
+            self._hand_over(desk, item)
         elif message.verb == "refused" and message.request == desk.running:
             running, desk.running = desk.running, ""
             reason = f"the gate refused it: {message.get('reason')}"
-            self._end(running, Outcome(Status.LOST, reason=reason))
+            self._archive.end(running, Outcome(Status.LOST, reason=reason))
             self._next(key)
 
     def _concluded(self, desk: _Desk, message: Message) -> bool:
@@ -348,8 +263,8 @@ class EvalBook:
         why, desk.why = desk.why, ""
         outcome = _outcome(message)
         if why and outcome.status is Status.INTERRUPTED:
-            return self._cut_short(desk.spool, running, Status.INTERRUPTED, why)
-        return self._end(running, outcome)
+            return self._archive.cut_short(desk.spool, running, Status.INTERRUPTED, why)
+        return self._archive.end(running, outcome)
 
     def transport_up(self, key: str) -> None:
         """Ask again for the result that may have been in flight when the transport broke."""
@@ -362,7 +277,7 @@ class EvalBook:
     def running(self, key: str) -> Eval | None:
         """The eval that a session evaluates now."""
         desk = self._desks.get(key)
-        return self._open.get(desk.running) if desk else None
+        return self._archive.opened(desk.running) if desk else None
 
     def waiting(self, key: str) -> int:
         """How many evals wait in a session's queue."""
@@ -371,14 +286,11 @@ class EvalBook:
 
     def recent(self, session: str, limit: int) -> list[Eval]:
         """The newest evals, of one session or ("") of all, the newest first."""
-        return [Eval.from_json(data) for data in self._store.recent_evals(session, limit)]
+        return self._archive.recent(session, limit)
 
     def get(self, eval_id: str) -> Eval | None:
         """The eval with this id, ended or not."""
-        if eval_id in self._open:
-            return self._open[eval_id]
-        data = self._store.load_eval(eval_id)
-        return Eval.from_json(data) if data else None
+        return self._archive.get(eval_id)
 
     async def finished(self, eval_id: str) -> Eval:
         """Wait for an eval's end. Being cancelled here does nothing to the eval.
@@ -386,17 +298,14 @@ class EvalBook:
         Raises:
             KeyError: there is no such eval.
         """
-        future = self._ends.get(eval_id)
-        if future is not None:
-            return await asyncio.shield(future)
-        item = self.get(eval_id)
-        if item is None:
-            raise KeyError(eval_id)
-        return item
+        return await self._archive.finished(eval_id)
 
+    def keep_output(self, spool: Spool) -> None:
+        """A session's spool will go: keep both ends of what its finished evals have printed."""
+        self._archive.keep_output(spool)
 
-def _ends(printed: Output) -> tuple[tuple[str, bytes], ...]:
-    return (("output:head", printed.head), ("output:tail", printed.tail))
+    def _open_in(self, key: str) -> list[Eval]:
+        return [item for item in self._archive.all_open() if item.session == key]
 
 
 def _outcome(message: Message) -> Outcome:

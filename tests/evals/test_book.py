@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.evals.book import KEEP
+from kaimond.evals.archive import KEEP
 from kaimond.evals.eval import Status
 from kaimond.gate.frames import Message
 from tests.evals.conftest import KEY
@@ -332,8 +332,8 @@ async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> 
         desk.result(items[-1].id)
     known = [desk.book.get(item.id) is not None for item in items]
     assert known == [False] * 3 + [True] * KEEP
-    assert not desk.book._open
-    assert not desk.book._ends
+    assert not desk.book._archive._open
+    assert not desk.book._archive._ends
 
 
 # The machine fails
@@ -379,6 +379,6 @@ async def test_an_eval_that_cannot_be_stored_is_refused_and_leaves_nothing(
         patched.setattr(desk.store, "save_eval", full)
         with pytest.raises(sqlite3.OperationalError):
             desk.submit("a")
-    assert not desk.book._open
+    assert not desk.book._archive._open
     assert not desk.link.sent
     assert desk.submit("b").status is Status.RUNNING
