@@ -141,6 +141,7 @@ async def _tidy(core: Core) -> None:
         try:
             core.supervisor.registry.tidy()
             core.supervisor.sessions.tidy()
+            core.supervisor.book.tidy()
             session_log.forget(core.paths.session_logs, core.supervisor.registry.get)
             core.store.forget_calls(time.time() - KEEP_CALLS)
         except (OSError, sqlite3.Error) as error:

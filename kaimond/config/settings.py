@@ -112,6 +112,8 @@ class EvalSettings:
     promote_after: float = _seconds(
         30.0, "time after which a call returns while its eval goes on in the background"
     )
+    keep: int = _whole(200, 1, 10_000, "number of results that are kept for each session")
+    keep_days: int = _whole(30, 1, 3650, "days that results are kept")
 
 
 @dataclass(frozen=True, slots=True)

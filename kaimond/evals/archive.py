@@ -21,13 +21,16 @@ from kaimond.evals.eval import Eval, Outcome, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kaimond.config.settings import EvalSettings
     from kaimond.evals.spool import Output, Spool
-    from kaimond.registry.store import Store
+    from kaimond.registry.store import Dropped, Store
 
 _log = logging.getLogger("kaimond.evals")
 
-KEEP: Final = 200
-"""Finished evals remembered for each session."""
+DAY: Final = 86_400.0
+
+REMEMBER_DROPPED: Final = 90 * DAY
+"""Seconds that it is known of a result which is not kept any more that there was one."""
 
 PARTIAL: Final = 2**15
 """Bytes kept from each end of the output of an eval that was cut short."""
@@ -39,10 +42,14 @@ class Archive:
     Args:
         store: where evals are kept.
         on_finished: called with every eval that ended.
+        settings: how many results are kept, and how long.
     """
 
-    def __init__(self, store: Store, on_finished: Callable[[Eval], None]) -> None:
+    def __init__(
+        self, store: Store, on_finished: Callable[[Eval], None], settings: EvalSettings
+    ) -> None:
         self._store = store
+        self._settings = settings
         self._on_finished = on_finished
         self._open: dict[str, Eval] = {}
         self._ends: dict[str, asyncio.Future[Eval]] = {}
@@ -135,7 +142,9 @@ class Archive:
             self._store.save_eval(item.id, item.session, item.finished, item.to_json())
             if item.finished:
                 failpoints.passing("eval.after-end-saved")
-                self._store.forget_evals(item.session, KEEP)
+                keep = self._settings.keep
+                why = f"only the newest {keep} results of a session are kept (eval.keep)"
+                self._store.drop_evals(item.session, keep, why)
         except (sqlite3.Error, OSError) as error:
             _log.error(
                 "eval %s could not be stored as %s: %s",
@@ -146,6 +155,17 @@ class Archive:
             )
             return False
         return True
+
+    def tidy(self) -> None:
+        """Drop what has been kept long enough.
+
+        Raises:
+            sqlite3.Error: the disk refuses.
+        """
+        now, days = time.time(), self._settings.keep_days
+        why = f"results are kept for {days} days (eval.keep_days)"
+        self._store.drop_old_evals(now - days * DAY, why)
+        self._store.forget_dropped(now - REMEMBER_DROPPED)
 
     # Readers
 
@@ -159,6 +179,10 @@ class Archive:
             return self._open[eval_id]
         data = self._store.load_eval(eval_id)
         return Eval.from_json(data) if data else None
+
+    def dropped(self, eval_id: str) -> Dropped | None:
+        """What is known of an eval whose result is not kept any more."""
+        return self._store.load_dropped(eval_id)
 
     async def finished(self, eval_id: str) -> Eval:
         """Wait for an eval's end. Being cancelled here does nothing to the eval.

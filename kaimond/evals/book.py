@@ -16,10 +16,11 @@ from kaimond.evals.fair import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kaimond.config.settings import EvalSettings
     from kaimond.evals.spool import Spool
     from kaimond.gate.frames import Message
     from kaimond.gate.link import Link
-    from kaimond.registry.store import Store
+    from kaimond.registry.store import Dropped, Store
 
 ROWS: Final = "40"
 COLUMNS: Final = "120"
@@ -61,6 +62,7 @@ class EvalBook:
         on_busy: called with a key when its session begins to evaluate.
         on_idle: called with a key when its session has nothing more to evaluate.
         on_finished: called with every eval that ended.
+        settings: for what is kept.
     """
 
     def __init__(
@@ -69,8 +71,9 @@ class EvalBook:
         on_busy: Callable[[str], None],
         on_idle: Callable[[str], None],
         on_finished: Callable[[Eval], None],
+        settings: EvalSettings,
     ) -> None:
-        self._archive = Archive(store, on_finished)
+        self._archive = Archive(store, on_finished, settings)
         self._on_busy = on_busy
         self._on_idle = on_idle
         self._desks: dict[str, _Desk] = {}
@@ -292,6 +295,10 @@ class EvalBook:
         """The eval with this id, ended or not."""
         return self._archive.get(eval_id)
 
+    def dropped(self, eval_id: str) -> Dropped | None:
+        """What is known of an eval whose result is not kept any more."""
+        return self._archive.dropped(eval_id)
+
     async def finished(self, eval_id: str) -> Eval:
         """Wait for an eval's end. Being cancelled here does nothing to the eval.
 
@@ -303,6 +310,10 @@ class EvalBook:
     def keep_output(self, spool: Spool) -> None:
         """A session's spool will go: keep both ends of what its finished evals have printed."""
         self._archive.keep_output(spool)
+
+    def tidy(self) -> None:
+        """Drop what has been kept long enough."""
+        self._archive.tidy()
 
     def _open_in(self, key: str) -> list[Eval]:
         return [item for item in self._archive.all_open() if item.session == key]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kaimond.registry.record import Record
 
@@ -33,6 +34,14 @@ CREATE TABLE IF NOT EXISTS evals (
     eval TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS evals_by_session ON evals (session, finished);
+CREATE TABLE IF NOT EXISTS dropped (
+    id TEXT PRIMARY KEY,
+    session TEXT NOT NULL,
+    status TEXT NOT NULL,
+    finished REAL NOT NULL,
+    dropped REAL NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS calls (
     agent TEXT NOT NULL,
     request TEXT NOT NULL,
@@ -41,6 +50,24 @@ CREATE TABLE IF NOT EXISTS calls (
     PRIMARY KEY (agent, request)
 ) STRICT;
 """
+
+
+class Dropped(NamedTuple):
+    """What is still known of an eval whose result is not kept any more.
+
+    Attributes:
+        session: its session's key.
+        status: how it ended.
+        finished: when, in seconds since the epoch.
+        dropped: when its result was.
+        why: a clause.
+    """
+
+    session: str
+    status: str
+    finished: float
+    dropped: float
+    why: str
 
 
 class StoreError(Exception):
@@ -125,10 +152,10 @@ class Store:
         """
         with self._reading(), self._db:
             self._db.execute("BEGIN")
-            self._db.execute(
-                "DELETE FROM evals WHERE session IN "
-                "(SELECT key FROM sessions WHERE ended > 0 AND ended < ?)",
+            self._drop_evals(
+                "session IN (SELECT key FROM sessions WHERE ended > 0 AND ended < ?)",
                 (ended_before,),
+                "what is known of a session is kept for a while after its end, and that is over",
             )
             gone = self._db.execute(
                 "DELETE FROM sessions WHERE ended > 0 AND ended < ?", (ended_before,)
@@ -168,14 +195,47 @@ class Store:
         )
         return [json.loads(text) for (text,) in rows.fetchall()]
 
-    def forget_evals(self, session: str, keep: int) -> None:
-        """Keep only the newest ``keep`` finished evals of a session."""
-        self._db.execute(
-            "DELETE FROM evals WHERE session = ?1 AND finished > 0 AND id NOT IN "
-            "(SELECT id FROM evals WHERE session = ?1 AND finished > 0 "
-            "ORDER BY finished DESC LIMIT ?2)",
-            (session, keep),
+    def drop_evals(self, session: str, keep: int, why: str) -> None:
+        """Keep only the newest ``keep`` finished evals of a session, and note why."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._drop_evals(
+                "session = ?1 AND finished > 0 AND finished <= (SELECT finished FROM evals "
+                "WHERE session = ?1 AND finished > 0 ORDER BY finished DESC LIMIT 1 OFFSET ?2)",
+                (session, keep),
+                why,
+            )
+
+    def drop_old_evals(self, finished_before: float, why: str) -> None:
+        """Drop the evals that ended before a time, and note why."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._drop_evals("finished > 0 AND finished < ?", (finished_before,), why)
+
+    def _drop_evals(self, which: str, values: tuple[str | float, ...], why: str) -> None:
+        now = time.time()
+        found = self._db.execute(
+            # The conditions are ours; their values are bound.
+            "SELECT id, session, coalesce(json_extract(eval, '$.outcome.status'), ''), finished "  # noqa: S608
+            f"FROM evals WHERE {which}",
+            values,
+        ).fetchall()
+        self._db.executemany(
+            "INSERT OR REPLACE INTO dropped VALUES (?, ?, ?, ?, ?, ?)",
+            [(*row, now, why) for row in found],
         )
+        self._db.executemany("DELETE FROM evals WHERE id = ?", [(row[0],) for row in found])
+
+    def load_dropped(self, eval_id: str) -> Dropped | None:
+        """What is known of an eval that was dropped."""
+        row = self._db.execute(
+            "SELECT session, status, finished, dropped, why FROM dropped WHERE id = ?", (eval_id,)
+        ).fetchone()
+        return Dropped(*row) if row else None
+
+    def forget_dropped(self, before: float) -> None:
+        """Forget also what is known of evals that were dropped before a time."""
+        self._db.execute("DELETE FROM dropped WHERE dropped < ?", (before,))
 
     # Calls that change something, by the agent's own request id
 

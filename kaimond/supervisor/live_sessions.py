@@ -26,6 +26,7 @@ from kaimond.supervisor.live import Live
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from kaimond.config.settings import EvalSettings
     from kaimond.evals.eval import Eval
     from kaimond.paths import Paths
     from kaimond.registry.record import ExitStatus, Record
@@ -52,12 +53,15 @@ class LiveSessions:
         paths: where things live.
         registry: of sessions.
         store: for the evals.
+        settings: for the evals.
     """
 
-    def __init__(self, paths: Paths, registry: Registry, store: Store) -> None:
+    def __init__(
+        self, paths: Paths, registry: Registry, store: Store, settings: EvalSettings
+    ) -> None:
         self._paths = paths
         self._registry = registry
-        self.book = EvalBook(store, self._busy, self._idle, self._eval_finished)
+        self.book = EvalBook(store, self._busy, self._idle, self._eval_finished, settings)
         self._context = zmq.asyncio.Context()
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}

@@ -59,7 +59,7 @@ class Supervisor:
         environ: Mapping[str, str],
     ) -> None:
         self.registry = registry
-        self.sessions = LiveSessions(paths, registry, store)
+        self.sessions = LiveSessions(paths, registry, store, settings.eval)
         self.book = self.sessions.book
         self._paths = paths
         self._planner = Planner(paths, settings, environ)

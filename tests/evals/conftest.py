@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from kaimond.config.settings import EvalSettings
 from kaimond.evals.book import EvalBook
 from kaimond.evals.spool import Spool
 from kaimond.gate.frames import Message, decode, encode
@@ -48,6 +49,7 @@ class Desk:
         self.store = Store(directory / "kaimond.db")
         self.link = ScriptedLink(self.notes)
         self.spool = Spool(directory / "spool")
+        self.settings = EvalSettings(keep=20)
         self.book = self._book()
         self.book.opened(KEY, cast("Link", self.link), self.spool, "boot1")
         self.failure: Exception | None = None
@@ -63,6 +65,7 @@ class Desk:
             lambda key: self.notes.append(f"busy {key}"),
             lambda key: self.notes.append(f"idle {key}"),
             finished,
+            self.settings,
         )
 
     def submit(self, code: str, *, quiet: bool = False) -> Eval:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.evals.archive import KEEP
 from kaimond.evals.eval import Status
 from kaimond.gate.frames import Message
 from tests.evals.conftest import KEY
@@ -327,13 +327,35 @@ async def test_an_unknown_eval_is_an_error_for_who_waits_and_none_for_who_asks(d
 
 async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> None:
     items = []
-    for number in range(KEEP + 3):
+    keep = desk.settings.keep
+    for number in range(keep + 3):
         items.append(desk.submit(str(number)))
         desk.result(items[-1].id)
     known = [desk.book.get(item.id) is not None for item in items]
-    assert known == [False] * 3 + [True] * KEEP
+    assert known == [False] * 3 + [True] * keep
     assert not desk.book._archive._open
     assert not desk.book._archive._ends
+    dropped = desk.book.dropped(items[0].id)
+    assert dropped
+    assert (dropped.session, dropped.status) == (KEY, "done")
+    assert "newest" in dropped.why
+
+
+async def test_results_are_dropped_when_they_are_old_enough(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, running = desk.submit("a"), desk.submit("b")
+    desk.result(item.id)
+    desk.book.tidy()
+    assert desk.book.get(item.id)
+    later = time.time() + (desk.settings.keep_days + 1) * 86_400
+    monkeypatch.setattr(time, "time", lambda: later)
+    desk.book.tidy()
+    assert desk.book.get(item.id) is None
+    dropped = desk.book.dropped(item.id)
+    assert dropped
+    assert "eval.keep_days" in dropped.why
+    assert desk.book.get(running.id), "what has no end yet is never dropped"
 
 
 # The machine fails

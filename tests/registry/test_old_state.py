@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kaimond.config.settings import EvalSettings
 from kaimond.evals.book import EvalBook
 from kaimond.evals.eval import Status
 from kaimond.registry.registry import Registry
@@ -40,7 +41,7 @@ async def test_state_of_every_older_version_loads_whole(state: Path, tmp_path: P
     dead = registry.get("0f5b58b7")
     assert dead
     assert (dead.state, dead.name, dead.exit_signal) == (State.CRASHED, "scratch", 9)
-    book = EvalBook(store, print, print, print)
+    book = EvalBook(store, print, print, print, EvalSettings())
     running = book.get("11223344")
     assert running
     assert running.status is Status.RUNNING

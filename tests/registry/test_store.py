@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kaimond.registry.record import Record
 from kaimond.registry.state import State
-from kaimond.registry.store import SCHEMA, Store, StoreError
+from kaimond.registry.store import SCHEMA, Dropped, Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,7 @@ def test_old_ended_sessions_go_with_their_evals_and_nothing_else_does(store: Sto
     assert store.forget_sessions(ended_before=20.0) == 1
     assert [one.key for one in store.load_sessions()] == ["new", "alive"]
     assert store.load_eval("eval-old") is None
+    assert store.load_dropped("eval-old")
     assert store.load_eval("eval-new") == {}
     assert store.load_eval("eval-alive") == {}
 
@@ -87,9 +88,25 @@ def test_only_the_newest_finished_evals_of_one_session_are_kept(store: Store) ->
         store.save_eval(f"s{number}", "s", float(number + 1), {})
     store.save_eval("running", "s", 0.0, {})
     store.save_eval("other", "t", 1.0, {})
-    store.forget_evals("s", keep=2)
+    store.drop_evals("s", 2, "only two are kept")
     left = [n for n in ("s0", "s1", "s2", "s3", "s4", "running", "other") if _has(store, n)]
     assert left == ["s3", "s4", "running", "other"]
+
+
+def test_it_is_remembered_of_a_dropped_eval_how_it_ended_and_why_it_was_dropped(
+    store: Store,
+) -> None:
+    store.save_eval("old", "s", 1.0, {"outcome": {"status": "failed"}})
+    store.save_eval("new", "s", 9.0, {})
+    store.save_eval("running", "s", 0.0, {})
+    store.drop_old_evals(5.0, "it was old")
+    assert [_has(store, name) for name in ("old", "new", "running")] == [False, True, True]
+    found = store.load_dropped("old")
+    assert found
+    assert found._replace(dropped=0) == Dropped("s", "failed", 1.0, 0, "it was old")
+    assert store.load_dropped("new") is None
+    store.forget_dropped(found.dropped + 1)
+    assert store.load_dropped("old") is None
 
 
 def _has(store: Store, eval_id: str) -> bool:

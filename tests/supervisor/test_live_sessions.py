@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond import paths
+from kaimond.config.settings import EvalSettings
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event, State
 from kaimond.registry.store import Store
@@ -36,7 +37,7 @@ class Holder:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = Store(self.where.database)
         self.registry = Registry(self.store)
-        self.sessions = LiveSessions(self.where, self.registry, self.store)
+        self.sessions = LiveSessions(self.where, self.registry, self.store, EvalSettings())
         self.processes: list[SessionProcess] = []
 
     def start(self, code: str = "import time; time.sleep(60)") -> str:
