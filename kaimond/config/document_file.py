@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaimond.config import files
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 class UnusableError(Exception):
@@ -24,6 +26,37 @@ class UnusableError(Exception):
         super().__init__(what)
         self.what = what
         self.cure = cure
+
+
+class EditError(Exception):
+    """The file could not be changed; the text says why, and that it is as it was."""
+
+
+def edit(file: Path, change: Callable[[dict[str, Any]], bool]) -> None:
+    """Change the document, while no other program of ours does.
+
+    Args:
+        file: Need not exist.
+        change: Changes the document that it is given, and returns whether it did. It may raise
+            `UnusableError` if it finds something that it cannot change.
+
+    Raises:
+        EditError: It could not be read, changed or written.
+    """
+    # Through a symlink, so that a link into a folder of dotfiles stays one.
+    target = Path(os.path.realpath(file))
+    try:
+        files.make_private_directory(target.parent)
+        with files.locked(target):
+            document = read(target)
+            if change(document):
+                files.replace(target, to_bytes(document))
+    except UnusableError as error:
+        raise EditError(f"{file}: {error.what}. It was not changed. {error.cure}") from error
+    except OSError as error:
+        raise EditError(
+            f"{file} could not be changed ({error.strerror or error}). It is as it was."
+        ) from error
 
 
 def read(file: Path) -> dict[str, Any]:

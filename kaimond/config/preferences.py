@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from kaimond.config import project_path
 from kaimond.config.problem import Problem, shown
+from kaimond.config.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 Value: TypeAlias = bool | str | float | None
@@ -19,9 +19,6 @@ Value: TypeAlias = bool | str | float | None
 
 Patterns: TypeAlias = Mapping[str, Mapping[str, Value]]
 """For each pattern the fields that it sets; every value has been checked."""
-
-EVERYWHERE: Final = "*"
-"""The pattern that every project matches."""
 
 LONGEST: Final = 1_000_000_000
 """Seconds; about thirty years. A timer cannot be given everything that is a number."""
@@ -152,7 +149,7 @@ def parse(raw: object, where: str) -> tuple[dict[str, dict[str, Value]], tuple[P
 
 def lookup(patterns: Patterns, project: Path) -> Preferences:
     """Return the preferences of the project at the real path `project`; see `explain`."""
-    values = {name: found.value for name, found in explain(patterns, project).items()}
+    values = {name: found.value for name, found in explain(patterns, Scope(path=project)).items()}
     span = values["idle_timeout"]
     return Preferences(
         mirror_repl=bool(values["mirror_repl"]),
@@ -163,8 +160,8 @@ def lookup(patterns: Patterns, project: Path) -> Preferences:
     )
 
 
-def explain(patterns: Patterns, project: Path) -> dict[str, Found]:
-    """Return every preference of the project at the real path `project`, and who says so.
+def explain(patterns: Patterns, scope: Scope) -> dict[str, Found]:
+    """Return every preference of a scope, and who says so.
 
     Each field is taken by itself from the most specific pattern that sets it: the project's
     full path, then its name whatever the case, then `*`. Of two equally specific patterns the
@@ -172,29 +169,9 @@ def explain(patterns: Patterns, project: Path) -> dict[str, Found]:
     """
     default = Preferences()
     found = {name: Found(getattr(default, name), None) for name in NAMES}
-    for pattern in (
-        *_by_path(patterns, project),
-        *_by_name(patterns, project.name),
-        *(name for name in patterns if name == EVERYWHERE),
-    ):
-        for name, value in patterns[pattern].items():
-            if found[name].pattern is None:
-                found[name] = Found(value, pattern)
+    for level in scope.chain():
+        for pattern in filter(level.matches, patterns):
+            for name, value in patterns[pattern].items():
+                if found[name].pattern is None:
+                    found[name] = Found(value, pattern)
     return found
-
-
-def _by_path(patterns: Patterns, project: Path) -> Iterator[str]:
-    for pattern in patterns:
-        if "/" in pattern:
-            try:
-                path = project_path.resolve(pattern)
-            except project_path.PathRefusedError:
-                continue
-            if project_path.same_directory(path, project):
-                yield pattern
-
-
-def _by_name(patterns: Patterns, name: str) -> Iterator[str]:
-    for pattern in patterns:
-        if pattern.casefold() == name.casefold():
-            yield pattern

@@ -10,14 +10,12 @@ The file is shared with other tools and with the user's editor, which shapes eve
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kaimond.config import document_file, files, preferences, project_path
+from kaimond.config import document_file, preferences, project_path
 from kaimond.config import launch as launch_config
 from kaimond.config.document_file import UnusableError
 from kaimond.config.problem import Problem
@@ -25,13 +23,10 @@ from kaimond.config.project_path import PathRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from kaimond.config.launch import LaunchConfig
     from kaimond.config.preferences import Patterns, Preferences
-
-
-class ProjectsError(Exception):
-    """projects.json could not be changed; the text says why, and that it is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +171,7 @@ def allow(file: Path, directory: str) -> Done:
 
     Raises:
         PathRefusedError: It cannot be a project, or is the root or the home directory.
-        ProjectsError: The file could not be changed.
+        EditError: The file could not be changed.
     """
     path = project_path.resolve_project(directory)
     if project_path.is_too_wide(path):
@@ -210,7 +205,7 @@ def deny(file: Path, directory: str) -> Done:
 
     Raises:
         PathRefusedError: It is no absolute path.
-        ProjectsError: The file could not be changed.
+        EditError: The file could not be changed.
     """
     path = project_path.resolve(directory)
 
@@ -232,24 +227,15 @@ def deny(file: Path, directory: str) -> Done:
 def _change(
     file: Path, path: Path, change: Callable[[dict[str, Any], list[ProjectEntry]], Change]
 ) -> Done:
-    """Apply `change(document, entries of path)` to the file, alone, and write what came out."""
-    # Through a symlink, so that a link into a folder of dotfiles stays one.
-    target = Path(os.path.realpath(file))
-    try:
-        files.make_private_directory(target.parent)
-        with files.locked(target):
-            document = document_file.read(target)
-            listed = _listed(document, path)
-            done = Done(change(document, listed), path)
-            if done.change in {Change.ADDED, Change.ENABLED, Change.DENIED}:
-                files.replace(target, document_file.to_bytes(document))
-    except UnusableError as error:
-        raise ProjectsError(f"{file}: {error.what}. It was not changed. {error.cure}") from error
-    except OSError as error:
-        raise ProjectsError(
-            f"{file} could not be changed ({error.strerror or error}). It is as it was."
-        ) from error
-    return done
+    """Apply `change(document, entries of path)` to the file, and write what came out."""
+    made = []
+
+    def edit(document: dict[str, Any]) -> bool:
+        made.append(change(document, _listed(document, path)))
+        return made[0] in {Change.ADDED, Change.ENABLED, Change.DENIED}
+
+    document_file.edit(file, edit)
+    return Done(made[0], path)
 
 
 def _listed(document: dict[str, Any], path: Path) -> list[ProjectEntry]:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, list",
     "reload": "have the installed kaimond take over; sessions stay",
+    "prefs": "preferences of sessions by project: list, get, set, unset",
     "stop": "end the daemon and its sessions",
     "version": "versions of kaimonctl and of the daemon",
 }

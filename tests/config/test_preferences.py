@@ -14,6 +14,7 @@ from kaimond.config.preferences import (
     lookup,
     parse,
 )
+from kaimond.config.scope import Scope
 
 
 def test_without_patterns_the_defaults_hold() -> None:
@@ -134,7 +135,7 @@ def test_null_lifts_an_idle_timeout_and_says_nothing_of_anything_else() -> None:
 
 def test_each_value_is_told_with_the_pattern_that_says_so() -> None:
     patterns: Patterns = {"*": {"revise": "off", "idle_timeout": 5}, "P": {"idle_timeout": None}}
-    found = explain(patterns, Path("/a/p"))
+    found = explain(patterns, Scope(path=Path("/a/p")))
     assert tuple(found) == NAMES
     assert found["revise"] == Found("off", "*")
     assert found["idle_timeout"] == Found(None, "P")

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaimond.config.document_file import EditError
 from kaimond.config.launch import LaunchConfig
 from kaimond.config.project_path import PathRefusedError, same_directory
-from kaimond.config.projects import Change, ProjectsError, allow, deny, load
+from kaimond.config.projects import Change, allow, deny, load
 
 
 @pytest.fixture
@@ -159,9 +160,9 @@ def test_an_unusable_file_gives_a_problem_no_entries_and_is_never_overwritten(
     assert read.entries == ()
     assert what in str(read.problems[0])
     assert what in read.refusal(project)
-    with pytest.raises(ProjectsError, match="It was not changed"):
+    with pytest.raises(EditError, match="It was not changed"):
         allow(file, str(project))
-    with pytest.raises(ProjectsError, match="It was not changed"):
+    with pytest.raises(EditError, match="It was not changed"):
         deny(file, str(project))
     assert file.read_text() == content
 
@@ -248,7 +249,7 @@ def test_what_other_tools_wrote_survives(file: Path, project: Path) -> None:
 
 def test_a_number_that_cannot_be_kept_refuses_the_change(file: Path, project: Path) -> None:
     write(file, '{"theirs": 1e999}')
-    with pytest.raises(ProjectsError, match="would not survive"):
+    with pytest.raises(EditError, match="would not survive"):
         allow(file, str(project))
     assert file.read_text() == '{"theirs": 1e999}'
 
@@ -332,7 +333,7 @@ def test_a_directory_that_cannot_be_written_is_an_error_in_words(
     allow(file, str(project))
     before = file.read_bytes()
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ProjectsError, match=r"No space left on device.*It is as it was"):
+    with pytest.raises(EditError, match=r"No space left on device.*It is as it was"):
         deny(file, str(project))
     assert file.read_bytes() == before
     assert not list(file.parent.glob("*.tmp"))
@@ -420,7 +421,7 @@ def test_no_content_of_the_file_raises_or_is_lost(content: bytes) -> None:
         read.refusal(project)
         try:
             done = allow(file, str(project))
-        except ProjectsError:
+        except EditError:
             assert file.read_bytes() == content
         else:
             assert load(file).allowed(project) is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
 from kaimond.config import projects
+from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.ctl import render
 from kaimond.ctl.failure import CtlError
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     change = projects.allow if options.action == "allow" else projects.deny
     try:
         done = change(file, os.path.abspath(options.path))  # noqa: PTH100 - as in `start`
-    except (PathRefusedError, projects.ProjectsError) as error:
+    except (PathRefusedError, EditError) as error:
         raise CtlError(str(error)) from None
     say(f"{render.escape(done.path)}: {done.change}")
     return 0
