@@ -163,7 +163,14 @@ class EvalBook:
             self._desks[key].why = reason
 
     def submit(
-        self, key: str, code: str, agent: str, *, quiet: bool, journal: Callable[[str], None]
+        self,
+        key: str,
+        code: str,
+        agent: str,
+        *,
+        quiet: bool,
+        journal: Callable[[str], None],
+        silent: bool = False,
     ) -> Eval:
         """Queue code for a session that is open.
 
@@ -172,6 +179,7 @@ class EvalBook:
             code: to evaluate.
             agent: who asks, for people.
             quiet: the value is not wanted.
+            silent: nothing of it is shown in the session's terminal.
             journal: called with the new eval's id before anything is done.
 
         Raises:
@@ -190,6 +198,7 @@ class EvalBook:
             code=code,
             agent=agent,
             quiet=quiet,
+            silent=silent,
             submitted=time.time(),
             waited_for=desk.running,
         )
@@ -229,6 +238,7 @@ class EvalBook:
                 ("code", item.code),
                 ("spool", str(desk.spool.path(item.id))),
                 ("quiet", "1" if item.quiet else "0"),
+                ("silent", "1" if item.silent else "0"),
                 ("rows", ROWS),
                 ("columns", COLUMNS),
             ),

@@ -94,6 +94,7 @@ class Eval:
         code: what to evaluate.
         agent: who asked, for people.
         quiet: the value is not wanted.
+        silent: nothing of it is shown in the session's terminal.
         submitted: when, in seconds since the epoch, as all times here.
         began: when it was handed to the gate, 0 before.
         finished: when its end was known, 0 before.
@@ -108,6 +109,7 @@ class Eval:
     agent: str
     submitted: float
     quiet: bool = False
+    silent: bool = False
     began: float = 0.0
     finished: float = 0.0
     waited_for: str = ""
@@ -134,6 +136,7 @@ class Eval:
             "agent": self.agent,
             "submitted": self.submitted,
             "quiet": self.quiet,
+            "silent": self.silent,
             "began": self.began,
             "finished": self.finished,
             "waited_for": self.waited_for,

@@ -68,12 +68,13 @@ class Desk:
             self.settings,
         )
 
-    def submit(self, code: str, *, quiet: bool = False) -> Eval:
+    def submit(self, code: str, *, quiet: bool = False, silent: bool = False) -> Eval:
         return self.book.submit(
             KEY,
             code,
             "agent",
             quiet=quiet,
+            silent=silent,
             journal=lambda eval_id: self.notes.append(f"journal {eval_id}"),
         )
 

@@ -23,12 +23,13 @@ SOON = 5.0
 
 
 async def test_an_eval_is_journalled_then_stored_then_handed_over(desk: Desk) -> None:
-    item = desk.submit("1 + 1", quiet=True)
+    item = desk.submit("1 + 1", quiet=True, silent=True)
     assert desk.notes == [f"journal {item.id}", f"busy {KEY}", "eval 1 + 1"]
     assert item.status is Status.RUNNING
     (sent,) = desk.link.sent
     assert sent.request == item.id
     assert sent.get("quiet") == "1"
+    assert sent.get("silent") == "1"
     assert sent.get("spool") == str(desk.spool.path(item.id))
     assert desk.stored(item.id)["began"] == item.began
     assert desk.book.running(KEY) == item

@@ -10,6 +10,7 @@ from pydantic import Field
 from kaimond.evals.book import QueueFullError
 from kaimond.evals.spool import Spool
 from kaimond.mcp.background import promoted
+from kaimond.mcp.ceilings import patience
 from kaimond.mcp.render import render
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
@@ -34,7 +35,9 @@ class ExArguments(SessionArguments):
         "errors are always shown. q=false shows the value.",
     )
     s: bool = Field(
-        default=False, description="Silent: no echo of the code in the session's terminal."
+        default=False,
+        description="Silent: no echo of code and output in the session's terminal, if somebody "
+        "looks at one.",
     )
     max_output: int = Field(
         6000, ge=100, le=MOST_OUTPUT, description="Characters of output and value to show."
@@ -44,7 +47,8 @@ class ExArguments(SessionArguments):
         ge=0,
         le=86_400,
         description="Seconds after which this call returns while the eval goes on in the "
-        "background; 0 waits for as long as it takes. Left out: 30, or as the user has set.",
+        "background; 0 waits for as long as it takes. Left out: 30, or as the user has set, and "
+        "never longer than your client waits for a call.",
     )
     mt: bool = Field(
         default=False,
@@ -55,25 +59,27 @@ class ExArguments(SessionArguments):
 async def run(call: Call, arguments: ExArguments) -> Answer:
     """Evaluate, or join the evaluation that this request had started before a break."""
     item = _joined(call) or _submitted(call, arguments)
-    patience = arguments.timeout
-    if patience is None:
-        patience = call.core.settings.eval.promote_after
-    item = await wait_for(call, item, patience)
+    promote_after = call.core.settings.eval.promote_after
+    waits = patience(arguments.timeout, promote_after, call.agent.client)
+    item = await wait_for(call, item, waits.seconds)
     spool = Spool(call.core.paths.session_spool(item.session))
     if item.outcome is None:
-        return promoted(call, item, spool, arguments.max_output)
-    return _warned(call, item, render(item, spool, arguments.max_output))
+        answer = promoted(call, item, spool, arguments.max_output)
+    else:
+        answer = render(item, spool, arguments.max_output)
+    warnings = [waits.warning, _tainted(call, item)]
+    text = "\n".join([answer.text, *filter(None, warnings)])
+    return dataclasses.replace(answer, text=text)
 
 
-def _warned(call: Call, item: Eval, answer: Answer) -> Answer:
+def _tainted(call: Call, item: Eval) -> str:
     record = call.core.supervisor.registry.get(item.session)
     if record is None or not record.tainted:
-        return answer
-    warning = (
+        return ""
+    return (
         f"(Session {record.key} is tainted: an earlier eval was interrupted by force, maybe inside "
         'C code, and its state may be broken. manage_repl(command="restart") gives a fresh one.)'
     )
-    return dataclasses.replace(answer, text=f"{answer.text}\n{warning}")
 
 
 def _joined(call: Call) -> Eval | None:
@@ -104,6 +110,7 @@ def _submitted(call: Call, arguments: ExArguments) -> Eval:
             arguments.e,
             call.agent.short,
             quiet=arguments.q,
+            silent=arguments.s,
             journal=lambda eval_id: call.journal(tool="ex", eval=eval_id),
         )
     except QueueFullError as full:
