@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kaimond import __version__
+from kaimond.ctl.parser import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +22,16 @@ COMMANDS: Final = {
     "restart": "give a session a fresh Julia",
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, list",
-    "reload": "have the installed kaimond take over; sessions stay",
     "prefs": "preferences of sessions by project: list, get, set, unset",
+    "reload": "have the installed kaimond take over; sessions stay",
     "stop": "end the daemon and its sessions",
     "version": "versions of kaimonctl and of the daemon",
+    "completions": "completion of kaimonctl in bash, zsh or fish",
 }
-"""Each is a module of `kaimond.ctl.commands` with `EXAMPLE`, `add_arguments` and `run`."""
+"""Each is a module of `kaimond.ctl.commands` with `EXAMPLE`, `add_arguments` and `run`.
+
+`EXAMPLE` holds one example a line. Each must be a command line that can be parsed.
+"""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,37 +41,56 @@ def run(arguments: Sequence[str]) -> int:
         CtlError: it failed.
         SystemExit: usage or help was printed.
     """
-    options, rest = _split(arguments)
-    module = importlib.import_module(f"kaimond.ctl.commands.{options.command}")
-    parser = argparse.ArgumentParser(
-        prog=f"kaimonctl {options.command}",
-        description=str(module.__doc__),
-        epilog=f"example: {module.EXAMPLE}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(rest))
+    if not arguments:
+        top_parser().print_help(sys.stderr)
+        raise SystemExit(2)
+    if arguments[0] == "help":
+        # What people type who do not know the program yet.
+        arguments = [*arguments[1:], "--help"]
+    top = top_parser()
+    if arguments[0].startswith("-"):
+        # argparse would complain about the command that is missing.
+        top.check_option(arguments[0])
+    options = top.parse_args(arguments)
+    command = module(options.command)
+    code: int = command.run(command_parser(options.command).parse_args(options.rest))
     return code
 
 
-def _split(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def module(name: str) -> Any:
+    """The module of the command ``name``."""
+    return importlib.import_module(f"kaimond.ctl.commands.{name}")
+
+
+def command_parser(name: str) -> Parser:
+    """The parser of the arguments behind the command ``name``."""
+    command = module(name)
+    parser = Parser(
+        prog=f"kaimonctl {name}",
+        description=str(command.__doc__),
+        epilog=_examples(command.EXAMPLE),
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def top_parser() -> Parser:
+    """The parser of everything up to the command's name."""
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kaimonctl",
         description="See and steer the Kaimon daemon and its Julia sessions.",
         epilog=f"commands:\n{listed}\n\nexample: kaimonctl status\n"
         "`kaimonctl COMMAND --help` tells more about one.",
         usage="kaimonctl [--help] [--version] COMMAND ...",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"kaimonctl {__version__}")
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="what to do")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    if not arguments:
-        parser.print_help(sys.stderr)
-        raise SystemExit(2)
-    options = parser.parse_args(arguments)
-    return options, options.rest
+    return parser
+
+
+def _examples(text: str) -> str:
+    lines = text.splitlines()
+    return f"example: {text}" if len(lines) == 1 else "examples:\n  " + "\n  ".join(lines)

@@ -1,0 +1,72 @@
+"""An argument parser whose errors help: what was meant, perhaps, and where more is told."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kaimond.ctl.failure import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses one command and, by `add_subparsers`, its actions."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        # An abbreviation that is clear today may mean something else tomorrow.
+        options.setdefault("allow_abbrev", False)
+        super().__init__(**options)
+
+    def parse_args(  # type: ignore[override] # we never hand a namespace of another class over
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse all arguments; whatever is unknown ends the program with exit code 2."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown[0], self._known(options))
+        return options
+
+    def check_option(self, word: str) -> None:
+        """Refuse an option that this parser does not know; exit code 2."""
+        if word.partition("=")[0] not in self._option_string_actions:
+            self._refuse(word, self._option_string_actions)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how to go on; exit code 2."""
+        self.exit(
+            ExitCode.USAGE,
+            f"{self.prog}: {message}\nNothing was done. `{self.prog} --help` tells more.\n",
+        )
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of the choices, and name the one that is nearest."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        raise argparse.ArgumentError(
+            action,
+            f"there is no {value!r}{suggestion(str(value), known)} Known: {', '.join(known)}.",
+        )
+
+    def _refuse(self, word: str, known: Iterable[str]) -> NoReturn:
+        name = word.partition("=")[0]
+        self.error(f"unknown argument: {name}{suggestion(name, known)}")
+
+    def _known(self, options: argparse.Namespace) -> Iterator[str]:
+        """The options of this parser, and of the action that was chosen."""
+        for action in self._actions:
+            yield from action.option_strings
+            chosen = getattr(options, action.dest, None)
+            if isinstance(action.choices, dict) and chosen in action.choices:
+                yield from action.choices[chosen]._known(options)  # noqa: SLF001 - another of us
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """A full stop, and which of the known words may be meant, if one is near."""
+    import difflib  # noqa: PLC0415 - only who mistypes waits for it
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f". Did you mean {near[0]!r}?" if near else "."
