@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.text import clean, shorten
-from kaimond.mcp.waiting import describe
 from kaimond.spans import span
 
 if TYPE_CHECKING:
@@ -16,12 +15,20 @@ if TYPE_CHECKING:
     from kaimond.mcp.call import Call
 
 
-def promoted(call: Call, item: Eval, spool: Spool, limit: int) -> Answer:
-    """The answer to a call whose patience ended before its eval did."""
+def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> Answer:
+    """The answer to a call whose patience ended before its eval did.
+
+    Args:
+        call: of the agent.
+        item: the eval, which goes on.
+        spool: of its session.
+        limit: characters of output.
+        doing: what it does now, in a sentence.
+    """
     told = so_far(call, item, spool, limit)
     text = (
         f"{told}\nEval {item.id} goes on in the background "
-        f"({span(time.time() - item.submitted)} so far; {describe(call, item)}). "
+        f"({span(time.time() - item.submitted)} so far; {doing}). "
         f'Look at it with check_eval(eval_id="{item.id}"), not more often than every 10 s; '
         f'interrupt it with cancel_eval(eval_id="{item.id}").'
     )

@@ -84,10 +84,10 @@ async def _say(call: Call, item: Eval, heard: _Heard) -> None:
         await call.say(clean(fresh)[-_LINE:].strip("\n") or "...")
     elif now - heard.said >= SILENT_SAY_EVERY:
         heard.said = now
-        await call.say(describe(call, item))
+        await call.say(await describe(call, item))
 
 
-def describe(call: Call, item: Eval) -> str:
+async def describe(call: Call, item: Eval) -> str:
     """What an eval does now, in a sentence."""
     supervisor = call.core.supervisor
     now = supervisor.book.get(item.id) or item
@@ -99,6 +99,6 @@ def describe(call: Call, item: Eval) -> str:
         what = f" behind eval {running.id} of agent {running.agent}" if running else ""
         return f"eval {item.id} has waited for {waits}{what}"
     live = supervisor.sessions.get(item.session)
-    cpu, memory = live.usage() if live else (None, None)
-    using = f", CPU {cpu:.0f} %, memory {memory / 2**20:.0f} MiB" if cpu and memory else ""
-    return f"eval {item.id} has run for {span(time.time() - now.began)}{using}"
+    doing = await live.activity.now() if live else ""
+    ran = f"eval {item.id} has run for {span(time.time() - now.began)}"
+    return f"{ran}, {doing}" if doing else ran

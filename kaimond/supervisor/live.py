@@ -12,6 +12,7 @@ import psutil
 
 from kaimond import platform
 from kaimond.gate.link import GateSilentError
+from kaimond.supervisor.activity import Activity
 from kaimond.supervisor.health import Seen
 
 if TYPE_CHECKING:
@@ -34,15 +35,18 @@ class Live:
         link: to its gate.
         pong: the last answer to a ping.
         busy_since: when its running eval began, on the monotonic clock; None while idle.
+        activity: what the process does, as seen from outside.
     """
 
     process: SessionProcess
     link: Link
     pong: Message | None = None
     busy_since: float | None = None
+    activity: Activity = field(init=False, repr=False)
     _usage: psutil.Process | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.activity = Activity(self.process.pid)
         with contextlib.suppress(psutil.Error):
             self._usage = psutil.Process(self.process.pid)
             # psutil measures from call to call; the first one only sets the mark.

@@ -39,10 +39,15 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
     spool = Spool(call.core.paths.session_spool(item.session))
     if arguments.offset is not None:
         return _page(item, spool, arguments.offset, arguments.max_output)
+    doing = ""
+    if item.outcome is None:
+        doing = await describe(call, item)
+        # That took a moment, in which it may have ended.
+        item = call.core.supervisor.book.get(item.id) or item
     if item.outcome is None:
         fresh = so_far(call, item, spool, arguments.max_output)
         told = f"\nOutput since you last looked:\n{fresh}" if fresh else "\nNo new output."
-        return Answer(f"{describe(call, item)}.{told}")
+        return Answer(f"{doing}.{told}")
     head = f"Eval {item.id} in session {item.session}: {item.status}."
     if arguments.trace and (trace := item.outcome.text("trace")):
         shown = shorten(clean(trace.encode()), arguments.max_output, "it is longer than that")

@@ -14,7 +14,7 @@ from kaimond.mcp.ceilings import patience
 from kaimond.mcp.render import render
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
-from kaimond.mcp.waiting import wait_for
+from kaimond.mcp.waiting import describe, wait_for
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose
@@ -63,8 +63,13 @@ async def run(call: Call, arguments: ExArguments) -> Answer:
     waits = patience(arguments.timeout, promote_after, call.agent.client)
     item = await wait_for(call, item, waits.seconds)
     spool = Spool(call.core.paths.session_spool(item.session))
+    doing = ""
     if item.outcome is None:
-        answer = promoted(call, item, spool, arguments.max_output)
+        doing = await describe(call, item)
+        # That took a moment, in which it may have ended.
+        item = call.core.supervisor.book.get(item.id) or item
+    if item.outcome is None:
+        answer = promoted(call, item, spool, arguments.max_output, doing)
     else:
         answer = render(item, spool, arguments.max_output)
     warnings = [waits.warning, _tainted(call, item)]

@@ -1,0 +1,74 @@
+"""What a process does, as it can be seen from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from kaimond.supervisor.activity import Activity, Sample, activity, sample
+from tests.support.children import bury
+from tests.support.wait import until
+
+CHILD, OTHER = (7, 1.0), (8, 1.0)
+NAMES = {CHILD: "gcc", OTHER: "ld"}
+THEN = Sample(100.0, 10.0, {}, {}, 0.0, 0, stopped=False)
+
+
+def later(own: float, children: dict[tuple[int, float], float] | None = None) -> Sample:
+    return replace(THEN, at=110.0, own=THEN.own + own, children=children or {}, names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (9.7, "using the CPU (97 %)"),
+        (38.0, "using the CPU (380 %)"),
+        (2.0, "using the CPU now and then (20 %)"),
+        (0.01, "waiting (0 % CPU)"),
+    ],
+)
+def test_cpu_time_tells_computing_from_waiting(own: float, words: str) -> None:
+    assert activity(THEN, later(own)) == words
+
+
+def test_a_process_whose_children_compute_waits_for_them() -> None:
+    said = activity(THEN, later(0.0, {CHILD: 9.0, OTHER: 1.0}))
+    assert said == "waiting for the child process gcc (7), CPU of its children 100 %"
+    ended = replace(later(0.0), reaped=5.0)
+    assert activity(THEN, ended) == "waiting for child processes, CPU of its children 50 %"
+
+
+def test_what_a_child_had_used_before_is_not_counted_again_when_it_ends() -> None:
+    before = replace(THEN, children={CHILD: 500.0})
+    assert activity(before, replace(later(0.0), reaped=500.0)) == "waiting (0 % CPU)"
+
+
+def test_a_stopped_process_is_called_stopped() -> None:
+    assert "stopped" in activity(THEN, replace(later(0.0), stopped=True))
+
+
+def _endless() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+async def test_a_real_process_is_seen_computing_then_stopped_then_not_at_all() -> None:
+    child = _endless()
+    try:
+        seen = Activity(child.pid)
+
+        async def says(words: str) -> bool:
+            return words in await seen.now()
+
+        await until(lambda: says("using the CPU"))
+        os.kill(child.pid, signal.SIGSTOP)
+        await until(lambda: says("stopped"))
+    finally:
+        bury(child.pid)
+        child.returncode = 0
+    await until(lambda: sample(child.pid) is None)
+    assert await Activity(child.pid).now() == ""
