@@ -204,7 +204,7 @@ class LiveSessions:
         if live and record:
             live.busy_since = None
             if record.state is State.BUSY:
-                self._registry.apply(key, Event.EVALS_ENDED, "no more evals")
+                self._registry.apply(key, Event.EVALS_ENDED, "no more evals", last_eval=time.time())
 
     def _eval_finished(self, item: Eval) -> None:
         """Put what an eval printed into the session's log, beside what the session says itself."""

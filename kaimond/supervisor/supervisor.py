@@ -18,6 +18,7 @@ from kaimond.supervisor.booting import Booter, not_gone
 from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
 from kaimond.supervisor.ending import end_process, quiet
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.idle import IdleWatch, LiveFacts
 from kaimond.supervisor.live import LOOK_TIMEOUT
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
 from kaimond.supervisor.plan import Planner
@@ -25,7 +26,7 @@ from kaimond.supervisor.process import ProcessGoneError, SessionProcess
 from kaimond.supervisor.restarting import Restarter
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
@@ -71,6 +72,8 @@ class Supervisor:
         )
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._ending = False
+        facts = LiveFacts(paths.projects_file, registry, self.sessions)
+        self.idle = IdleWatch(facts, self._stop_if, self.sessions.watch)
 
     # Start
 
@@ -130,7 +133,9 @@ class Supervisor:
     async def _start_new(self, entry: ProjectEntry, name: str, spawned_by: str) -> Record:
         plan = await self._planner.plan(entry)
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
-        return await self._booter.boot(record.key, plan)
+        booted = await self._booter.boot(record.key, plan)
+        self.idle.look()
+        return booted
 
     async def settled(self, key: str) -> None:
         """Wait until a start, a restart or a stop of this session is through.
@@ -220,6 +225,12 @@ class Supervisor:
         assert final is not None
         return final
 
+    async def _stop_if(self, key: str, reason: str, still: Callable[[], bool]) -> None:
+        """End a session, unless there is no more reason when its turn comes."""
+        async with self._locks[key]:
+            if still():
+                await self._stop(key, reason)
+
     async def stop_all(self, reason: str) -> list[str]:
         """End every session, and start no more; return what could not be ended, in sentences."""
         self._ending = True
@@ -236,6 +247,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""
+        self.idle.close()
         starts = list(self._starting.values())
         for task in starts:
             task.cancel()
@@ -255,6 +267,7 @@ class Supervisor:
             self._adopt(record)
             failpoints.passing("adopt.after")
         self.sessions.sweep()
+        self.idle.look()
 
     def _adopt(self, record: Record) -> None:
         key = record.key
