@@ -6,6 +6,7 @@
 * ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
+* ``terminals()``: how many pseudoterminals are open, and how many there may be.
 """
 
 import sys
@@ -17,6 +18,7 @@ if sys.platform == "darwin":
         open_exit_watch,
         peer_user,
         process_start,
+        terminals,
         working_directory,
     )
 else:
@@ -26,6 +28,7 @@ else:
         open_exit_watch,
         peer_user,
         process_start,
+        terminals,
         working_directory,
     )
 
@@ -35,5 +38,6 @@ __all__ = [
     "open_exit_watch",
     "peer_user",
     "process_start",
+    "terminals",
     "working_directory",
 ]

@@ -76,3 +76,13 @@ def working_directory(pid: int) -> str | None:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
         return None
+
+
+def terminals() -> tuple[int, int] | None:
+    """The numbers of pseudoterminals that are open and that may be, or None if nobody says."""
+    kernel = Path("/proc/sys/kernel/pty")
+    try:
+        used, most = (int((kernel / name).read_text(encoding="ascii")) for name in ("nr", "max"))
+    except (OSError, ValueError):
+        return None
+    return used, most

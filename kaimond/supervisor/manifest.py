@@ -12,19 +12,20 @@ artifacts for this machine; anything else belongs to Julia's standard library.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tomllib
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.config import files
 from kaimond.config.project_path import PROJECT_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SLUG_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _SLUG_LENGTH: Final = 5
@@ -72,6 +73,14 @@ def check(
     except _UnreadableError as error:
         problems = (str(error),)
     return Instantiation(not problems, problems)
+
+
+def depots(environment: Mapping[str, str]) -> list[Path]:
+    """Return where Julia looks for packages when it is started with an environment."""
+    home = Path(environment.get("HOME", "/")) / ".julia"
+    listed = environment.get("JULIA_DEPOT_PATH", "").split(os.pathsep)
+    # An empty entry stands for the default depots; of those, packages are in the first.
+    return [Path(text).expanduser() if text else home for text in listed]
 
 
 def version_slug(package: str, tree: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -118,8 +117,7 @@ class Planner:
             raise SessionError("no-julia", str(error)) from None
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
             raise SessionError("launch", str(error)) from None
-        depots = self._depots(environment)
-        checked = manifest.check(entry.path, depots, None, julia.version)
+        checked = manifest.check(entry.path, manifest.depots(environment), None, julia.version)
         return Plan(
             project=entry.path,
             julia=julia,
@@ -127,10 +125,3 @@ class Planner:
             environment={**environment, "KAIMON_LIBZMQ": library},
             instantiate=() if checked.ok else checked.problems or ("not sure",),
         )
-
-    @staticmethod
-    def _depots(environment: Mapping[str, str]) -> list[Path]:
-        home = Path(environment.get("HOME", "/")) / ".julia"
-        listed = environment.get("JULIA_DEPOT_PATH", "").split(os.pathsep)
-        # An empty entry stands for the default depots; of those, packages are in the first.
-        return [Path(text).expanduser() if text else home for text in listed]

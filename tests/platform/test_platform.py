@@ -137,3 +137,19 @@ def test_the_working_directory_of_a_process_is_told(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     assert platform.working_directory(process.pid) is None
+
+
+def test_terminals_are_counted() -> None:
+    counted = platform.terminals()
+    leader, follower = os.openpty()
+    try:
+        with_mine = platform.terminals()
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+    # Others on this machine open and close theirs meanwhile.
+    assert counted is not None
+    assert with_mine is not None
+    assert 0 < with_mine[0] <= with_mine[1]
+    assert counted[1] == with_mine[1]

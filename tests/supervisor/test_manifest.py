@@ -303,3 +303,10 @@ def test_no_manifest_raises(text: str, version: str) -> None:
         env.write("Manifest.toml", text)
         result = env.check(version)
         assert result.ok == (not result.problems)
+
+
+def test_an_empty_depot_entry_stands_for_the_one_below_home() -> None:
+    listed = manifest.depots({"HOME": "/h", "JULIA_DEPOT_PATH": "/d:"})
+
+    assert listed == [Path("/d"), Path("/h/.julia")]
+    assert manifest.depots({"HOME": "/h"}) == [Path("/h/.julia")]

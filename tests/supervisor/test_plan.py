@@ -155,9 +155,3 @@ async def test_an_edit_of_the_configuration_counts_at_once(desk: Desk) -> None:
 async def test_equal_plans_have_equal_digests(desk: Desk) -> None:
     desk.allow()
     assert (await desk.plan()).digest() == (await desk.plan()).digest()
-
-
-async def test_an_empty_depot_entry_stands_for_the_one_below_home() -> None:
-    depots = Planner._depots({"HOME": "/h", "JULIA_DEPOT_PATH": "/d:"})
-    assert depots == [Path("/d"), Path("/h/.julia")]
-    assert Planner._depots({"HOME": "/h"}) == [Path("/h/.julia")]
