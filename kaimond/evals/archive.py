@@ -114,13 +114,19 @@ class Archive:
         """End an eval that will not begin any more."""
         self.end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
 
-    def cut_short(self, spool: Spool, eval_id: str, status: Status, reason: str) -> bool:
-        """End an eval that its session did not bring to an end; tell whether that is stored."""
+    def cut_short(self, spool: Spool, eval_id: str, outcome: Outcome) -> bool:
+        """End an eval that did not come to its own end; tell whether that is stored.
+
+        Args:
+            spool: of its session; what the eval had printed is added to the outcome.
+            eval_id: of the eval.
+            outcome: what is known besides.
+        """
         # The spool goes with the process image, so what the eval had printed is kept here.
         printed = spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
         size = len(printed.head) + printed.omitted + len(printed.tail)
-        outcome = Outcome(status, output=size, parts=_both_ends(printed), reason=reason)
-        return self.end(eval_id, outcome)
+        parts = (*outcome.parts, *_both_ends(printed))
+        return self.end(eval_id, replace(outcome, output=size, parts=parts))
 
     def keep_output(self, spool: Spool) -> None:
         """A session's spool will go: keep both ends of what its finished evals have printed.

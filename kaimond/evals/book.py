@@ -5,16 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kaimond import failpoints
 from kaimond.evals.archive import Archive
 from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
 from kaimond.evals.fair import Turns
+from kaimond.evals.notes import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kaimond.config.settings import EvalSettings
     from kaimond.evals.spool import Spool
@@ -28,8 +29,21 @@ COLUMNS: Final = "120"
 
 _META: Final = ("status", "elapsed", "output")
 
+_OF_THE_SESSION: Final = ("sources", "reviser", "package", "file", "untracked", "remark")
+"""What a result tells of the session's source; not kept, as it is much and no part of the eval."""
+
 MOST_WAITING: Final = 1000
 """Evals in the queue of one session."""
+
+
+class SourceBook(Protocol):
+    """Knows what source sessions run."""
+
+    def fields(self, item: Eval) -> Iterable[tuple[str, str]]:
+        """What the gate is told about source when it is given an eval."""
+
+    def heard(self, item: Eval, message: Message) -> None:
+        """The gate's result of an eval; called before anybody is answered."""
 
 
 class QueueFullError(Exception):
@@ -43,6 +57,7 @@ class _Desk:
     Attributes:
         why: why somebody interrupts what runs; goes into its outcome.
         turns: whose eval is next.
+        notes: of what runs.
     """
 
     link: Link
@@ -52,6 +67,7 @@ class _Desk:
     waiting: deque[str] = field(default_factory=deque)
     why: str = ""
     turns: Turns = field(default_factory=Turns)
+    notes: Notes = field(default_factory=Notes)
 
 
 class EvalBook:
@@ -63,6 +79,7 @@ class EvalBook:
         on_idle: called with a key when its session has nothing more to evaluate.
         on_finished: called with every eval that ended.
         settings: for what is kept.
+        sources: of what the results say about source; it is not kept with the evals.
     """
 
     def __init__(
@@ -72,10 +89,12 @@ class EvalBook:
         on_idle: Callable[[str], None],
         on_finished: Callable[[Eval], None],
         settings: EvalSettings,
+        sources: SourceBook | None = None,
     ) -> None:
         self._archive = Archive(store, on_finished, settings)
         self._on_busy = on_busy
         self._on_idle = on_idle
+        self._sources = sources
         self._desks: dict[str, _Desk] = {}
 
     # Sessions come and go
@@ -112,7 +131,7 @@ class EvalBook:
         """A session has ended, or will, that was not taken up again."""
         for item in self._open_in(key):
             if item.began:
-                self._archive.cut_short(spool, item.id, Status.LOST, reason)
+                self._archive.cut_short(spool, item.id, Outcome(Status.LOST, reason=reason))
             else:
                 self._archive.not_begun(item.id, reason)
 
@@ -122,7 +141,7 @@ class EvalBook:
         if desk is None:
             return
         if desk.running:
-            self._archive.cut_short(desk.spool, desk.running, Status.LOST, reason)
+            self._cut_short(desk, Status.LOST, reason)
         for eval_id in desk.waiting:
             self._archive.not_begun(eval_id, reason)
 
@@ -141,9 +160,13 @@ class EvalBook:
         if desk is None:
             return
         if desk.running:
-            self._archive.cut_short(desk.spool, desk.running, Status.INTERRUPTED, reason)
+            self._cut_short(desk, Status.INTERRUPTED, reason)
         for eval_id in desk.waiting:
             self._archive.not_begun(eval_id, reason)
+
+    def _cut_short(self, desk: _Desk, status: Status, reason: str) -> None:
+        outcome = Outcome(status, parts=desk.notes.parts(), reason=reason)
+        self._archive.cut_short(desk.spool, desk.running, outcome)
 
     # Evals come and go
 
@@ -171,6 +194,7 @@ class EvalBook:
         quiet: bool,
         journal: Callable[[str], None],
         silent: bool = False,
+        thorough: bool = False,
     ) -> Eval:
         """Queue code for a session that is open.
 
@@ -180,6 +204,7 @@ class EvalBook:
             agent: who asks, for people.
             quiet: the value is not wanted.
             silent: nothing of it is shown in the session's terminal.
+            thorough: all source files are read for it, however they look.
             journal: called with the new eval's id before anything is done.
 
         Raises:
@@ -199,6 +224,7 @@ class EvalBook:
             agent=agent,
             quiet=quiet,
             silent=silent,
+            thorough=thorough,
             submitted=time.time(),
             waited_for=desk.running,
         )
@@ -220,6 +246,7 @@ class EvalBook:
         chosen = desk.turns.choose((item.id, item.agent) for item in self._waiting(desk))
         desk.waiting.remove(chosen)
         desk.running = chosen
+        desk.notes = Notes()
         item = self._archive.begins(chosen)
         self._on_busy(key)
         self._hand_over(desk, item)
@@ -229,8 +256,7 @@ class EvalBook:
         waiting = [self._archive.opened(eval_id) for eval_id in desk.waiting]
         return [item for item in waiting if item]
 
-    @staticmethod
-    def _hand_over(desk: _Desk, item: Eval) -> None:
+    def _hand_over(self, desk: _Desk, item: Eval) -> None:
         desk.link.send(
             item.id,
             "eval",
@@ -241,6 +267,7 @@ class EvalBook:
                 ("silent", "1" if item.silent else "0"),
                 ("rows", ROWS),
                 ("columns", COLUMNS),
+                *(self._sources.fields(item) if self._sources else ()),
             ),
         )
 
@@ -259,6 +286,10 @@ class EvalBook:
             if stored:
                 # Only now may the gate forget it.
                 desk.link.send("ack", "ack", (("eval", message.request),))
+        elif (message.verb, message.request) == ("notes", desk.running) or (
+            (message.verb, message.get("eval")) == ("pending", desk.running)
+        ):
+            desk.notes.take(message)
         elif message.verb == "unknown" and message.get("eval") == desk.running:
             # It never arrived, or its acknowledged result was lost with us. The gate runs an id
             # once at most, so sending it again is safe.
@@ -274,9 +305,12 @@ class EvalBook:
     def _concluded(self, desk: _Desk, message: Message) -> bool:
         running, desk.running = desk.running, ""
         why, desk.why = desk.why, ""
+        item = self._archive.opened(running)
+        if self._sources and item:
+            self._sources.heard(item, message)
         outcome = _outcome(message)
         if why and outcome.status is Status.INTERRUPTED:
-            return self._archive.cut_short(desk.spool, running, Status.INTERRUPTED, why)
+            return self._archive.cut_short(desk.spool, running, replace(outcome, reason=why))
         return self._archive.end(running, outcome)
 
     def transport_up(self, key: str) -> None:
@@ -291,6 +325,11 @@ class EvalBook:
         """The eval that a session evaluates now."""
         desk = self._desks.get(key)
         return self._archive.opened(desk.running) if desk else None
+
+    def notes(self, item: Eval) -> Notes:
+        """What an eval has told of itself; empty ones if it does not run."""
+        desk = self._desks.get(item.session)
+        return desk.notes if desk and desk.running == item.id else Notes()
 
     def waiting(self, key: str) -> int:
         """How many evals wait in a session's queue."""
@@ -334,5 +373,9 @@ def _outcome(message: Message) -> Outcome:
         status=GATE_STATUS.get(message.get("status"), Status.FAILED),
         elapsed=message.number("elapsed"),
         output=int(message.number("output")),
-        parts=tuple((name, value) for name, value in message.fields if name not in _META),
+        parts=tuple(
+            (name, value)
+            for name, value in message.fields
+            if name not in (*_META, *_OF_THE_SESSION)
+        ),
     )

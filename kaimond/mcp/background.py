@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.render import stashed
 from kaimond.mcp.text import clean, shorten
 from kaimond.spans import span
 
@@ -26,6 +27,7 @@ def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> An
         doing: what it does now, in a sentence.
     """
     told = so_far(call, item, spool, limit)
+    told = "\n".join(part for part in (told, notes_of(call, item, limit)) if part)
     text = (
         f"{told}\nEval {item.id} goes on in the background "
         f"({span(time.time() - item.submitted)} so far; {doing}). "
@@ -34,6 +36,14 @@ def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> An
     )
     meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
     return Answer(text.lstrip("\n"), meta=meta)
+
+
+def notes_of(call: Call, item: Eval, limit: int) -> str:
+    """What an eval that runs has told of itself; "" if nothing."""
+    notes = call.core.supervisor.book.notes(item)
+    progress = clean(notes.progress.encode()).strip()
+    told = [f"Progress: {progress}" if progress else "", stashed(notes.parts(), limit)]
+    return "\n".join(part for part in told if part)
 
 
 def so_far(call: Call, item: Eval, spool: Spool, limit: int) -> str:

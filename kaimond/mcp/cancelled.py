@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _WORDS: Final = {
     Cancelled.WITHDRAWN: "was waiting and will not begin.",
     Cancelled.INTERRUPTED: "was interrupted. The session and its state stay.",
+    Cancelled.GAVE_WAY: "ended in its own way after it was asked to (its code watches "
+    "is_cancelled). check_eval shows its result.",
     Cancelled.ENDED: "had ended already, so nothing was interrupted.",
     Cancelled.STUBBORN: "still runs: its code does not let itself be interrupted. "
     'manage_repl(command="restart") ends it, and clears the session\'s state.',

@@ -6,10 +6,13 @@ import base64
 from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.eval import Status
+from kaimond.evals.notes import STASH
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.text import clean, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kaimond.evals.eval import Eval, Outcome
     from kaimond.evals.spool import Spool
 
@@ -77,6 +80,17 @@ def _shown(outcome: Outcome) -> list[str]:
         elif place in ("display", "value") and mime == "image/svg+xml":
             blocks.append(f"(an SVG image of {len(value)} bytes)")
     return blocks
+
+
+def stashed(parts: Iterable[tuple[str, bytes]], limit: int) -> str:
+    """Stashed values, each in a line or, if its text has several, in a block."""
+    lines = []
+    for name, value in parts:
+        if name.startswith(STASH):
+            text = clean(value).strip("\n")
+            gap = "\n" if "\n" in text else " "
+            lines.append(f"Stashed {clean(name.removeprefix(STASH).encode())}:{gap}{text}")
+    return shorten("\n".join(lines), limit, "max_output shows more of them")
 
 
 def _images(outcome: Outcome) -> tuple[tuple[str, str], ...]:

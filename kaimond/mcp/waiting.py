@@ -32,9 +32,10 @@ _LINE: Final = 400
 
 @dataclass
 class _Heard:
-    """How much of the output has been told."""
+    """How much has been told."""
 
     size: int = 0
+    progress: str = ""
     said: float = 0.0
 
 
@@ -76,6 +77,10 @@ async def _interrupt(call: Call, item: Eval) -> None:
 
 async def _say(call: Call, item: Eval, heard: _Heard) -> None:
     now = time.monotonic()
+    progress = call.core.supervisor.book.notes(item).progress
+    if progress != heard.progress:
+        heard.progress, heard.said = progress, now
+        await call.say(clean(progress.encode())[:_LINE])
     spool = Spool(call.core.paths.session_spool(item.session))
     size = spool.size(item.id)
     if size > heard.size:

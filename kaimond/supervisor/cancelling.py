@@ -32,6 +32,8 @@ class Cancelled(StrEnum):
     WITHDRAWN = "withdrawn"
     """It waited in the queue and will not begin."""
     INTERRUPTED = "interrupted"
+    GAVE_WAY = "gave-way"
+    """It ended by itself, in time, after it was asked to."""
     ENDED = "ended"
     """It had ended, or ended by itself before the interrupt reached it."""
     STUBBORN = "stubborn"
@@ -48,10 +50,11 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     book.interrupting(item.session, reason)
     # Interrupting Julia's `run` leaves the child that it waits for running.
     children = live.process.descendants()
-    free = await interrupt(live, item.id, LIMIT)
+    watches = book.notes(item).watches
+    came = await interrupt(live, item.id, LIMIT, watches=watches)
     if children:
         await end_descendants(children, _GRACE)
-    if not free and not live.process.exited.done():
+    if not came.free and not live.process.exited.done():
         return Cancelled.STUBBORN
     try:
         async with asyncio.timeout(_RESULT_WAIT):
@@ -60,7 +63,9 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
         return Cancelled.STUBBORN
     interrupted = ended.outcome is not None and ended.outcome.reason == reason
     assert ended.status in ENDS
-    return Cancelled.INTERRUPTED if interrupted else Cancelled.ENDED
+    if interrupted:
+        return Cancelled.INTERRUPTED
+    return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED
 
 
 def was_forced(book: EvalBook, item: Eval) -> bool:

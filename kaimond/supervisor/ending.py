@@ -85,7 +85,7 @@ async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
     running = book.running(key)
     free = live.link.up
     if running and free:
-        free = await interrupt(live, running.id, INTERRUPT_LIMIT)
+        free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
     children = live.process.descendants()
     if children:
         await end_descendants(children, _GRACE)

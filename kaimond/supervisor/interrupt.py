@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kaimond.gate.link import GateSilentError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kaimond.supervisor.live import Live
 
 _FIRST_WAIT: Final = 0.15
+_WATCHER_WAIT: Final = 2.0
+"""Seconds for code that asks `is_cancelled` now and then, and computes in between."""
 _SLOW_WAIT: Final = 0.35
 """Seconds for an answer after a SIGINT; with the question's own wait, 0.5 s between two of them."""
 
@@ -32,23 +35,40 @@ _SLOW_FOR: Final = 2.5
 
 _FAST_WAIT: Final = 0.02
 _THROWN_PAUSE: Final = 0.03
-_NOT_YET: Final = ("thrown", "not-now")
+_NOT_YET: Final = ("thrown", "asked", "not-now")
 """Answers after which the eval is still there."""
 
 LIMIT: Final = 8.0
 """Seconds after which code that swallows interrupts is given up."""
 
 
-async def interrupt(live: Live, eval_id: str, limit: float = LIMIT) -> bool:
-    """Interrupt an eval; tell whether the gate is free of it now.
+@dataclass
+class Interrupted:
+    """What came of an interrupt.
+
+    Attributes:
+        free: whether the gate is free of the eval now.
+        asked: whether the eval's code was given time to end in its own way.
+    """
+
+    free: bool = False
+    asked: bool = False
+
+
+async def interrupt(
+    live: Live, eval_id: str, limit: float = LIMIT, *, watches: bool = False
+) -> Interrupted:
+    """Interrupt an eval.
 
     Args:
         live: the session's process and link.
         eval_id: only this eval is interrupted, never the next one.
         limit: seconds to try.
+        watches: whether its code asks by itself if it is to end.
     """
+    came = Interrupted()
     began = time.monotonic()
-    wait = _FIRST_WAIT
+    wait = _WATCHER_WAIT if watches else _FIRST_WAIT
     while time.monotonic() < began + limit and not live.process.exited.done():
         try:
             answer = await live.link.request("interrupt", (("eval", eval_id),), timeout=wait)
@@ -58,7 +78,10 @@ async def interrupt(live: Live, eval_id: str, limit: float = LIMIT) -> bool:
             await asyncio.sleep(_FIRST_WAIT if slow else _FAST_WAIT)
             wait = _SLOW_WAIT if slow else _FAST_WAIT
         else:
-            if answer.get("outcome") not in _NOT_YET:
-                return True
+            outcome = answer.get("outcome")
+            came.asked = came.asked or outcome == "asked"
+            if outcome not in _NOT_YET:
+                came.free = True
+                break
             await asyncio.sleep(_THROWN_PAUSE)
-    return False
+    return came

@@ -405,3 +405,49 @@ async def test_an_eval_that_cannot_be_stored_is_refused_and_leaves_nothing(
     assert not desk.book._archive._open
     assert not desk.link.sent
     assert desk.submit("b").status is Status.RUNNING
+
+
+# What an eval tells of itself
+
+
+def notes(eval_id: str, **fields: str) -> Message:
+    return Message(eval_id, "notes", tuple((k, v.encode()) for k, v in fields.items()))
+
+
+async def test_notes_of_the_running_eval_are_known_while_it_runs(desk: Desk) -> None:
+    item, later = desk.submit("a"), desk.submit("b")
+    desk.hear(notes(item.id, **{"stash:x": "1", "progress": "half"}))
+    desk.hear(notes(item.id, **{"stash:x": "2", "watches": "1"}))
+    desk.hear(notes("ffffffff", progress="of nobody"))
+    known = desk.book.notes(item)
+    assert (known.stash, known.progress, known.watches) == ({"x": b"2"}, "half", True)
+    assert desk.book.notes(later).stash == {}
+    desk.result(item.id, **{"stash:x": "2"})
+    done = await desk.book.finished(item.id)
+    assert done.outcome
+    assert done.outcome.text("stash:x") == "2"
+    assert desk.book.notes(later).progress == ""
+
+
+async def test_the_next_daemon_asks_for_the_notes_too(desk: Desk) -> None:
+    item = desk.submit("a")
+    desk.daemon_killed()
+    desk.adopt()
+    fields = (("eval", item.id.encode()), ("stash:x", b"1"), ("progress", b"half"))
+    desk.hear(Message("again", "pending", fields))
+    assert desk.book.notes(item).stash == {"x": b"1"}
+
+
+async def test_what_was_stashed_outlives_an_eval_that_is_lost_or_interrupted(desk: Desk) -> None:
+    first, second = desk.submit("a"), desk.submit("b")
+    desk.book.interrupting(KEY, "it was cancelled")
+    desk.result(first.id, "interrupted", **{"stash:x": "1", "display:text/plain": "shown"})
+    desk.hear(notes(second.id, **{"stash:y": "2"}))
+    desk.book.closed(KEY, "the session's process 7 was killed by SIGKILL")
+    cancelled, lost = [await desk.book.finished(item.id) for item in (first, second)]
+    assert cancelled.outcome
+    assert cancelled.outcome.reason == "it was cancelled"
+    assert cancelled.outcome.text("stash:x") == "1"
+    assert cancelled.outcome.text("display:text/plain") == "shown"
+    assert lost.outcome
+    assert lost.outcome.text("stash:y") == "2"

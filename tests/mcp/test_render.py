@@ -10,7 +10,7 @@ import pytest
 
 from kaimond.evals.eval import Eval, Outcome, Status
 from kaimond.evals.spool import Spool
-from kaimond.mcp.render import READ, render
+from kaimond.mcp.render import READ, render, stashed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,3 +188,9 @@ def test_hundreds_of_stale_files_are_counted(spool: Spool) -> None:
 def test_a_long_value_does_not_push_the_warning_out(spool: Spool) -> None:
     item = ended(Status.DONE, ("value:text/plain", b"A" * 10_000), ("stale", b"src/a.jl: changed"))
     assert show(spool, item, limit=300).text.endswith("src/a.jl: changed")
+
+
+def test_stashed_values_are_lines_or_blocks() -> None:
+    parts = (("stash:loss", b"0.5"), ("value:text/plain", b"1"), ("stash:table", b"a\nb\n"))
+    assert stashed(parts, 1000) == "Stashed loss: 0.5\nStashed table:\na\nb"
+    assert "characters left out" in stashed((("stash:x", b"y" * 5000),), 100)

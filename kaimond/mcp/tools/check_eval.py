@@ -8,9 +8,9 @@ from pydantic import Field
 
 from kaimond.evals.spool import Spool
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.background import so_far
+from kaimond.mcp.background import notes_of, so_far
 from kaimond.mcp.find_eval import find_eval
-from kaimond.mcp.render import render
+from kaimond.mcp.render import render, stashed
 from kaimond.mcp.text import MOST_OUTPUT, clean, shorten
 from kaimond.mcp.tool import Arguments, Tool
 from kaimond.mcp.waiting import describe
@@ -46,12 +46,16 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
         item = call.core.supervisor.book.get(item.id) or item
     if item.outcome is None:
         fresh = so_far(call, item, spool, arguments.max_output)
+        noted = notes_of(call, item, arguments.max_output)
+        doing = f"{doing}.\n{noted}" if noted else f"{doing}."
         told = f"\nOutput since you last looked:\n{fresh}" if fresh else "\nNo new output."
-        return Answer(f"{doing}.{told}")
+        return Answer(f"{doing}{told}")
     head = f"Eval {item.id} in session {item.session}: {item.status}."
     if arguments.trace and (trace := item.outcome.text("trace")):
         shown = shorten(clean(trace.encode()), arguments.max_output, "it is longer than that")
         return Answer(f"{head}\n{item.outcome.text('error')}\n{shown}")
+    kept = stashed(item.outcome.parts, arguments.max_output)
+    head = f"{head}\n{kept}" if kept else head
     ended = render(item, spool, arguments.max_output)
     # The call itself succeeded, whatever became of the eval.
     return Answer(f"{head}\n{ended.text}", images=ended.images, meta=ended.meta)
