@@ -95,6 +95,7 @@ class Eval:
         agent: who asked, for people.
         quiet: the value is not wanted.
         silent: nothing of it is shown in the session's terminal.
+        thorough: all source files are read for it, however they look.
         submitted: when, in seconds since the epoch, as all times here.
         began: when it was handed to the gate, 0 before.
         finished: when its end was known, 0 before.
@@ -110,6 +111,7 @@ class Eval:
     submitted: float
     quiet: bool = False
     silent: bool = False
+    thorough: bool = False
     began: float = 0.0
     finished: float = 0.0
     waited_for: str = ""
@@ -137,6 +139,7 @@ class Eval:
             "submitted": self.submitted,
             "quiet": self.quiet,
             "silent": self.silent,
+            "thorough": self.thorough,
             "began": self.began,
             "finished": self.finished,
             "waited_for": self.waited_for,
