@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import sys
@@ -41,17 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AlreadyRunningError, UnsafeDirectoryError, SocketPathTooLongError) as error:
         sys.stderr.write(f"kaimond: {error}\n")
         return 1
+    if options.alone:
+        lock.release()
+        return 0
+    if "WATCHDOG_USEC" in os.environ:
+        # A service manager aborts a daemon that hangs; then its log shows where it hung.
+        faulthandler.enable()
     readiness = detach([lock.fd]) if options.detach else Readiness()
     successor = None
     try:
-        code, successor = _run(where, lock, readiness, foreground=not options.detach)
+        foreground = not (options.detach or options.quiet)
+        code, successor = _run(where, lock, readiness, foreground=foreground)
     except Exception as error:  # noqa: BLE001 - the last resort: words instead of a traceback
         _log.exception("kaimond failed")
         readiness.failed(f"{error} (the log is {where.server_log})")
         code = 1
     logs.close()
     if successor:
-        handover.execute(lock.fd, successor)
+        handover.execute(lock.fd, successor, ["--quiet"] if options.quiet else [])
     lock.release()
     return code
 
@@ -61,6 +69,7 @@ def _run(
 ) -> tuple[int, handover.Successor | None]:
     from kaimond.config import settings  # noqa: PLC0415 - see main
     from kaimond.registry.store import StoreError  # noqa: PLC0415 - see main
+    from kaimond.service.activation import ActivationError  # noqa: PLC0415 - see main
     from kaimond.serving import serve  # noqa: PLC0415 - see main
 
     try:
@@ -70,7 +79,7 @@ def _run(
         loaded = settings.load(where.settings_file, where.settings_overlay)
         logs.configure(where.server_log, loaded.settings.log, foreground=foreground)
         return 0, serve(where, loaded, lock, readiness.ready)
-    except (UnsafeDirectoryError, settings.SettingsError, StoreError) as error:
+    except (UnsafeDirectoryError, settings.SettingsError, StoreError, ActivationError) as error:
         _log.error("%s", error)
         readiness.failed(str(error))
         return 2, None
@@ -107,6 +116,17 @@ def _parser() -> argparse.ArgumentParser:
         "--check",
         action="store_true",
         help="only check that kaimond and its settings can be loaded, and print its version",
+    )
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="only check that no kaimond runs for this user; service managers ask before they "
+        "take its socket's path",
+    )
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        help="write the log to its file only, not to standard error as well",
     )
     parser.add_argument("--version", action="version", version=f"kaimond {__version__}")
     return parser

@@ -6,6 +6,9 @@ lock is released when its holder has its verdict or dies, and a client that wait
 the start log whether the attempt it waited for has failed, so that a daemon that cannot start is
 tried once and not once per client.
 
+Where the user has installed kaimond as a service, its manager is asked first, so that it looks
+after the daemon. What it cannot start is tried directly, which at least tells the reason.
+
 Nothing here blocks, because the shim goes on serving its client meanwhile; `start` is the same for
 callers that want to wait. Imported only when the socket does not answer.
 """
@@ -20,6 +23,7 @@ import sys
 import time
 
 from kaimond import runtime
+from kaimond.manager import installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +77,12 @@ def daemon_command() -> list[str]:
     return [sys.executable, "-P", "-m", "kaimond.daemon", "--detach"]
 
 
+def commands(directory: str) -> list[list[str]]:
+    """What starts the daemon: each is tried if the one before it has failed."""
+    managed = installed.start_command(directory, environ=os.environ, uid=os.getuid())
+    return [*([managed] if managed else []), daemon_command()]
+
+
 def connect(path: str) -> socket.socket | None:
     """A non-blocking connection to the socket at ``path``, or None if nobody listens there."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -87,18 +97,7 @@ def connect(path: str) -> socket.socket | None:
 
 def daemon_is_there(directory: str) -> bool:
     """Whether a daemon holds its lock: it listens, or it will soon, or it is still ending."""
-    try:
-        lock = os.open(os.path.join(directory, runtime.DAEMON_LOCK), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        # Shared, so that those who only look do not see each other.
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    return bool(runtime.daemon_lock_held(directory))
 
 
 class Starter:
@@ -111,7 +110,7 @@ class Starter:
     def __init__(self, directory: str, command: Sequence[str] | None = None) -> None:
         self.pause = FIRST_PAUSE
         self._directory = directory
-        self._command = list(command) if command else daemon_command()
+        self._commands = [list(command)] if command else commands(directory)
         self._socket_path = os.path.join(directory, runtime.CONTROL_SOCKET)
         self._log_path = os.path.join(directory, runtime.START_LOG)
         self._since = time.time()
@@ -203,13 +202,17 @@ class Starter:
         env = {name: value for name, value in os.environ.items() if name != "KAIMON_SESSION"}
         try:
             return subprocess.Popen(
-                self._command,
-                env=env,
+                self._commands.pop(0),
+                env=installed.manager_environment(env, os.getuid()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        except OSError:
+            if not self._commands:
+                raise
+            return self._spawn()
         finally:
             os.close(log)
 
@@ -221,6 +224,10 @@ class Starter:
                 self._code_until = now + (GRACE if self._code else DETACHED_LIMIT)
             return None
         if now < self._code_until:
+            return None
+        if self._code and self._commands:
+            self._code = None
+            self._process = self._spawn()
             return None
         if self._code:
             with open(self._log_path, "ab") as log:
@@ -261,7 +268,7 @@ def start(directory: str, timeout: float, command: Sequence[str] | None = None) 
     Args:
         directory: the runtime directory.
         timeout: seconds to wait at most.
-        command: what to run instead of `daemon_command`.
+        command: what to run instead of `commands`.
     """
     starter = Starter(directory, command)
     until = time.monotonic() + timeout

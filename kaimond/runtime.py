@@ -60,6 +60,31 @@ def runtime_directory(environ: Mapping[str, str] | None = None, uid: int | None 
     return os.path.join(home, ".local", "state", "kaimon", "run")
 
 
+def daemon_lock_held(directory: str) -> bool | None:
+    """Whether a daemon holds its lock: it listens, or it will soon, or it is still ending.
+
+    A socket alone tells nothing of a daemon: a service manager may listen there and start one for
+    whoever connects.
+
+    Returns:
+        None if no daemon has ever been here.
+    """
+    import fcntl  # noqa: PLC0415 - no interpreter has loaded it already
+
+    try:
+        lock = os.open(os.path.join(directory, DAEMON_LOCK), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # Shared, so that those who only look do not see each other.
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def ensure_private(directory: str | os.PathLike[str]) -> None:
     """Make ``directory`` if it is missing and check that only its owner can enter it.
 

@@ -12,13 +12,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
-from kaimond.control.listener import listen
+from kaimond.control.listener import listen, retire
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
 from kaimond.registry.registry import Registry
 from kaimond.registry.store import Store
 from kaimond.service import upgrade
 from kaimond.service.handover import SIGNALS, Successor
+from kaimond.service.notify import Notifier
 from kaimond.supervisor import session_log
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
@@ -58,6 +59,7 @@ def serve(
 
     Raises:
         kaimond.registry.store.StoreError: the database cannot be used.
+        kaimond.service.activation.ActivationError: the service manager has passed a wrong socket.
     """
     return asyncio.run(_serve(where, loaded, lock, ready))
 
@@ -68,6 +70,8 @@ async def _serve(
     _log.info("kaimond %s starts (pid %d)", __version__, os.getpid())
     for warning in loaded.warnings:
         _log.warning("%s", warning)
+    notifier = Notifier(os.environ, os.getpid())
+    living = asyncio.create_task(notifier.keep_alive(), name="signs of life")
     with contextlib.closing(Store(where.database)) as store:
         supervisor = Supervisor(where, loaded.settings, Registry(store), store, os.environ)
         core = Core(
@@ -89,11 +93,15 @@ async def _serve(
         try:
             lock.announce()
             ready()
+            notifier.ready(f"kaimond {__version__}")
             _log.info("ready on %s", where.control_socket)
             await core.stopping.wait()
         finally:
+            tell = notifier.reloading if core.reloading else notifier.stopping
+            tell()
             tidying.cancel()
             await _end(core, server)
+            living.cancel()
         if core.reloading:
             return Successor(listener, lambda: core.end_asked)
         listener.close()
@@ -157,7 +165,7 @@ async def _end(core: Core, server: ControlServer) -> None:
     else:
         if core.settings.daemon.on_stop == "end":
             await core.supervisor.stop_all("kaimond ended")
-        core.paths.control_socket.unlink(missing_ok=True)
+        retire(core.paths.control_socket)
         await server.answered(ANSWER_TIMEOUT)
     await server.close()
     await core.supervisor.close()

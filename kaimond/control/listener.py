@@ -13,16 +13,20 @@ import json
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
 from kaimond.runtime import UnsafeDirectoryError, check_socket_path, ensure_private
-from kaimond.service import handover
+from kaimond.service import activation, handover
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kaimond.paths import Paths
+
+
+_TRIES: Final = 10
+_PAUSE: Final = 0.01
 
 
 class AlreadyRunningError(Exception):
@@ -63,7 +67,7 @@ class DaemonLock:
                 "Move it out of the way."
             ) from None
         try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self.fd)
         except BlockingIOError:
             os.close(self.fd)
             raise AlreadyRunningError(_who(paths)) from None
@@ -93,6 +97,22 @@ class DaemonLock:
         os.close(self.fd)
 
 
+def _lock(fd: int) -> None:
+    """Take the lock, or raise `BlockingIOError`.
+
+    Who only looks whether a daemon is there holds it for a moment, too, so one try tells nothing.
+    """
+    for left in range(_TRIES, -1, -1):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
 def _who(paths: Paths) -> str:
     try:
         facts = json.loads(paths.pid_file.read_text(encoding="utf-8"))
@@ -106,8 +126,20 @@ def _who(paths: Paths) -> str:
 
 
 def listen(lock: DaemonLock, path: Path) -> socket.socket:
-    """The listening socket: the inherited one, in which clients already wait, or a new one."""
-    return _bind(path) if lock.listener is None else lock.listener
+    """The listening socket: an inherited one, in which clients may wait already, or a new one.
+
+    Raises:
+        kaimond.service.activation.ActivationError: the service manager has passed a wrong one.
+    """
+    if lock.listener is not None:
+        return lock.listener
+    return activation.take(os.environ, os.getpid(), path) or _bind(path)
+
+
+def retire(path: Path) -> None:
+    """Take the socket's path away at the end, unless the service manager goes on to listen."""
+    if not activation.passed(os.environ, os.getpid()):
+        path.unlink(missing_ok=True)
 
 
 def _bind(path: Path) -> socket.socket:

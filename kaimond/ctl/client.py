@@ -27,18 +27,22 @@ _CHUNK: Final = 1 << 16
 class Client:
     """A greeted connection to the daemon.
 
+    Args:
+        sock: connected to it.
+        timeout: seconds for it to greet us.
+
     Attributes:
         version: the daemon's package version.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, timeout: float = HELLO_TIMEOUT) -> None:
         self._sock = sock
         self._splitter = wire.LineSplitter()
         self._lines: list[bytes] = []
         self._last_id = 0
         try:
-            self._send(wire.hello("ctl"), HELLO_TIMEOUT)
-            self.version = wire.read_welcome(self._line(time.monotonic() + HELLO_TIMEOUT))
+            self._send(wire.hello("ctl"), timeout)
+            self.version = wire.read_welcome(self._line(time.monotonic() + timeout))
         except wire.WireError as error:
             sock.close()
             code = ExitCode.UNKNOWN if error.code in {"hello", "not-json"} else ExitCode.FAILED
@@ -161,17 +165,16 @@ def connect() -> Client:
         runtime.check_socket_path(path)
     except (runtime.UnsafeDirectoryError, runtime.SocketPathTooLongError) as error:
         raise CtlError(str(error), ExitCode.UNKNOWN) from None
+    # A service manager that listens there would start a daemon for us, and we only ask.
+    if runtime.daemon_lock_held(directory) is False:
+        raise _not_running()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(HELLO_TIMEOUT)
     try:
         sock.connect(path)
     except (FileNotFoundError, ConnectionRefusedError):
         sock.close()
-        raise CtlError(
-            "kaimond is not running. It starts with the first agent that needs it, with "
-            "`kaimonctl start PATH`, or with `kaimond --detach`.",
-            ExitCode.NOT_RUNNING,
-        ) from None
+        raise _not_running() from None
     except OSError as error:
         sock.close()
         raise CtlError(
@@ -180,6 +183,14 @@ def connect() -> Client:
             ExitCode.UNKNOWN,
         ) from None
     return Client(sock)
+
+
+def _not_running() -> CtlError:
+    return CtlError(
+        "kaimond is not running. It starts with the first agent that needs it, with "
+        "`kaimonctl start PATH`, or with `kaimond --detach`.",
+        ExitCode.NOT_RUNNING,
+    )
 
 
 def connect_or_start() -> Client:
@@ -201,7 +212,8 @@ def connect_or_start() -> Client:
             f"{verdict.reason} Nothing was done. Run `kaimond` to see it in your terminal.",
             ExitCode.NOT_RUNNING,
         )
-    return Client(verdict.sock)
+    # Where a service manager listens, the daemon starts only now.
+    return Client(verdict.sock, START_TIMEOUT)
 
 
 def _announced_pid() -> object:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What a daemon listens to; blocked from one to the next."""
@@ -35,8 +35,16 @@ class Successor:
     end: Callable[[], bool]
 
 
-def execute(lock: int, successor: Successor) -> NoReturn:
-    """Replace this process by a new kaimond that has the lock and the socket."""
+def execute(lock: int, successor: Successor, arguments: Sequence[str]) -> NoReturn:
+    """Replace this process by a new kaimond that has the lock and the socket.
+
+    Its environment is ours, so it knows its service manager as well.
+
+    Args:
+        lock: the lock's descriptor.
+        successor: what else it gets.
+        arguments: of its command line.
+    """
     # A blocked signal stays pending over the execution: the successor takes it once it listens.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     if successor.end():
@@ -47,7 +55,7 @@ def execute(lock: int, successor: Successor) -> NoReturn:
     os.environ[_VARIABLE] = f"{os.getpid()},{lock},{listener.fileno()}"
     sys.stderr.flush()
     # -P: a module in the working directory must not take the place of one of ours.
-    command = [sys.executable, "-P", "-m", "kaimond.daemon"]
+    command = [sys.executable, "-P", "-m", "kaimond.daemon", *arguments]
     os.execv(sys.executable, command)  # noqa: S606 - on purpose
 
 

@@ -64,6 +64,7 @@ class Link:
         self._starter: launch.Starter | None = None
         self._launch_from = 0.0
         self._launch_alone = NEVER
+        self._lost = False
 
     def due(self, wanted: bool) -> float:
         """When `tick` should be called next, on the monotonic clock.
@@ -100,8 +101,10 @@ class Link:
             return False
         if self._starter:
             self._continue_start(now, self._starter)
-        else:
+        elif wanted or not self._only_a_socket():
             self._try(now)
+        else:
+            self._wait(now)
         return self.sock is not None
 
     def hello(self, replay: Sequence[str | int]) -> bytes:
@@ -127,6 +130,7 @@ class Link:
         """Give the connection up and look for another one."""
         was_up = self.up
         self._close()
+        self._lost = True
         self.doing = (
             "it has ended the connection and not come back"
             if was_up
@@ -152,6 +156,13 @@ class Link:
     def _wait(self, now: float) -> None:
         self._due = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _only_a_socket(self) -> bool:
+        """Whether the daemon that we had is gone, and a service manager listens in its place.
+
+        It would start a daemon for us, and that is for whoever wants one.
+        """
+        return self._lost and runtime.daemon_lock_held(self._directory) is False
 
     def _try(self, now: float) -> None:
         try:

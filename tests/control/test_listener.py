@@ -6,12 +6,15 @@ import json
 import os
 import socket
 import stat
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.control.listener import AlreadyRunningError, DaemonLock, listen
-from kaimond.runtime import SocketPathTooLongError, UnsafeDirectoryError
+from kaimond.control.listener import AlreadyRunningError, DaemonLock, listen, retire
+from kaimond.runtime import SocketPathTooLongError, UnsafeDirectoryError, daemon_lock_held
+from kaimond.service import activation
 from tests.control.conftest import socket_listens
 
 if TYPE_CHECKING:
@@ -137,3 +140,62 @@ def test_a_socket_that_a_dead_daemon_left_is_replaced(where: Paths) -> None:
     assert socket_listens(where.control_socket)
     listener.close()
     lock.release()
+
+
+def test_who_only_looks_is_not_in_the_way_of_a_daemon(where: Paths) -> None:
+    DaemonLock(where).release()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            daemon_lock_held(str(where.runtime))
+            time.sleep(0.001)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(50):
+            DaemonLock(where).release()
+    finally:
+        ended.set()
+        looking.join()
+
+
+def test_whether_a_daemon_holds_its_lock_can_be_told(where: Paths) -> None:
+    assert daemon_lock_held(str(where.runtime)) is None
+    lock = DaemonLock(where)
+    assert daemon_lock_held(str(where.runtime)) is True
+    lock.release()
+    assert daemon_lock_held(str(where.runtime)) is False
+
+
+def test_a_socket_of_the_service_manager_is_served_and_its_path_is_left(
+    where: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = DaemonLock(where)
+    with socket.socket(socket.AF_UNIX) as managers:
+        managers.bind(str(where.control_socket))
+        managers.listen(8)
+        monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+        monkeypatch.setenv("LISTEN_FDS", "1")
+        monkeypatch.setattr(activation.take, "__defaults__", (os.dup(managers.fileno()),))
+        listener = listen(lock, where.control_socket)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(where.control_socket))
+            _accept(listener).close()
+        listener.close()
+        lock.release()
+        retire(where.control_socket)
+        assert socket_listens(where.control_socket)
+    monkeypatch.delenv("LISTEN_PID")
+    retire(where.control_socket)
+    assert not where.control_socket.exists()
+
+
+def _accept(listener: socket.socket) -> socket.socket:
+    """The next client; one that only probed whether somebody listens is before it."""
+    listener.settimeout(30)
+    probe, _ = listener.accept()
+    probe.close()
+    peer, _ = listener.accept()
+    return peer

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kaimond import launch, runtime
+from kaimond.manager import installed
 from tests.shim.conftest import Daemon, wait_for
 
 if TYPE_CHECKING:
@@ -138,6 +139,40 @@ def test_a_program_that_is_missing_is_told(directory: Path) -> None:
     verdict = launch.start(str(directory), 10, [str(directory / "missing")])
     assert "could not be started" in verdict.reason
     assert "No daemon is running" in verdict.reason
+
+
+def test_what_the_service_manager_cannot_start_is_started_directly(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = counted(directory, "print('the truth'); sys.exit(3)")
+    for refusal in (counted(directory, "sys.exit(5)"), [str(directory / "missing")]):
+        monkeypatch.setattr(launch, "commands", lambda _, tried=refusal: [tried, failing])
+        verdict = launch.start(str(directory), 30)
+        assert verdict.reason == "kaimond did not start (exit code 3). It said: the truth"
+    assert len(starts(directory)) == 3
+
+
+def test_what_the_service_manager_has_started_is_not_started_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = "import subprocess; subprocess.Popen(sys.argv[2:])"
+    managed = [sys.executable, "-c", f"import sys; {command}", "", *stub(directory)]
+    direct = counted(directory, "sys.exit(3)")
+    monkeypatch.setattr(launch, "commands", lambda _: [managed, direct])
+    try:
+        verdict = launch.start(str(directory), 30)
+        assert verdict.sock
+        verdict.sock.close()
+        assert len(starts(directory)) == 1
+    finally:
+        end_daemon(directory)
+
+
+def test_a_service_that_is_installed_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "start_command", lambda *_, **__: ["systemctl"])
+    assert launch.commands("/run") == [["systemctl"], launch.daemon_command()]
+    monkeypatch.setattr(installed, "start_command", lambda *_, **__: None)
+    assert launch.commands("/run") == [launch.daemon_command()]
 
 
 def test_the_daemon_gets_its_own_session_and_a_private_log(directory: Path) -> None:

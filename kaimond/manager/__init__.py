@@ -1,0 +1,1 @@
+"""The service manager: systemd's user instance or launchd, which starts kaimond at login."""
