@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "reload": "have the installed kaimond take over; sessions stay",
     "stop": "end the daemon and its sessions",
     "version": "versions of kaimonctl and of the daemon",
+    "doctor": "what is wrong with this installation, and what helps",
     "completions": "completion of kaimonctl in bash, zsh or fish",
 }
 """Each is a module of `kaimond.ctl.commands` with `EXAMPLE`, `add_arguments` and `run`.

@@ -1,0 +1,22 @@
+"""What the daemon answers, as facts for the doctor: it is no failure that there is none."""
+
+from __future__ import annotations
+
+from kaimond.ctl import client
+from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.doctor.world import Contact, DaemonState
+
+
+def ask() -> Contact:
+    """Ask for version and status; the deadlines are those of every command."""
+    try:
+        with client.connect() as daemon:
+            version = daemon.call("version")
+            status = daemon.call("status")
+    except CtlError as error:
+        absent = error.code is ExitCode.NOT_RUNNING
+        return Contact(DaemonState.ABSENT if absent else DaemonState.UNCLEAR, str(error))
+    except Exception as error:  # noqa: BLE001 - the doctor comes when things are as nobody foresaw
+        words = f"asking the daemon failed ({type(error).__name__}: {error})"
+        return Contact(DaemonState.UNCLEAR, words)
+    return Contact(DaemonState.RUNNING, version=version, status=status)
