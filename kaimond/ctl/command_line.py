@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "restart": "give a session a fresh Julia",
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, list",
+    "mcp": "register Kaimon with an MCP client: install, list, remove",
     "prefs": "preferences of sessions by project: list, get, set, unset",
     "reload": "have the installed kaimond take over; sessions stay",
     "stop": "end the daemon and its sessions",

@@ -1,0 +1,356 @@
+"""Changes one member of a JSON text and leaves every other byte as it is.
+
+Editors write their settings as JSON with comments and commas behind the last member. Reading such a
+text as data and writing it again would lose what people put there, so this parser keeps where each
+member stands, and the two edits cut and insert text at those places. Plain JSON is a case of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.clients.errors import EditError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TRIVIA: Final = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_SCALAR: Final = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
+_UNIT: Final = re.compile(r"^([ \t]+)[^ \t\r\n]", re.MULTILINE)
+_BLANK: Final = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and where it stands.
+
+    Attributes:
+        start: offset of its first character.
+        end: offset behind its last one.
+        value: as Python data.
+        members: of an object, in the order of the text; None for everything else.
+    """
+
+    start: int
+    end: int
+    value: Any
+    members: tuple[Member, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an object.
+
+    Attributes:
+        name: its key.
+        start: offset of the key.
+        node: its value.
+        comma: offset of the comma behind it, -1 if there is none.
+    """
+
+    name: str
+    start: int
+    node: Node
+    comma: int
+
+
+def parse(text: str) -> Node:
+    """The value that ``text`` holds.
+
+    Raises:
+        EditError: it is neither JSON nor JSON with comments; the line is named.
+    """
+    try:
+        node = _Parser(text).document()
+    except RecursionError:
+        raise EditError("its values are nested too deeply") from None
+    return node
+
+
+def is_empty(text: str) -> bool:
+    """Whether there is nothing but blanks and comments, which editors take for ``{}``."""
+    found = _TRIVIA.match(text, _begin(text))
+    return found is not None and found.end() == len(text)
+
+
+def find(root: Node, path: Sequence[str]) -> Member | None:
+    """The member at ``path``, None if there is none.
+
+    Raises:
+        EditError: something on the way is no object, or there twice.
+    """
+    node, member = root, None
+    for depth, name in enumerate(path):
+        member = _member(node, path[:depth], name)
+        if member is None:
+            return None
+        node = member.node
+    return member
+
+
+def put(text: str, path: Sequence[str], value: Any) -> str:
+    """Set the member at ``path``; objects on the way are made if they are missing.
+
+    A member that has the value already is left as it is written.
+
+    Raises:
+        EditError: ``text`` cannot be read, or something on the way is no object.
+    """
+    if is_empty(text):
+        text = f"{text}{_newline(text)}" if text.strip() and not text.endswith("\n") else text
+        text = f"{text}{{}}{_newline(text)}"
+    node = root = parse(text)
+    wanted = _with(root.value, path, value)
+    for depth, name in enumerate(path):
+        member = _member(node, path[:depth], name)
+        if member is None:
+            for missing in reversed(path[depth + 1 :]):
+                value = {missing: value}
+            return _proved(_insert(text, node, name, value), wanted)
+        node = member.node
+    if _same(node.value, value):
+        return text
+    written = _written(text, value, _indent_at(text, node.start))
+    return _proved(text[: node.start] + written + text[node.end :], wanted)
+
+
+def remove(text: str, path: Sequence[str]) -> str:
+    """Take the member at ``path`` out; a text without it is returned as it is.
+
+    Raises:
+        EditError: ``text`` cannot be read, or something on the way is no object.
+    """
+    if is_empty(text):
+        return text
+    root = parse(text)
+    member = find(root, path)
+    if member is None:
+        return text
+    parent = find(root, path[:-1])
+    siblings = (parent.node if parent else root).members
+    assert siblings is not None
+    begin, end = member.start, member.node.end
+    commas = []
+    if member.comma >= 0:
+        if not text[end : member.comma].strip(_BLANK):
+            end = member.comma + 1
+        else:
+            commas.append(member.comma)
+    else:
+        before = siblings.index(member) - 1
+        if before >= 0:
+            commas.append(siblings[before].comma)
+    begin, end = _whole_lines(text, begin, end)
+    cuts = sorted([(begin, end), *((comma, comma + 1) for comma in commas)], reverse=True)
+    for begin, end in cuts:
+        text = text[:begin] + text[end:]
+    return _proved(text, _without(root.value, path))
+
+
+def _member(node: Node, path: Sequence[str], name: str) -> Member | None:
+    if node.members is None:
+        where = ".".join(path) or "the outermost value"
+        raise EditError(f"{where} is not an object")
+    found = [member for member in node.members if member.name == name]
+    if len(found) > 1:
+        raise EditError(f"the key {'.'.join((*path, name))} is there twice")
+    return found[0] if found else None
+
+
+def _insert(text: str, node: Node, name: str, value: Any) -> str:
+    """Add a member behind the last one of the object ``node``."""
+    assert node.members is not None
+    closing = node.end - 1
+    key = json.dumps(name, ensure_ascii=False)
+    last = node.members[-1] if node.members else None
+    if last and "\n" not in text[node.start : node.end]:
+        body = f"{key}: {json.dumps(value, ensure_ascii=False)}"
+        if last.comma >= 0:
+            return f"{text[: last.comma + 1]} {body}{text[last.comma + 1 :]}"
+        return f"{text[: last.node.end]}, {body}{text[last.node.end :]}"
+    newline, base = _newline(text), _indent_at(text, node.start)
+    indent = base + _unit(text)
+    if last and not text[_line_start(text, last.start) : last.start].strip(_BLANK):
+        indent = _indent_at(text, last.start)
+    body = f"{newline}{indent}{key}: {_written(text, value, indent)}"
+    # Behind whatever comment follows the last member.
+    place = len(text[:closing].rstrip(_BLANK))
+    line_end = text.find("\n", place, closing)
+    if line_end >= 0:
+        place = line_end - 1 if text[line_end - 1] == "\r" and line_end > place else line_end
+    after = text[place:] if line_end >= 0 else f"{newline}{base}{text[closing:]}"
+    if last is None:
+        if not text[node.start + 1 : closing].strip(_BLANK):
+            return f"{text[: node.start + 1]}{body}{newline}{base}{text[closing:]}"
+        return text[:place] + body + after
+    if last.comma >= 0:
+        return f"{text[:place]}{body},{after}"
+    return f"{text[: last.node.end]},{text[last.node.end : place]}{body}{after}"
+
+
+def _whole_lines(text: str, begin: int, end: int) -> tuple[int, int]:
+    """Widen a cut to whole lines if nothing else stands on them."""
+    first = _line_start(text, begin)
+    last = text.find("\n", end)
+    if last >= 0 and not text[first:begin].strip(_BLANK) and not text[end:last].strip(_BLANK):
+        return first, last + 1
+    return begin, end
+
+
+def _begin(text: str) -> int:
+    """Where the text begins: editors may put a byte order mark before it."""
+    return 1 if text.startswith("\ufeff") else 0
+
+
+def _line_start(text: str, offset: int) -> int:
+    return text.rfind("\n", 0, offset) + 1
+
+
+def _indent_at(text: str, offset: int) -> str:
+    line = text[_line_start(text, offset) :].lstrip("\ufeff")
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _unit(text: str) -> str:
+    found = _UNIT.search(text)
+    return found[1] if found else "  "
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _written(text: str, value: Any, indent: str) -> str:
+    lines = json.dumps(value, ensure_ascii=False, indent=_unit(text)).split("\n")
+    return f"{_newline(text)}{indent}".join(lines)
+
+
+def _proved(text: str, wanted: Any) -> str:
+    """``text``, if it says exactly what is wanted."""
+    if not _same(parse(text).value, wanted):
+        raise EditError("it is written in a form that is not changed safely")
+    return text
+
+
+def _with(data: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    below = data if isinstance(data, dict) else {}
+    return {**below, path[0]: _with(below.get(path[0], {}), path[1:], value)}
+
+
+def _without(data: Any, path: Sequence[str]) -> Any:
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in data.items() if key != name}
+    return {**data, name: _without(data[name], rest)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    # Python's == takes 1, 1.0 and true for the same.
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+class _Parser:
+    """Reads one text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = _begin(text)
+
+    def document(self) -> Node:
+        self._skip()
+        node = self._value()
+        self._skip()
+        if self._at < len(self._text):
+            raise self._error("something follows the outermost value")
+        return node
+
+    def _skip(self) -> None:
+        found = _TRIVIA.match(self._text, self._at)
+        assert found
+        self._at = found.end()
+
+    def _peek(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _value(self) -> Node:
+        begin = self._peek()
+        if begin == "{":
+            return self._object()
+        if begin == "[":
+            return self._array()
+        start = self._at
+        value = self._string() if begin == '"' else self._scalar()
+        return Node(start, self._at, value)
+
+    def _object(self) -> Node:
+        start, members = self._at, []
+        self._at += 1
+        self._skip()
+        while self._peek() != "}":
+            begin = self._at
+            if self._peek() != '"':
+                raise self._error("a key in double quotes was expected")
+            name = self._string()
+            self._skip()
+            if self._peek() != ":":
+                raise self._error("a colon was expected")
+            self._at += 1
+            self._skip()
+            node = self._value()
+            comma = self._comma("}")
+            members.append(Member(name, begin, node, comma))
+        self._at += 1
+        value = {member.name: member.node.value for member in members}
+        return Node(start, self._at, value, tuple(members))
+
+    def _array(self) -> Node:
+        start, values = self._at, []
+        self._at += 1
+        self._skip()
+        while self._peek() != "]":
+            values.append(self._value().value)
+            self._comma("]")
+        self._at += 1
+        return Node(start, self._at, values)
+
+    def _comma(self, closing: str) -> int:
+        self._skip()
+        if self._peek() == closing:
+            return -1
+        if self._peek() != ",":
+            raise self._error(f"a comma or {closing} was expected")
+        comma = self._at
+        self._at += 1
+        self._skip()
+        return comma
+
+    def _string(self) -> str:
+        found = _STRING.match(self._text, self._at)
+        if not found:
+            raise self._error("a text does not end on its line")
+        return str(self._decoded(found))
+
+    def _scalar(self) -> Any:
+        found = _SCALAR.match(self._text, self._at)
+        if not found:
+            raise self._error("a value was expected")
+        return self._decoded(found)
+
+    def _decoded(self, found: re.Match[str]) -> Any:
+        try:
+            value = json.loads(found[0])
+        except ValueError:
+            raise self._error(f"{found[0][:40]} is no value") from None
+        self._at = found.end()
+        return value
+
+    def _error(self, what: str) -> EditError:
+        line = self._text.count("\n", 0, self._at) + 1
+        column = self._at - self._text.rfind("\n", 0, self._at)
+        return EditError(f"line {line}, column {column}: {what}")

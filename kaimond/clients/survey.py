@@ -1,0 +1,76 @@
+"""Which clients are there, and which of them know us."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaimond.clients import entry, file
+from kaimond.clients.entry import Found, State
+from kaimond.clients.errors import EditError
+from kaimond.clients.table import CLIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from kaimond.clients.table import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One client's file.
+
+    Attributes:
+        client: whose it is.
+        path: of the file, which need not exist.
+        present: whether the client seems to be installed.
+        found: our entry; None if the file cannot be read.
+        problem: why it cannot be read, or why our entry does not work; "" if all is well.
+    """
+
+    client: Client
+    path: Path
+    present: bool
+    found: Found | None
+    problem: str = ""
+
+    @property
+    def state(self) -> str:
+        """In words."""
+        return str(self.found.state) if self.found else "unreadable"
+
+
+def survey(environ: Mapping[str, str], command: str, project: Path | None = None) -> list[Seen]:
+    """Look at the file of every client.
+
+    Args:
+        environ: of the user.
+        command: absolute path of `kaimon-mcp`.
+        project: look at the files for this project instead of those for all projects.
+    """
+    return [_look(client, environ, command, project) for client in CLIENTS.values()]
+
+
+def _look(client: Client, environ: Mapping[str, str], command: str, project: Path | None) -> Seen:
+    path = client.project_path(project) if project else client.user_path(environ)
+    present = _is_present(client, environ)
+    try:
+        found = entry.look(client, file.read(path), command)
+    except EditError as error:
+        return Seen(client, path, present, None, str(error))
+    problem = ""
+    if found.state in (State.OURS, State.OUTDATED) and not os.access(found.command, os.X_OK):
+        problem = f"{found.command} is not there, or cannot be run"
+    return Seen(client, path, present, found, problem)
+
+
+def _is_present(client: Client, environ: Mapping[str, str]) -> bool:
+    search = environ.get("PATH", os.defpath)
+    if any(shutil.which(program, path=search) for program in client.programs):
+        return True
+    path = client.user_path(environ)
+    # The home directory says nothing; a folder of the client's own does.
+    return path.exists() or (client.user_file.count("/") > 0 and path.parent.is_dir())

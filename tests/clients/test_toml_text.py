@@ -1,0 +1,183 @@
+"""Edits of TOML change one table and nothing else."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kaimond.clients import toml_text
+from kaimond.clients.errors import EditError
+
+PATH = ("mcp_servers", "kaimon")
+VALUES = {"command": "/opt/kaimon-mcp", "tool_timeout_sec": 600}
+
+KEYS = (
+    "{k} = 1",
+    "{k} = 'C:\\Users\\[x] # no comment'",
+    '{k} = "a \\"quoted\\" # word"',
+    '{k} = """\n[mcp_servers.kaimon]\ncommand = \\"no\\" # none\n\\""""',
+    "{k} = '''\n# [no.header]\n'''''",
+    "{k} = [ # first\n  1, # second [\n  2,\n]",
+    "{k} = {{ a = 1, b = [1, 2], c = '}}' }}",
+    "{k}.below.{k} = 1979-05-27T07:32:00Z",
+    "'quoted {k} = [#' = +inf",
+    '"{k} \\u00e9 ]" = nan # why not',
+    "{k} = 0xff   # hex",
+)
+HEADERS = (
+    "[t{n}]",
+    "[ mcp_servers . 's {n}' ]  # spaced",
+    "[mcp_servers.s{n}]",
+    "[mcp_servers.s{n}.env]",
+    "[[list{n}]]",
+    "[\"a # b {n}\".'c ] d']",
+)
+BLANKS = ("", "# comment {n} [mcp_servers.kaimon]", "   # indented {n}", "\t")
+
+
+@st.composite
+def documents(draw: Any, prefix: str = "a") -> str:
+    """TOML of statements that are hard to tell apart, with comments between them."""
+    lines = []
+    for count in range(draw(st.integers(0, 8))):
+        number = f"{prefix}{count}"
+        kind = draw(st.sampled_from([KEYS, KEYS, HEADERS, BLANKS]))
+        line = draw(st.sampled_from(kind))
+        lines.append(
+            line.format(n=number, k=f"k{number}") if kind is not BLANKS else line.format(n=number)
+        )
+    newline: str = draw(st.sampled_from(["\n", "\r\n"]))
+    text: str = newline.join("\n".join(lines).split("\n"))
+    ends: int = draw(st.integers(0, 2))
+    return text + newline * ends
+
+
+def comments(text: str) -> list[str]:
+    return re.findall(r"# (?:comment|indented|first|second|spaced|why|hex).*", text)
+
+
+def same(one: Any, other: Any) -> bool:
+    # nan differs from itself.
+    return repr(one) == repr(other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents())
+def test_a_table_is_added_and_everything_else_stays(text: str) -> None:
+    before = tomllib.loads(text)
+
+    changed = toml_text.put(text, PATH, VALUES)
+
+    after = tomllib.loads(changed)
+    assert after["mcp_servers"].pop("kaimon") == VALUES
+    if "mcp_servers" not in before:
+        assert after.pop("mcp_servers") == {}
+    assert same(after, before)
+    assert changed.startswith(text)
+    assert toml_text.put(changed, PATH, VALUES) == changed
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    documents("a"),
+    documents("b"),
+    st.sampled_from(["command = 'old'", "", "x = [\n1,\n]\ncommand = '''\nold'''"]),
+)
+def test_a_table_in_the_middle_is_changed_and_removed_alone(
+    head: str, tail: str, body: str
+) -> None:
+    head = head if head.endswith("\n") or not head else head + "\n"
+    text = f"{head}# before\n[mcp_servers.kaimon] # ours\n{body}\n# behind\n\n[end]\n{tail}"
+    before = tomllib.loads(text)
+
+    changed = toml_text.put(text, PATH, VALUES)
+
+    after = tomllib.loads(changed)
+    assert {**after["mcp_servers"]["kaimon"], **VALUES} == after["mcp_servers"]["kaimon"]
+    assert comments(changed) == comments(text)
+    assert "# ours" in changed
+    assert "# behind" in changed
+    assert toml_text.put(changed, PATH, VALUES) == changed
+
+    gone = toml_text.remove(changed, PATH)
+
+    rest = tomllib.loads(gone)
+    del before["mcp_servers"]["kaimon"]
+    rest.setdefault("mcp_servers", {})
+    assert sorted(map(repr, rest.items())) == sorted(map(repr, before.items()))
+    assert comments(gone) == comments(text)
+    assert re.search(r"# before\n+# behind", gone)
+    assert toml_text.remove(gone, PATH) == gone
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents())
+def test_a_table_that_was_added_is_removed_without_a_trace(text: str) -> None:
+    gone = toml_text.remove(toml_text.put(text, PATH, VALUES), PATH)
+
+    assert gone.strip() == text.strip()
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents())
+def test_every_statement_is_found_where_it_is(text: str) -> None:
+    found = toml_text.statements(text)
+
+    assert all(text[item.start : item.end].strip() == text[item.start : item.end] for item in found)
+    outside = [*text]
+    for item in found:
+        outside[item.start : item.end] = [" "] * (item.end - item.start)
+    assert tomllib.loads("".join(outside)) == {}
+
+
+def test_keys_are_set_where_they_are_and_their_comments_stay() -> None:
+    text = (
+        "# mine\nmodel = 'o'\n\n[mcp_servers.kaimon]\ncommand = '/old'  # moved\n"
+        "tool_timeout_sec = 5\n\n[mcp_servers.kaimon.env]\nA = 'b'\n"
+    )
+
+    assert toml_text.put(text, PATH, {"command": "/new", "startup_timeout_sec": 30}) == (
+        "# mine\nmodel = 'o'\n\n[mcp_servers.kaimon]\ncommand = \"/new\"  # moved\n"
+        "tool_timeout_sec = 5\nstartup_timeout_sec = 30\n\n[mcp_servers.kaimon.env]\nA = 'b'\n"
+    )
+
+
+def test_tables_below_are_removed_too() -> None:
+    text = (
+        "[mcp_servers.kaimon]\ncommand = 'x'\n\n[other]\na = 1\n\n"
+        "[mcp_servers.kaimon.env]\nA = 'b'\n# kept\n"
+    )
+
+    assert toml_text.remove(text, PATH) == "\n[other]\na = 1\n\n# kept\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = ", "it is not valid TOML"),
+        ("a = 1\na = 2", "it is not valid TOML"),
+        ("mcp_servers = 1", "mcp_servers is not a table"),
+        ("mcp_servers = {}", "a form that is not changed safely"),
+        ("[mcp_servers]\nkaimon = { command = '/old' }", "a form that is not changed safely"),
+        ("[mcp_servers]\nkaimon.command = '/old'", "a form that is not changed safely"),
+        ("[[mcp_servers.kaimon]]\ncommand = '/old'", "mcp_servers.kaimon is not a table"),
+        ("[mcp_servers.kaimon.env]\nA = 'b'", "a form that is not changed safely"),
+        ("a = " + "[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_cannot_be_changed_safely_is_named(text: str, words: str) -> None:
+    with pytest.raises(EditError, match=re.escape(words)):
+        toml_text.put(text, PATH, VALUES)
+
+
+def test_an_inline_table_that_says_the_same_is_left_alone() -> None:
+    text = "[mcp_servers]\nkaimon = { tool_timeout_sec = 600, command = '/opt/kaimon-mcp' }\n"
+
+    assert toml_text.put(text, PATH, VALUES) == text
+    with pytest.raises(EditError, match="a form that is not changed safely"):
+        toml_text.remove(text, PATH)
