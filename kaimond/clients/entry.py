@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from kaimond.clients import jsonc, toml_text
+from kaimond.clients import jsonc, jsonc_tree, toml_text
 from kaimond.clients.table import PROGRAM
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def _put_all(client: Client, text: str, command: str) -> str:
 def _entry(client: Client, text: str) -> Any:
     if client.form == "toml":
         return toml_text.find(toml_text.parse(text), client.path)
-    if jsonc.is_empty(text):
+    if jsonc_tree.is_empty(text):
         return None
-    member = jsonc.find(jsonc.parse(text), client.path)
+    member = jsonc_tree.find(jsonc_tree.parse(text), client.path)
     return member.node.value if member else None
 
 
