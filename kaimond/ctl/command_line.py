@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "stop": "end the daemon and its sessions",
     "version": "versions of kaimonctl and of the daemon",
     "doctor": "what is wrong with this installation, and what helps",
+    "bugreport": "all that helps to understand a fault, in one file",
     "completions": "completion of kaimonctl in bash, zsh or fish",
 }
 """Each is a module of `kaimond.ctl.commands` with `EXAMPLE`, `add_arguments` and `run`.

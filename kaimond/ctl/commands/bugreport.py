@@ -1,0 +1,114 @@
+"""Collect what helps to understand a fault in one file, for you to look through and to send.
+
+Taken are: versions, what `kaimonctl doctor` finds, the daemon's status, the configuration, the
+names of environment variables, and the end of the daemon's log. Passwords, tokens and keys are
+masked as far as they can be recognised, and your home directory is written as ~. Nothing is sent
+anywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kaimond.ctl import contact, render
+from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import remark, say
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+EXAMPLE: Final = "kaimonctl bugreport\nkaimonctl bugreport -o report.txt\nkaimonctl bugreport -o -"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="",
+        help="where to: .tar.gz, or one text for any other name; - is the terminal "
+        "(default: a .tar.gz here, named after the time)",
+    )
+    parser.add_argument(
+        "--session-output",
+        action="store_true",
+        help="also the end of what your sessions have written, which may hold your data",
+    )
+    parser.add_argument("--show-home", action="store_true", help="leave the paths as they are")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Collect, write, and say what is inside."""
+    from kaimond.doctor.report import Report  # noqa: PLC0415 - to be told if it cannot be loaded
+    from kaimond.doctor.world import World  # noqa: PLC0415 - as above
+
+    report = Report(
+        World(contact.ask()),
+        session_output=options.session_output,
+        show_home=options.show_home,
+    )
+    parts = dict(report.parts())
+    if options.output == "-":
+        sys.stdout.write(_as_text(parts))
+        remark("nothing was sent. Look it through before you show it to anybody.")
+        return 0
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    file = Path(options.output or f"kaimon-bugreport-{stamp}.tar.gz")
+    packed = file.name.endswith((".tar.gz", ".tgz"))
+    _write(file, _as_archive(parts, f"kaimon-bugreport-{stamp}") if packed else _as_bytes(parts))
+    say(f"{render.escape(file.absolute())} holds:")
+    for name, text in parts.items():
+        say(f"  {render.escape(name):32} {text.count(chr(10)):6} lines")
+    say(
+        "Passwords, tokens and keys are masked where they were recognised. Nothing was sent: look "
+        "it through, then attach it to your report."
+    )
+    return 0
+
+
+def _as_text(parts: Mapping[str, str]) -> str:
+    return "\n".join(f"===== {name} =====\n{text}" for name, text in parts.items())
+
+
+def _as_bytes(parts: Mapping[str, str]) -> bytes:
+    return _as_text(parts).encode(errors="backslashreplace")
+
+
+def _as_archive(parts: Mapping[str, str], folder: str) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in parts.items():
+            content = text.encode(errors="backslashreplace")
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size, entry.mtime, entry.mode = len(content), time.time(), 0o600
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _write(file: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags, 0o600)
+    except FileExistsError:
+        raise CtlError(
+            f"{file} is there already, and was not touched. Choose another name."
+        ) from None
+    except OSError as error:
+        raise CtlError(
+            f"{file} cannot be written ({error.strerror}). Nothing was written; choose another "
+            "place with -o."
+        ) from None
+    try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor has no Path
+            stream.write(content)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise CtlError(f"{file} could not be written ({error.strerror}), and is gone.") from None
