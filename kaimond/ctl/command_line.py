@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "project": "which projects agents may start: allow, deny, list",
     "mcp": "register Kaimon with an MCP client: install, list, remove",
     "prefs": "preferences of sessions by project: list, get, set, unset",
+    "startup": "have a Julia that you start join by itself: install, remove, show",
+    "service": "have the system start kaimond at login: install, status, stop, ...",
     "reload": "have the installed kaimond take over; sessions stay",
     "stop": "end the daemon and its sessions",
     "version": "versions of kaimonctl and of the daemon",
