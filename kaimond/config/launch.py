@@ -39,7 +39,8 @@ class LaunchConfig:
         heap_size_hint: As for `--heap-size-hint`, such as "4G".
         extra_flags: Further flags, passed as they are, after all others but the startup file.
         sysimage: Path of a system image; relative to the project's directory.
-        julia_bin: Julia program, a name on PATH or an absolute path; may be a wrapper.
+        julia_bin: Julia: a name on PATH, an absolute path (may be of a wrapper), or a juliaup
+            channel such as "1.10" or "+lts".
         startup_file: Whether the user's startup.jl is run.
     """
 
@@ -124,7 +125,11 @@ _RULES: Final = {
         + ", ".join(sorted(_TAKEN)),
     ),
     "sysimage": _Rule((str,), _is_argument, "the path of a file"),
-    "julia_bin": _Rule((str,), _is_program, "a program's name, or a path that begins with / or ~"),
+    "julia_bin": _Rule(
+        (str,),
+        _is_program,
+        "a program's name, a path that begins with / or ~, or a juliaup channel such as +lts",
+    ),
     "startup_file": _Rule((bool,), lambda _: True, "true or false"),
 }
 assert set(_RULES) == {item.name for item in fields(LaunchConfig)}

@@ -120,7 +120,7 @@ class EvalSettings:
 class JuliaSettings:
     """Table [julia]: the Julia that sessions run."""
 
-    command: str = _text("julia", "program name or path of Julia")
+    command: str = _text("julia", "program name, path or juliaup channel of Julia")
 
 
 @dataclass(frozen=True, slots=True)

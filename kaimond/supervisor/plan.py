@@ -54,7 +54,8 @@ class Plan:
 
     def command(self) -> list[str]:
         """The argument vector."""
-        return [self.julia.path, *self.flags, f"--project={self.project}", str(BOOT)]
+        julia = (self.julia.path, *self.julia.args)
+        return [*julia, *self.flags, f"--project={self.project}", str(BOOT)]
 
     def digest(self) -> str:
         """Equal for plans that start the same thing."""
@@ -110,7 +111,10 @@ class Planner:
                 ensure_private(directory)
             library = libzmq_path()
             julia = await self._julias.find(
-                entry.launch.julia(self._settings.julia.command), environment, wanted_by=wanted_by
+                entry.launch.julia(self._settings.julia.command),
+                environment,
+                wanted_by=wanted_by,
+                project=entry.path,
             )
             flags = tuple(entry.launch.flags(entry.path))
         except (JuliaError, LibzmqNotFoundError) as error:

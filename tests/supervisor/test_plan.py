@@ -155,3 +155,20 @@ async def test_an_edit_of_the_configuration_counts_at_once(desk: Desk) -> None:
 async def test_equal_plans_have_equal_digests(desk: Desk) -> None:
     desk.allow()
     assert (await desk.plan()).digest() == (await desk.plan()).digest()
+
+
+async def test_a_channel_of_juliaup_is_started_as_the_binary_behind_it(desk: Desk) -> None:
+    mine = desk.julia("1.11.0", "mine")
+    folder = desk.home / ".julia" / "juliaup"
+    folder.mkdir(parents=True)
+    listed = {"InstalledChannels": {"dev": {"Command": str(mine), "Args": ["--depwarn=no"]}}}
+    (folder / "juliaup.json").write_text(json.dumps(listed))
+    desk.allow(launch_config={"julia_bin": "+dev"})
+
+    assert (await desk.plan()).command()[:3] == [str(mine), "--depwarn=no", "--threads=auto"]
+
+    desk.allow(launch_config={"julia_bin": "1.10"})
+    kind, message = await desk.refusal()
+    assert kind == "no-julia"
+    assert f"which the launch_config of {desk.project} asks for" in message
+    assert "juliaup add 1.10" in message
