@@ -1,0 +1,8 @@
+"""``python -m kaimond.ctl``, for units that must not depend on where pip has put the scripts."""
+
+import sys
+
+from kaimond.ctl import main
+
+if __name__ == "__main__":
+    sys.exit(main())

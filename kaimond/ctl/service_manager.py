@@ -1,0 +1,187 @@
+"""``kaimonctl``'s hands on the service manager: finds it, writes its files, runs its programs.
+
+What is written and run is decided in `kaimond.manager`, which touches nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kaimond import paths, runtime
+from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.manager import installed
+from kaimond.manager.launchd import Launchd
+from kaimond.manager.plan import MARK, Installation, State
+from kaimond.manager.systemd import Systemd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kaimond.manager.plan import File, Manager, Step
+
+TIMEOUT: Final = 180.0
+"""Seconds for one command of the manager: longer than the longest orderly end in the unit."""
+
+
+class NoManagerError(CtlError):
+    """Nothing on this machine starts programs for a user at login."""
+
+
+def find() -> Manager:
+    """The service manager of this user.
+
+    Raises:
+        NoManagerError: there is none, or this shell means another daemon than the manager's.
+    """
+    elsewhere = os.environ.get("KAIMON_RUNTIME_DIR", "")
+    if elsewhere:
+        raise NoManagerError(
+            f"KAIMON_RUNTIME_DIR is set, so this shell means the daemon in {elsewhere}; the "
+            "service is the one that every client finds without it. Nothing was changed. Unset it "
+            "first, or start that daemon with `kaimond --detach`."
+        )
+    where = paths.resolve()
+    installation = Installation(
+        home=Path.home(),
+        uid=os.getuid(),
+        environment=dict(os.environ),
+        error_file=where.state / "log" / "launchd.log",
+    )
+    if sys.platform == "darwin":
+        return Launchd(installation)
+    if installed.systemd_runs(installation.uid) and shutil.which("systemctl"):
+        return Systemd(installation)
+    raise NoManagerError(
+        f"there is no service manager for user {installation.uid} here (systemd's user instance "
+        "does not run), so kaimond cannot be a service. Nothing was changed. It starts with the "
+        "first agent that needs it; to have it in the background now: kaimond --detach"
+    )
+
+
+def write(manager: Manager) -> dict[Path, bool]:
+    """Have the manager's files as they should be; tell of each whether it was changed.
+
+    Raises:
+        CtlError: a file of that name is not ours, or cannot be written.
+    """
+    files = manager.files()
+    for file in files:
+        if not ours(file.path):
+            raise CtlError(
+                f"{file.path} was not written by kaimonctl. Nothing was changed. Move it away, "
+                "and run this again."
+            )
+    try:
+        for folder in manager.folders():
+            runtime.ensure_private(folder)
+    except runtime.UnsafeDirectoryError as error:
+        raise CtlError(str(error)) from None
+    return {file.path: _write(file) for file in files}
+
+
+def ours(path: Path) -> bool:
+    """Whether we may replace or remove what is at ``path``; nothing is there to lose if nothing is.
+
+    A link is somebody's own arrangement, whatever it leads to.
+    """
+    try:
+        return not path.is_symlink() and MARK in path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return True
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def current(file: File) -> bool:
+    """Whether the file is there, just as it would be written now."""
+    try:
+        return file.path.read_text(encoding="utf-8") == file.text
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _write(file: File) -> bool:
+    if current(file):
+        return False
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=file.path.parent, prefix=".kaimond-", encoding="utf-8", delete=False
+        ) as temporary:
+            temporary.write(file.text)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+        Path(temporary.name).replace(file.path)
+    except OSError as error:
+        raise CtlError(
+            f"{file.path} cannot be written: {error.strerror}. The service is not installed."
+        ) from None
+    return True
+
+
+def remove(files: Sequence[File]) -> list[Path]:
+    """Remove our files; tell which were there."""
+    removed = []
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            file.path.unlink()
+            removed.append(file.path)
+    return removed
+
+
+def carry_out(manager: Manager, steps: Sequence[Step]) -> None:
+    """Run commands, one after the other.
+
+    Raises:
+        CtlError: one that is needed failed; the text tells why, as far as the manager does.
+    """
+    for step in steps:
+        code, _, said = _run(step.command)
+        if code and step.needed:
+            raise CtlError(
+                f"{manager.name} could not {step.aim}: {said or f'exit code {code}'}"
+                f"{_last_words(manager)}"
+            )
+
+
+def state(manager: Manager) -> State:
+    """What the manager says of the service now."""
+    code, output, _ = _run(manager.question())
+    return manager.state(code, output)
+
+
+def _last_words(manager: Manager) -> str:
+    _, output, _ = _run(manager.complaint())
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f" Last in its log: {' / '.join(lines)}" if lines else ""
+
+
+def _run(command: Sequence[str]) -> tuple[int, str, str]:
+    """Exit code, output and complaint of a command."""
+    try:
+        done = subprocess.run(
+            list(command),
+            env=installed.manager_environment(os.environ, os.getuid()) | {"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except OSError as error:
+        return 127, "", str(error)
+    except subprocess.TimeoutExpired:
+        raise CtlError(
+            f"{' '.join(command)} has not ended for {TIMEOUT:.0f} s. What it was to do may or may "
+            "not be done; see `kaimonctl service status`.",
+            ExitCode.UNKNOWN,
+        ) from None
+    return done.returncode, done.stdout, " ".join(done.stderr.split())
