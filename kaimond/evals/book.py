@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from kaimond import failpoints
 from kaimond.evals.archive import Archive
-from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
+from kaimond.evals.eval import GATE_STATUS, PERSON, Eval, Outcome, Status
 from kaimond.evals.fair import Turns
 from kaimond.evals.notes import Notes
 
@@ -58,6 +58,7 @@ class _Desk:
         why: why somebody interrupts what runs; goes into its outcome.
         turns: whose eval is next.
         notes: of what runs.
+        held: whether the gate evaluates what a person has entered at a terminal.
     """
 
     link: Link
@@ -68,6 +69,7 @@ class _Desk:
     why: str = ""
     turns: Turns = field(default_factory=Turns)
     notes: Notes = field(default_factory=Notes)
+    held: bool = False
 
 
 class EvalBook:
@@ -226,7 +228,7 @@ class EvalBook:
             silent=silent,
             thorough=thorough,
             submitted=time.time(),
-            waited_for=desk.running,
+            waited_for=desk.running or (PERSON if desk.held else ""),
         )
         failpoints.passing("eval.before-journal")
         journal(item.id)
@@ -236,9 +238,23 @@ class EvalBook:
         self._next(key)
         return self._archive.opened(item.id) or item
 
+    def hold(self, key: str) -> None:
+        """A person's input is evaluated; no eval is handed over meanwhile."""
+        desk = self._desks.get(key)
+        if desk:
+            desk.held = True
+            self._on_busy(key)
+
+    def release(self, key: str) -> None:
+        """A person's input has ended."""
+        desk = self._desks.get(key)
+        if desk:
+            desk.held = False
+            self._next(key)
+
     def _next(self, key: str) -> None:
         desk = self._desks[key]
-        if desk.running:
+        if desk.running or desk.held:
             return
         if not desk.waiting:
             self._on_idle(key)

@@ -30,6 +30,9 @@ GATE_STATUS: Final = {
 }
 """What the gate's words mean here."""
 
+PERSON: Final = "person"
+"""What an eval has waited for that was not handed over while a person's input was evaluated."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -99,7 +102,7 @@ class Eval:
         submitted: when, in seconds since the epoch, as all times here.
         began: when it was handed to the gate, 0 before.
         finished: when its end was known, 0 before.
-        waited_for: the eval that it was queued behind, "" if it began at once.
+        waited_for: the eval that it was queued behind, `PERSON`, or "" if it began at once.
         outcome: its end, None before.
     """
 

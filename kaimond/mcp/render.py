@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Final
 
-from kaimond.evals.eval import Status
+from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.notes import STASH
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.text import clean, shorten
@@ -139,7 +139,10 @@ def _waited(item: Eval) -> str:
     waited = item.began - item.submitted
     if not item.waited_for or waited < WORTH_TELLING:
         return ""
-    return f"\n(It had waited {waited:.1f} s behind eval {item.waited_for} of this session.)"
+    what = "what a person evaluated at a terminal"
+    if item.waited_for != PERSON:
+        what = f"eval {item.waited_for} of this session"
+    return f"\n(It had waited {waited:.1f} s behind {what}.)"
 
 
 def _nothing(item: Eval, outcome: Outcome) -> str:

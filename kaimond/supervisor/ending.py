@@ -84,6 +84,8 @@ async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
     book.ending(key, reason)
     running = book.running(key)
     free = live.link.up
+    if live.turn and free:
+        free = (await interrupt(live, live.turn, INTERRUPT_LIMIT, person=True)).free
     if running and free:
         free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
     children = live.process.descendants()

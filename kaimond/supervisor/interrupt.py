@@ -56,15 +56,21 @@ class Interrupted:
 
 
 async def interrupt(
-    live: Live, eval_id: str, limit: float = LIMIT, *, watches: bool = False
+    live: Live,
+    eval_id: str,
+    limit: float = LIMIT,
+    *,
+    watches: bool = False,
+    person: bool = False,
 ) -> Interrupted:
     """Interrupt an eval.
 
     Args:
         live: the session's process and link.
-        eval_id: only this eval is interrupted, never the next one.
+        eval_id: only this eval is interrupted, never the next one; or a terminal's id.
         limit: seconds to try.
         watches: whether its code asks by itself if it is to end.
+        person: whether it is a person's input at a terminal.
     """
     came = Interrupted()
     began = time.monotonic()
@@ -73,6 +79,10 @@ async def interrupt(
         try:
             answer = await live.link.request("interrupt", (("eval", eval_id),), timeout=wait)
         except GateSilentError:
+            # Persons and agents take turns; a signal would hit whoever's turn it is.
+            if live.turn != (eval_id if person else ""):
+                await asyncio.sleep(_FIRST_WAIT)
+                continue
             live.process.signal(signal.SIGINT)
             slow = time.monotonic() < began + _SLOW_FOR
             await asyncio.sleep(_FIRST_WAIT if slow else _FAST_WAIT)

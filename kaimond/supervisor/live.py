@@ -36,6 +36,8 @@ class Live:
         pong: the last answer to a ping.
         busy_since: when its running eval began, on the monotonic clock; None while idle.
         activity: what the process does, as seen from outside.
+        turn: id of the terminal whose input is evaluated, "" while none is.
+        turn_began: when that began, in seconds since the epoch.
     """
 
     process: SessionProcess
@@ -43,6 +45,8 @@ class Live:
     pong: Message | None = None
     busy_since: float | None = None
     activity: Activity = field(init=False, repr=False)
+    turn: str = ""
+    turn_began: float = 0.0
     _usage: psutil.Process | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +55,14 @@ class Live:
             self._usage = psutil.Process(self.process.pid)
             # psutil measures from call to call; the first one only sets the mark.
             self._usage.cpu_percent()
+
+    def begin_turn(self, terminal: str) -> None:
+        """What a person has entered at a terminal is evaluated from now on."""
+        self.turn, self.turn_began = terminal, time.time()
+
+    def end_turn(self) -> None:
+        """Agents' evals are evaluated again."""
+        self.turn = ""
 
     async def look(self, timeout: float) -> Seen:
         """Measure: ask an idle gate, and see how the transport is.

@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
@@ -22,6 +22,10 @@ from kaimond.registry.record import ExitStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+_CLOCK_STEP: Final = 0.02
+"""Seconds: the kernel counts the start of a process in hundredths."""
 
 
 class ProcessGoneError(Exception):
@@ -162,6 +166,16 @@ class SessionProcess:
         """Wait up to ``timeout`` seconds for the end; tell whether it came."""
         await asyncio.wait([self.exited], timeout=timeout)
         return self.exited.done()
+
+
+def started_since(processes: Sequence[psutil.Process], when: float) -> list[psutil.Process]:
+    """Those of ``processes`` that began at ``when`` (seconds since the epoch) or later."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if process.create_time() >= when - _CLOCK_STEP:
+                found.append(process)
+    return found
 
 
 async def end_descendants(processes: Sequence[psutil.Process], grace: float) -> None:
