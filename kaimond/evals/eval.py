@@ -57,12 +57,13 @@ class Outcome:
         """Whether the parts hold what was printed, because the spool is gone."""
         return any(name == "output:head" for name, _ in self.parts)
 
+    def part(self, name: str) -> bytes:
+        """The first part with this name, nothing if there is none."""
+        return next((value for key, value in self.parts if key == name), b"")
+
     def text(self, name: str) -> str:
-        """The first part with this name as text, "" if there is none."""
-        for key, value in self.parts:
-            if key == name:
-                return value.decode("utf-8", "replace")
-        return ""
+        """The same as text."""
+        return self.part(name).decode("utf-8", "replace")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the store."""

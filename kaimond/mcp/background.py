@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.cuts import REACH, end_of, shown
 from kaimond.mcp.render import stashed
 from kaimond.mcp.text import clean, shorten
 from kaimond.spans import span
@@ -49,7 +50,9 @@ def notes_of(call: Call, item: Eval, limit: int) -> str:
 def so_far(call: Call, item: Eval, spool: Spool, limit: int) -> str:
     """What an eval that still runs has printed since this agent was last shown its output."""
     size, heard = spool.size(item.id), call.agent.heard.get(item.id, 0)
+    # What is not whole yet is shown the next time.
+    last = spool.piece(item.id, max(heard, size - REACH), size)
+    size += end_of(last) - len(last)
     call.agent.heard[item.id] = size
-    fresh = spool.piece(item.id, heard, size)
     hint = f"all of the output: {spool.path(item.id)}"
-    return shorten(clean(fresh).rstrip("\n"), limit, hint)
+    return shorten(shown(spool, item.id, heard, size).rstrip("\n"), limit, hint)

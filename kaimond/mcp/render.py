@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.notes import STASH
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.cuts import end_of, shown
 from kaimond.mcp.text import clean, shorten
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from kaimond.evals.eval import Eval, Outcome
     from kaimond.evals.spool import Spool
-
-READ: Final = 2**18
-"""Bytes read from each end of an eval's output; more than any answer shows."""
 
 WORTH_TELLING: Final = 1.0
 """Seconds in the queue that are told."""
@@ -56,17 +54,14 @@ def render(item: Eval, spool: Spool, limit: int) -> Answer:
 def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:
     if outcome.kept:
         # The spool is gone, or will be.
-        head, tail = outcome.text("output:head"), outcome.text("output:tail")
-        omitted = outcome.output - len(head.encode()) - len(tail.encode()) if tail else 0
-        gap = f"\n[... about {omitted} bytes left out ...]\n" if omitted > 0 else ""
-        return clean(f"{head}{gap}{tail}".encode())
-    printed = spool.read(item.id, outcome.output, READ, READ)
-    if outcome.output and not printed.head:
+        head, tail = outcome.part("output:head"), outcome.part("output:tail")
+        omitted = outcome.output - len(head) - len(tail)
+        if omitted <= 0:
+            return clean(head + tail)
+        return f"{clean(head[: end_of(head)])}\n[... {omitted} bytes left out ...]\n{clean(tail)}"
+    if outcome.output and not spool.size(item.id):
         return f"[... its {outcome.output} bytes of output are no longer kept ...]"
-    if not printed.omitted:
-        return clean(printed.head)
-    gap = f"\n[... {printed.omitted} bytes left out; all of the output: {printed.path} ...]\n"
-    return clean(printed.head) + gap + clean(printed.tail)
+    return shown(spool, item.id, 0, outcome.output)
 
 
 def _shown(outcome: Outcome) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.eval import ENDS, Status
 from kaimond.evals.spool import Spool
+from kaimond.mcp.cuts import shown
 from kaimond.mcp.text import clean
 from kaimond.spans import span
 
@@ -84,9 +85,9 @@ async def _say(call: Call, item: Eval, heard: _Heard) -> None:
     spool = Spool(call.core.paths.session_spool(item.session))
     size = spool.size(item.id)
     if size > heard.size:
-        fresh = spool.read(item.id, size, 0, min(size - heard.size, 4 * _LINE)).tail
+        fresh = shown(spool, item.id, max(heard.size, size - 4 * _LINE), size)
         heard.size, heard.said = size, now
-        await call.say(clean(fresh)[-_LINE:].strip("\n") or "...")
+        await call.say(fresh[-_LINE:].strip("\n") or "...")
     elif now - heard.said >= SILENT_SAY_EVERY:
         heard.said = now
         await call.say(await describe(call, item))

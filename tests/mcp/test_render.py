@@ -10,7 +10,8 @@ import pytest
 
 from kaimond.evals.eval import Eval, Outcome, Status
 from kaimond.evals.spool import Spool
-from kaimond.mcp.render import READ, render, stashed
+from kaimond.mcp.cuts import READ
+from kaimond.mcp.render import render, stashed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ def test_a_lost_eval_says_that_it_is_lost_and_how_much_is_left_out(spool: Spool)
         reason="the process exited",
     )
     text = show(spool, item).text
-    assert "AAA\n[... about 100 bytes left out ...]\nZZZ" in text
+    assert "AAA\n[... 100 bytes left out ...]\nZZZ" in text
     assert text.endswith("ERROR: eval 0a is lost: the process exited.")
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from kaimond.evals.spool import Spool
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.background import notes_of, so_far
+from kaimond.mcp.cuts import end_of
 from kaimond.mcp.find_eval import find_eval
 from kaimond.mcp.render import render, stashed
 from kaimond.mcp.text import MOST_OUTPUT, clean, shorten
@@ -66,6 +67,8 @@ def _page(item: Eval, spool: Spool, offset: int, limit: int) -> Answer:
     piece = spool.piece(item.id, offset, min(size, offset + limit))
     end = offset + len(piece)
     more = f"; go on with offset={end}" if end < size else ""
+    if offset + len(piece) < size:
+        piece = piece[: end_of(piece) or len(piece)]
     return Answer(f"Bytes {offset} to {end} of {size}{more}:\n{clean(piece)}")
 
 
