@@ -54,7 +54,7 @@ format: $(STAMP)  ## let ruff rewrite the sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-wheel: $(STAMP)  ## build the wheel into dist/
+wheel: $(STAMP)  ## build the wheel into dist/, with manual pages and completions
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## remove what make made, except .venv and .julia

@@ -29,7 +29,7 @@ _log = logging.getLogger("kaimond.daemon")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until it is asked to end; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.check:
         return _check()
     # First of all, so that no file or socket of ours is open to others for a moment.
@@ -100,36 +100,37 @@ def _check() -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of the daemon's arguments; the manual is made from it."""
+    made = argparse.ArgumentParser(
         prog="kaimond",
         description="The Kaimon daemon: owns the Julia sessions of AI coding agents. "
         "It runs in the foreground until it gets SIGTERM or SIGINT.",
         epilog="example: kaimond --detach && kaimonctl status",
     )
-    parser.add_argument(
+    made.add_argument(
         "--detach",
         action="store_true",
         help="go to the background; returns when the daemon answers, or says why it does not",
     )
-    parser.add_argument(
+    made.add_argument(
         "--check",
         action="store_true",
         help="only check that kaimond and its settings can be loaded, and print its version",
     )
-    parser.add_argument(
+    made.add_argument(
         "--alone",
         action="store_true",
         help="only check that no kaimond runs for this user; service managers ask before they "
         "take its socket's path",
     )
-    parser.add_argument(
+    made.add_argument(
         "--quiet",
         action="store_true",
         help="write the log to its file only, not to standard error as well",
     )
-    parser.add_argument("--version", action="version", version=f"kaimond {__version__}")
-    return parser
+    made.add_argument("--version", action="version", version=f"kaimond {__version__}")
+    return made
 
 
 if __name__ == "__main__":

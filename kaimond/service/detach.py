@@ -13,8 +13,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import daemon
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,6 +52,8 @@ def detach(keep: Sequence[int]) -> Readiness:
     Args:
         keep: descriptors that the daemon goes on to use.
     """
+    import daemon  # noqa: PLC0415 - only here, so that the arguments are known without packages
+
     hear, tell = os.pipe()
     if os.fork():
         os.close(tell)
