@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "mcp": "register Kaimon with an MCP client: install, list, remove",
     "prefs": "preferences of sessions by project: list, get, set, unset",
     "startup": "have a Julia that you start join by itself: install, remove, show",
+    "gate": "help `using Kaimon` to work in a Julia that you start: path, dev, doctor",
     "service": "have the system start kaimond at login: install, status, stop, ...",
     "reload": "have the installed kaimond take over; sessions stay",
     "stop": "end the daemon and its sessions",

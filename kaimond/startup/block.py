@@ -24,7 +24,7 @@ catch e
     @info "\u2139 Revise not loaded (optional)"
 end
 try
-    let packages = "{directory}"
+    let packages = {directory}
         isdir(packages) && !(packages in LOAD_PATH) && push!(LOAD_PATH, packages)
     end
     # A session that kaimond has started serves by itself.
@@ -103,7 +103,20 @@ def find(content: bytes) -> Found | None:
 
 def text(directory: str, note: str = "") -> str:
     """Return the block, with `directory` as the one that holds the package."""
-    return _TEXT.replace("{note}", note).replace("{directory}", _escaped(directory))
+    return _TEXT.replace("{note}", note).replace("{directory}", quoted(directory))
+
+
+def quoted(words: str) -> str:
+    """Return `words` as a text in Julia, with its quotes."""
+    escaped = "".join(
+        f"\\u{ord(character):04x}"
+        if ord(character) < ord(" ")
+        else f"\\{character}"
+        if character in '\\"$'
+        else character
+        for character in words
+    )
+    return f'"{escaped}"'
 
 
 def installed(content: bytes | None, directory: str) -> bytes:
@@ -160,15 +173,3 @@ def own_call(content: bytes) -> int | None:
 def _line_end(content: bytes) -> bytes:
     last = content.rfind(b"\n")
     return b"\r\n" if last > 0 and content[last - 1 : last] == b"\r" else b"\n"
-
-
-def _escaped(path: str) -> str:
-    """Return `path` as it is written between the quotes of a text in Julia."""
-    return "".join(
-        f"\\u{ord(character):04x}"
-        if ord(character) < ord(" ")
-        else f"\\{character}"
-        if character in '\\"$'
-        else character
-        for character in path
-    )
