@@ -87,6 +87,15 @@ class Paths:
         """Where the gate of the session ``key`` listens."""
         return self.sockets / f"{key}.sock"
 
+    def announcement(self, key: str) -> Path:
+        """Where a REPL that joined as ``key`` announces itself."""
+        return self.sockets / f"{key}.json"
+
+    @property
+    def libzmq_file(self) -> Path:
+        """Tells REPLs that join where a libzmq is."""
+        return self.state / "libzmq"
+
     def session_spool(self, key: str) -> Path:
         """Output files of the evals of the session ``key``."""
         return self.spool / key

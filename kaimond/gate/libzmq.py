@@ -6,8 +6,10 @@ process has loaded.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -36,6 +38,23 @@ def libzmq_path() -> str:
         f"the libzmq that belongs to pyzmq {zmq.__version__} was not found beside {package}. "
         "No session can be started. Reinstall it: python -m pip install --force-reinstall pyzmq"
     )
+
+
+def publish(file: Path) -> None:
+    """Write down where our libzmq is, for the gates that people open themselves.
+
+    Raises:
+        LibzmqNotFoundError: it was not found.
+        OSError: the file cannot be written.
+    """
+    text = libzmq_path() + "\n"
+    with contextlib.suppress(FileNotFoundError):
+        if file.read_text(encoding="utf-8") == text:
+            return
+    partial = file.with_suffix(f".{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.chmod(0o600)
+    partial.replace(file)
 
 
 def _loaded() -> list[str]:

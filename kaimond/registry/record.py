@@ -65,6 +65,9 @@ class Record:
         exit_code: of the process, if known.
         exit_signal: that killed the process, if any.
         last_output: the end of its output, kept when it ended.
+        namespace: what the names of a joined session's own tools begin with.
+        allow_restart: whether the person who started it lets agents restart it.
+        allow_mirror: whether they let it show what agents evaluate.
     """
 
     key: str
@@ -91,6 +94,14 @@ class Record:
     exit_code: int | None = None
     exit_signal: int | None = None
     last_output: str = ""
+    namespace: str = ""
+    allow_restart: bool = True
+    allow_mirror: bool = True
+
+    @property
+    def joined(self) -> bool:
+        """Whether a person started its process; then it is asked for things and never made to."""
+        return self.spawned_by == "user"
 
     @property
     def alive(self) -> bool:

@@ -65,6 +65,21 @@ class Registry:
         _log.info("%s is born for %s", record.key, record.project, extra={"session": key})
         return record
 
+    def create_joined(self, key: str, **facts: Any) -> Record:
+        """A session for a process that a person started and that announced itself.
+
+        Args:
+            key: that it announced; no session has had it.
+            facts: fields of the record.
+        """
+        assert key not in self._records, "a key is born once"
+        record = Record(
+            key=key, state=State.STARTING, spawned_by="user", created=self._clock(), **facts
+        )
+        self._save(record)
+        _log.info("%s joins for %s", key, record.project, extra={"session": key})
+        return record
+
     def apply(self, key: str, event: Event, cause: str, **changes: Any) -> Record:
         """Move a session along the state table and change fields in the same step.
 
@@ -159,7 +174,14 @@ class Registry:
 
 
 _FACTS: Final = frozenset(
-    {Event.ANSWERED, Event.EVAL_BEGAN, Event.EVALS_ENDED, Event.SPAWNED, Event.EXITED}
+    {
+        Event.ANSWERED,
+        Event.EVAL_BEGAN,
+        Event.EVALS_ENDED,
+        Event.SPAWNED,
+        Event.EXITED,
+        Event.LEFT,
+    }
 )
 """Events that nobody decides upon."""
 

@@ -34,7 +34,7 @@ class State(StrEnum):
     STOPPING = "stopping"
     """Somebody asked for the end; the process is not gone yet."""
     STOPPED = "stopped"
-    """The process is gone, as asked."""
+    """The process is gone, as asked; or a person's REPL is no session any more."""
     CRASHED = "crashed"
     """The process is gone, or never came up, and nobody asked for that."""
 
@@ -52,6 +52,8 @@ class Event(StrEnum):
     STOP = "stop asked"
     EXITED = "exited"
     """The process is proved to be gone."""
+    LEFT = "left"
+    """A person took their REPL back, or ended it in order."""
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
@@ -60,23 +62,27 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
             Event.ANSWERED: State.READY,
             Event.STOP: State.STOPPING,
             Event.EXITED: State.CRASHED,
+            Event.LEFT: State.STOPPED,
         },
         State.READY: {
             Event.EVAL_BEGAN: State.BUSY,
             Event.RESTART: State.RESTARTING,
             Event.STOP: State.STOPPING,
             Event.EXITED: State.CRASHED,
+            Event.LEFT: State.STOPPED,
         },
         State.BUSY: {
             Event.EVALS_ENDED: State.READY,
             Event.RESTART: State.RESTARTING,
             Event.STOP: State.STOPPING,
             Event.EXITED: State.CRASHED,
+            Event.LEFT: State.STOPPED,
         },
         State.RESTARTING: {
             Event.SPAWNED: State.STARTING,
             Event.STOP: State.STOPPING,
             Event.EXITED: State.CRASHED,
+            Event.LEFT: State.STOPPED,
         },
         State.STOPPING: {Event.EXITED: State.STOPPED},
         State.STOPPED: {},

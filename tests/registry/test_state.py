@@ -22,17 +22,21 @@ ALLOWED = {
     ("starting", "answered"): "ready",
     ("starting", "stop asked"): "stopping",
     ("starting", "exited"): "crashed",
+    ("starting", "left"): "stopped",
     ("ready", "eval began"): "busy",
     ("ready", "restart asked"): "restarting",
     ("ready", "stop asked"): "stopping",
     ("ready", "exited"): "crashed",
+    ("ready", "left"): "stopped",
     ("busy", "evals ended"): "ready",
     ("busy", "restart asked"): "restarting",
     ("busy", "stop asked"): "stopping",
     ("busy", "exited"): "crashed",
+    ("busy", "left"): "stopped",
     ("restarting", "spawned"): "starting",
     ("restarting", "stop asked"): "stopping",
     ("restarting", "exited"): "crashed",
+    ("restarting", "left"): "stopped",
     ("stopping", "exited"): "stopped",
 }
 
@@ -79,10 +83,10 @@ def test_every_living_state_can_reach_an_end_by_the_exit_of_its_process() -> Non
         assert step(state, Event.EXITED) in ENDED
 
 
-def test_only_an_exit_ends_a_session() -> None:
+def test_only_an_exit_or_its_user_ends_a_session() -> None:
     for state, row in TRANSITIONS.items():
         for event, after in row.items():
-            assert (after in ENDED) == (event is Event.EXITED), (state, event)
+            assert (after in ENDED) == (event in (Event.EXITED, Event.LEFT)), (state, event)
 
 
 def test_every_state_can_be_reached_from_the_birth() -> None:
