@@ -6,6 +6,7 @@
 * ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
+* ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
 * ``terminals()``: how many pseudoterminals are open, and how many there may be.
 """
 
@@ -13,6 +14,7 @@ import sys
 
 if sys.platform == "darwin":
     from kaimond.platform.darwin import (
+        executing,
         has_ended,
         is_zombie,
         open_exit_watch,
@@ -23,6 +25,7 @@ if sys.platform == "darwin":
     )
 else:
     from kaimond.platform.linux import (
+        executing,
         has_ended,
         is_zombie,
         open_exit_watch,
@@ -33,6 +36,7 @@ else:
     )
 
 __all__ = [
+    "executing",
     "has_ended",
     "is_zombie",
     "open_exit_watch",

@@ -101,3 +101,8 @@ def terminals() -> tuple[int, int] | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return sum(1 for _ in Path("/dev").glob("ttys[0-9]*")), most
+
+
+def executing(pid: int, looks: int) -> list[str]:  # noqa: ARG001 - the same signature as Linux
+    """What the main thread of ``pid`` executes; macOS does not let us look."""
+    return []

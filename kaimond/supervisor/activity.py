@@ -9,6 +9,8 @@ from typing import Final
 
 import psutil
 
+from kaimond.supervisor import whereabouts
+
 STRETCH: Final = 0.25
 """Seconds between two samples at least."""
 
@@ -19,6 +21,10 @@ _BUSY: Final = 50.0
 """Percent of one CPU from which on a process counts as computing."""
 
 _IDLE: Final = 5.0
+
+LOOKS: Final = 4
+"""How often it is looked whether the compiler is at work; Julia's own share of compiling is done in
+between."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,26 @@ def sample(pid: int) -> Sample | None:
     return Sample(time.monotonic(), own, children, names, reaped, memory, stopped)
 
 
-def activity(before: Sample, now: Sample) -> str:
-    """What the process did between two samples, as a clause without a subject."""
+def computes(before: Sample, now: Sample) -> bool:
+    """Whether the process itself used most of a CPU."""
+    return now.own - before.own >= _BUSY / 100 * (now.at - before.at)
+
+
+def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
+    """What the process did between two samples, as a clause without a subject.
+
+    Args:
+        before: the earlier sample.
+        now: the later one.
+        compiles: whether Julia's compiler was seen at work, after both.
+    """
     if now.stopped:
         return "stopped by a signal (SIGCONT lets it go on)"
     seconds = max(now.at - before.at, 0.001)
     own = 100 * max(0.0, now.own - before.own) / seconds
-    if own >= _BUSY:
-        return f"using the CPU ({own:.0f} %)"
+    if computes(before, now):
+        doing = "compiling, " if compiles else ""
+        return f"{doing}using the CPU ({own:.0f} %)"
     # A child that began in between counts with all that it has used.
     used = {key: spent - before.children.get(key, 0.0) for key, spent in now.children.items()}
     below = 100 * (sum(used.values()) + now.reaped - before.reaped) / seconds
@@ -115,5 +133,7 @@ class Activity:
         before, now = self._last, await asyncio.to_thread(sample, self._pid)
         self._last, self._said = now, ""
         if before and now:
-            self._said = f"{activity(before, now)}, memory {now.memory / 2**20:.0f} MiB"
+            seen = await whereabouts.look(self._pid, LOOKS) if computes(before, now) else []
+            doing = activity(before, now, compiles=whereabouts.in_compiler(seen))
+            self._said = f"{doing}, memory {now.memory / 2**20:.0f} MiB"
         return self._said
