@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel clean
+.PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel sdist deb clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,12 @@ format: $(STAMP)  ## let ruff rewrite the sources
 
 wheel: $(STAMP)  ## build the wheel into dist/, with manual pages and completions
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+sdist: $(STAMP)  ## build the source archive into dist/
+	$(BIN)/python -m hatchling build --target sdist --directory dist
+
+deb: $(STAMP)  ## build a package for Debian 12 and 13 into dist/
+	@$(BIN)/python packaging/debian/build_deb.py
 
 clean:  ## remove what make made, except .venv and .julia
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
