@@ -59,7 +59,7 @@ class Record:
         tainted: an eval was interrupted by force, maybe inside C code; a new image clears it.
         started: when the current process was spawned.
         ready: when the current process first answered.
-        last_eval: when an eval of an agent last ended; 0 if none has.
+        last_eval: when an eval of an agent or a person last ended; 0 if none has.
         ended: when it was proved to be gone; 0 while alive.
         ending: sentence that says how and why it ended.
         exit_code: of the process, if known.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kaimond.config import projects
-from kaimond.registry.state import USABLE
+from kaimond.registry.state import USABLE, State
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.live import LOOK_TIMEOUT
 
@@ -39,27 +39,20 @@ class Use:
     """How a session is being used, as far as it is known.
 
     Attributes:
-        since: seconds since the last eval that the daemon knows of, or since the process was ready.
-        evaluating: whether an eval runs or waits.
-        quiet: seconds since the last eval of anybody, as the gate measured them; None if it was not
-            asked, or does not know.
+        since: seconds since the last eval, or since the process was ready.
+        evaluating: whether an eval runs or waits, or a person's input is evaluated.
     """
 
     since: float
     evaluating: bool
-    quiet: float | None = None
 
 
 def left(timeout: float, use: Use) -> float:
-    """Return the seconds after which a session is due if nothing happens; 0 if it is due now.
-
-    Of the two measures the smaller one counts: the gate's knows what persons evaluate and no clock
-    that is set, the daemon's outlives the daemon.
-    """
+    """Return the seconds after which a session is due if nothing happens; 0 if it is due now."""
     if use.evaluating:
         return timeout
-    idle = use.since if use.quiet is None else min(use.since, use.quiet)
-    return max(0.0, timeout - max(0.0, idle))
+    # A clock that was set back makes nothing longer than the timeout.
+    return max(0.0, timeout - max(0.0, use.since))
 
 
 def reason(timeout: float) -> str:
@@ -112,10 +105,10 @@ class LiveFacts:
         """Return how a session that lives is being used, as the daemon knows it."""
         record = self._registry.get(key)
         assert record is not None, "sessions that live are known"
-        book = self._sessions.book
         return Use(
             since=self._clock() - max(record.last_eval, record.ready),
-            evaluating=book.running(key) is not None or book.waiting(key) > 0,
+            # Busy is also a session in which a person evaluates.
+            evaluating=record.state is State.BUSY or self._sessions.book.waiting(key) > 0,
         )
 
     async def asked(self, key: str) -> Use | None:
@@ -125,8 +118,7 @@ class LiveFacts:
         if live is None or seen is None or not seen.answered or live.pong is None:
             return None
         known = self.use(key)
-        quiet = live.pong.number("idle") if live.pong.get("idle") else None
-        return Use(known.since, known.evaluating or live.pong.get("state") == "busy", quiet)
+        return Use(known.since, known.evaluating or live.pong.get("state") == "busy")
 
 
 class Timer(Protocol):

@@ -40,12 +40,6 @@ if TYPE_CHECKING:
         (Use(since=60, evaluating=False), 0),
         (Use(since=1e9, evaluating=False), 0),
         (Use(since=1e9, evaluating=True), 60),
-        (Use(since=1e9, evaluating=True, quiet=1e9), 60),
-        # A person has evaluated something, of which only the gate knows.
-        (Use(since=1e9, evaluating=False, quiet=10), 50),
-        # The gate has been restarted in place, or the daemon knows of a later eval.
-        (Use(since=10, evaluating=False, quiet=1e9), 50),
-        (Use(since=60, evaluating=False, quiet=60), 0),
         # Somebody has set the clock back.
         (Use(since=-1e9, evaluating=False), 60),
     ],
@@ -129,7 +123,7 @@ async def test_a_timer_rings_when_the_session_is_due_and_ends_it_with_the_reason
 ) -> None:
     stage.watch.look()
     assert stage.seconds == [40]
-    stage.known["a"] = stage.told["a"] = Use(since=60, evaluating=False, quiet=61)
+    stage.known["a"] = stage.told["a"] = Use(since=60, evaluating=False)
     await stage.ring()
     assert stage.ended == [("a", reason(60))]
     assert stage.rings == []
@@ -148,7 +142,7 @@ async def test_an_eval_meanwhile_sets_the_timer_anew(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("told", "seconds"),
     [
-        (Use(since=60, evaluating=False, quiet=10), 50),
+        (Use(since=10, evaluating=False), 50),
         (Use(since=60, evaluating=True), 60),
         (None, ASK_AGAIN),
     ],
@@ -358,6 +352,23 @@ async def test_a_frozen_session_is_not_taken_for_an_idle_one(
     await until(lambda: asked >= 2)
     assert daemon.state(record.key) is State.READY
     os.kill(record.pid, signal.SIGCONT)
+    await until(lambda: daemon.state(record.key) is State.STOPPED)
+
+
+async def test_a_session_is_in_use_while_a_person_evaluates_in_its_terminal(
+    daemon: Daemon,
+) -> None:
+    daemon.prefer()
+    record, _ = await daemon.supervisor.start(str(daemon.project), "", "agent")
+    daemon.supervisor.book.hold(record.key)
+    daemon.prefer(idle_timeout=0.1)
+    daemon.supervisor.idle.look()
+    assert daemon.supervisor.idle._facts.use(record.key).evaluating
+    before = time.time()
+    daemon.supervisor.book.release(record.key)
+    known = daemon.registry.get(record.key)
+    assert known
+    assert known.last_eval >= before
     await until(lambda: daemon.state(record.key) is State.STOPPED)
 
 
