@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond import __version__
+from kaimond.clients.table import CLIENTS
 from kaimond.doctor.checks import (
+    clients,
     configuration,
     daemon,
     directories,
@@ -29,6 +31,9 @@ from kaimond.doctor.checks import (
 )
 from kaimond.doctor.finding import Level
 from kaimond.doctor.world import Contact, DaemonState
+from kaimond.manager.installed import LABEL, SERVICE
+from kaimond.manager.plan import MARK, Installation
+from kaimond.manager.systemd import Systemd
 
 if TYPE_CHECKING:
     from kaimond.doctor.checks import Check
@@ -454,26 +459,106 @@ def test_announcements_with_strange_processes_count_as_dead(patient: Patient, pi
 # The service
 
 
-def unit(patient: Patient, program: str) -> None:
+def unit(patient: Patient, program: str, mark: str = MARK) -> Path:
     if sys.platform == "darwin":
-        file = patient.home / "Library" / "LaunchAgents" / "org.kaimon.kaimond.plist"
-        content = plistlib.dumps({"ProgramArguments": [program]})
+        file = patient.home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+        content = plistlib.dumps({"ProgramArguments": [program], "Comment": mark})
     else:
-        file = patient.home / ".config" / "systemd" / "user" / "kaimond.service"
-        content = f"[Service]\nExecStart={program} --notify\n".encode()
+        file = patient.home / ".config" / "systemd" / "user" / SERVICE
+        content = f'# {mark}\n[Service]\nExecStart="{program}" -m x\n'.encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
+    return file
 
 
-def test_a_service_that_is_not_installed_is_well(patient: Patient) -> None:
+def test_a_service_that_is_not_installed_is_well(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_PACKAGED", ())
     assert patient.one(service.service).level is Level.OK
 
 
 def test_a_service_must_start_a_program_that_exists(patient: Patient) -> None:
     unit(patient, "/no/such/kaimond")
     failed = patient.one(service.service)
+
     assert failed.level is Level.FAIL
     assert "kaimonctl service install" in failed.cure
 
+
+def test_a_service_of_another_installation_or_hand_is_told(patient: Patient) -> None:
+    unit(patient, "/bin/sh")
+    assert "/bin/sh" in patient.examine(service.service)[0].text
+
+    unit(patient, sys.executable, mark="mine")
+    assert "not written by kaimonctl" in patient.examine(service.service)[0].text
+
+
+def test_the_service_manager_is_asked(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     unit(patient, sys.executable)
-    assert patient.one(service.service).level is Level.OK
+    service_lines = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nSubState=running"
+    answer = patient.home / "answer"
+    answer.write_text(f"{service_lines}\n\nLoadState=loaded\nActiveState=active\n")
+    monkeypatch.setattr(Systemd, "question", lambda self: ("cat", str(answer)))
+    monkeypatch.setattr(service, "_manager", lambda world: Systemd(owner(patient)))
+    file = patient.home / ".config" / "systemd" / "user" / SERVICE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'# {MARK}\n[Service]\nExecStart="{sys.executable}"\n')
+    assert "active (running)" in patient.one(service.service).text
+
+    answer.write_text("")
+    assert "systemd does not answer" in patient.one(service.service).text
+    monkeypatch.setattr(Systemd, "question", lambda self: ("/no/such/program",))
+    assert "cannot be asked" in patient.one(service.service).text
+
+
+def owner(patient: Patient) -> Installation:
+    return Installation(
+        home=patient.home, uid=os.getuid(), environment={}, error_file=patient.home / "e"
+    )
+
+
+# MCP clients
+
+
+def test_no_client_knows_us_yet(patient: Patient) -> None:
+    finding = patient.one(clients.clients)
+
+    assert finding.level is Level.WARN
+    assert "kaimonctl mcp install --client" in finding.cure
+
+
+def register(patient: Patient, command: str) -> Path:
+    file = patient.home / ".cursor" / "mcp.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"mcpServers": {"kaimon": {"command": command, "args": []}}}))
+    return file
+
+
+def test_a_client_that_starts_our_program_is_well(patient: Patient) -> None:
+    client = CLIENTS["cursor"]
+    command = str(Path(sys.executable).parent / "kaimon-mcp")
+    file = register(patient, command)
+    file.write_text(json.dumps({client.servers: {"kaimon": client.entry(command)}}))
+    finding = patient.one(clients.clients)
+
+    assert finding.level is Level.OK
+    assert command in finding.text
+
+
+def test_a_client_that_starts_what_is_not_there_is_a_failure(patient: Patient) -> None:
+    register(patient, "/no/such/kaimon-mcp")
+    finding = patient.one(clients.clients)
+
+    assert finding.level is Level.FAIL
+    assert "kaimonctl mcp install --client cursor" in finding.cure
+
+
+def test_another_server_by_our_name_and_an_unreadable_file_are_told(patient: Patient) -> None:
+    file = register(patient, "/usr/bin/something-else")
+    assert "another server" in patient.examine(clients.clients)[0].text
+
+    file.write_text("{")
+    finding = patient.examine(clients.clients)[0]
+    assert finding.level is Level.WARN
+    assert str(file) in finding.cure

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kaimond.doctor.checks import (
+    clients,
     configuration,
     daemon,
     directories,
@@ -38,6 +39,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "daemon": daemon.daemon,
     "service": service.service,
     "projects": configuration.projects,
+    "clients": clients.clients,
     "disk": machine.disk,
     "open files": machine.open_files,
     "processes": machine.processes,

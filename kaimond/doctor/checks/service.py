@@ -1,48 +1,113 @@
-"""Whether the login service is installed, and leads to a program that exists."""
+"""Whether the login service is installed, starts this installation, and is looked after."""
 
 from __future__ import annotations
 
+import os
 import plistlib
+import pwd
 import shlex
+import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kaimond.doctor.finding import Finding, Level
+from kaimond.manager import installed
+from kaimond.manager.launchd import Launchd
+from kaimond.manager.plan import MARK, Installation
+from kaimond.manager.systemd import Systemd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kaimond.doctor.world import World
+    from kaimond.manager.plan import Manager
+
+LIMIT: Final = 20.0
+"""Seconds for the service manager to answer."""
+
+_PACKAGED: Final = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
+_INSTALL: Final = "kaimonctl service install"
 
 
 def service(world: World) -> Iterator[Finding]:
-    """The unit or the agent, if there is one."""
-    file = next((file for file in _candidates(world) if file.is_file()), None)
-    if file is None:
+    """The units or the agent of the user, or the units that a package has brought."""
+    manager = _manager(world)
+    file = manager.files()[0].path
+    packaged = [Path(folder) / installed.SERVICE for folder in _PACKAGED]
+    found = next((each for each in (file, *packaged) if each.is_file()), None)
+    if found is None:
         text = "no login service; the first agent that needs the daemon starts it"
         yield Finding("service", Level.OK, text)
         return
-    program = _program(file)
+    text = found.read_text(encoding="utf-8", errors="replace")
+    program = _program(found, text)
     if not program or not Path(program).is_file():
-        text = f"{file} starts {program or 'nothing'}, which is not there"
-        yield Finding("service", Level.FAIL, text, "kaimonctl service install")
-    else:
-        yield Finding("service", Level.OK, f"{file} starts {program}")
+        what = f"{found} starts {program or 'nothing'}, which is not there"
+        yield Finding("service", Level.FAIL, what, _INSTALL)
+        return
+    if found == file and MARK not in text:
+        what = f"{found} was not written by kaimonctl, which leaves it alone"
+        yield Finding(
+            "service", Level.WARN, what, f"Look it through, or move it away and: {_INSTALL}"
+        )
+    elif found == file and program != sys.executable:
+        what = f"{found} starts the installation of {program}, and this is {sys.executable}"
+        yield Finding("service", Level.WARN, what, _INSTALL)
+    yield _asked(manager, found)
 
 
-def _candidates(world: World) -> list[Path]:
-    if sys.platform == "darwin":
-        return sorted((world.home / "Library" / "LaunchAgents").glob("*kaimond*.plist"))
-    folders = (world.paths.config.parent, Path("/etc"), Path("/usr/local/lib"), Path("/usr/lib"))
-    return [folder / "systemd" / "user" / "kaimond.service" for folder in folders]
+def _asked(manager: Manager, file: Path) -> Finding:
+    """What the service manager itself says."""
+    environ = installed.manager_environment(os.environ, os.getuid())
+    try:
+        done = subprocess.run(
+            manager.question(),
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        text = f"{file} is there, but {manager.name} cannot be asked ({error})"
+        return Finding(
+            "service", Level.WARN, text, "Without it, start the daemon: kaimond --detach"
+        )
+    state = manager.state(done.returncode, done.stdout)
+    if not state.known:
+        text = f"{file} is there, but {manager.name} does not know it: {state.said}"
+        return Finding("service", Level.WARN, text, _INSTALL)
+    if not state.enabled:
+        text = f"{file} is there, but {manager.name} does not start it at login ({state.said})"
+        return Finding("service", Level.OK, text, f"If it should: {_INSTALL}")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    if manager.lingers(user, Path("/")):
+        return Finding("service", Level.OK, f"{manager.name}: {state.said}; it outlives your login")
+    text = f"{manager.name}: {state.said}; it ends when you log out"
+    return Finding("service", Level.OK, text, "If it should stay: loginctl enable-linger")
 
 
-def _program(file: Path) -> str:
+def _manager(world: World) -> Manager:
+    installation = Installation(
+        home=world.home,
+        uid=os.getuid(),
+        environment=world.environ,
+        error_file=world.paths.state / "log" / "launchd.log",
+    )
+    return Launchd(installation) if sys.platform == "darwin" else Systemd(installation)
+
+
+def _program(file: Path, text: str) -> str:
+    """The program that a unit or an agent starts; empty if it names none."""
     if file.suffix == ".plist":
-        words = plistlib.loads(file.read_bytes()).get("ProgramArguments", [])
+        words = plistlib.loads(text.encode()).get("ProgramArguments", [])
         return str(words[0]) if words else ""
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         if line.startswith("ExecStart="):
-            return (shlex.split(line.removeprefix("ExecStart=")) or [""])[0].lstrip("-@:+!")
+            words = shlex.split(line.removeprefix("ExecStart="))
+            # Characters before the path change how systemd runs it, and %% is a percent sign.
+            return words[0].lstrip("-@:+!").replace("%%", "%") if words else ""
     return ""
