@@ -5,6 +5,10 @@ the role decides: ``mcp`` speaks MCP exactly as on stdio, the others speak JSON-
 named as the ``kaimonctl`` commands. `PROTOCOL` counts changes of this language and is independent
 of the package's version; unknown keys are ignored on both sides, so adding one needs no new number.
 
+Each side speaks the newest number and the one before it. A client begins with its newest; a daemon
+that does not know that one says which it knows, and the client says hello anew with one that both
+know. If there is none, both sides' words name both versions and the cure.
+
 The shim imports this module, and its start-up time is the user's: ``json`` is the only import.
 """
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 PROTOCOL: Final = 1
+"""The newest number that we speak."""
 
 MAX_LINE: Final = 16 * 2**20
 """Longest line in bytes, either way; 16 MiB is far above any real request or answer."""
@@ -56,6 +61,69 @@ class WireError(Exception):
         self.message = message
 
 
+class SkewError(WireError):
+    """The daemon does not speak the protocol that the hello named.
+
+    Attributes:
+        common: the newest number that both sides speak; 0 if there is none.
+        pid: of the daemon; 0 if it did not say.
+    """
+
+    def __init__(self, message: str, common: int, pid: int) -> None:
+        super().__init__("protocol", message)
+        self.common = common
+        self.pid = pid
+
+
+class Side:
+    """One end of the socket: a package version and the protocol numbers that it speaks."""
+
+    __slots__ = ("newest", "oldest", "version")
+
+    def __init__(self, version: str, oldest: int, newest: int) -> None:
+        self.version = version
+        self.oldest = oldest
+        self.newest = newest
+
+    def __str__(self) -> str:
+        numbers = (
+            f"{self.newest}" if self.oldest == self.newest else f"{self.oldest} and {self.newest}"
+        )
+        return f"{self.version} (protocol {numbers})"
+
+
+def ours() -> Side:
+    """This end."""
+    return Side(__version__, max(1, PROTOCOL - 1), PROTOCOL)
+
+
+def skew_words(role: str, client: Side, daemon: Side) -> str:
+    """That the two cannot work together, and the cure, for whoever meets it first.
+
+    Args:
+        role: of the client.
+        client: the client's end.
+        daemon: the daemon's end.
+    """
+    name = "kaimon-mcp" if role == "mcp" else "kaimonctl"
+    if client.newest > daemon.newest:
+        old = "that kaimond is too old"
+        cure = (
+            "Run `kaimonctl reload`: the kaimond that is installed now takes over, and Julia "
+            "sessions go on."
+        )
+    elif role == "mcp":
+        old = "this kaimon-mcp is too old"
+        cure = (
+            "Restart your MCP client, so that it starts the kaimon-mcp that is installed now. If "
+            "that changes nothing, `kaimonctl mcp list` shows which one it starts."
+        )
+    else:
+        old = "this kaimonctl is too old"
+        cure = "Use the kaimonctl that was installed with that kaimond, or install kaimond anew."
+    return f"kaimond {daemon} runs, and this is {name} {client}: {old}. {cure}"
+
+
 def encode(message: Mapping[str, Any]) -> bytes:
     """One message as one line.
 
@@ -81,11 +149,14 @@ def decode(line: bytes) -> dict[str, Any]:
     return message
 
 
-def hello(role: str, *, agent: str = "", replay: Sequence[str | int] = ()) -> bytes:
+def hello(
+    role: str, *, protocol: int = 0, agent: str = "", replay: Sequence[str | int] = ()
+) -> bytes:
     """The first line of a client of this process.
 
     Args:
         role: one of `ROLES`.
+        protocol: that will be spoken; `PROTOCOL` unless the daemon is known not to speak it.
         agent: random name of the shim's process; the same after a reconnection.
         replay: ids of requests that the client sends again because it has no answer.
     """
@@ -94,7 +165,7 @@ def hello(role: str, *, agent: str = "", replay: Sequence[str | int] = ()) -> by
     except OSError:
         cwd = ""
     message: dict[str, Any] = {
-        "kaimon": PROTOCOL,
+        "kaimon": protocol or PROTOCOL,
         "version": __version__,
         "role": role,
         "pid": os.getpid(),
@@ -108,19 +179,38 @@ def hello(role: str, *, agent: str = "", replay: Sequence[str | int] = ()) -> by
     return encode(message)
 
 
-def read_welcome(line: bytes) -> str:
+def read_welcome(line: bytes, role: str) -> str:
     """Check the daemon's first line and return the daemon's version.
 
+    Args:
+        line: that the daemon sent.
+        role: that our hello named.
+
     Raises:
-        WireError: the daemon refused, or is not a Kaimon daemon.
+        SkewError: the daemon does not speak the protocol of our hello.
+        WireError: the daemon refused for another reason, or is not a Kaimon daemon.
     """
     message = decode(line)
     if message.get("ok") is True and isinstance(message.get("version"), str):
         return str(message["version"])
     error = message.get("error")
     if isinstance(error, dict):
+        if error.get("code") == "protocol":
+            raise _skew(message, str(error.get("message", "refused")), role)
         raise WireError(str(error.get("code", "refused")), str(error.get("message", "refused")))
     raise WireError("hello", "what answers on the control socket is not kaimond")
+
+
+def _skew(message: Mapping[str, Any], words: str, role: str) -> SkewError:
+    newest, oldest, pid = (message.get(key) for key in ("kaimon", "oldest", "pid"))
+    us = ours()
+    common = 0
+    # A daemon that does not tell what it speaks has said in its own words all that it can say.
+    if type(newest) is int and type(oldest) is int:
+        words = skew_words(role, us, Side(str(message.get("version")), oldest, newest))
+        both = min(newest, us.newest)
+        common = both if both >= max(oldest, us.oldest, 1) else 0
+    return SkewError(words, common, pid if type(pid) is int and pid > 0 else 0)
 
 
 class LineSplitter:

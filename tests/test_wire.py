@@ -129,7 +129,7 @@ def test_a_hello_can_be_said_from_a_directory_that_is_no_more_or_no_utf8(
 
 
 def test_a_welcome_gives_the_daemons_version() -> None:
-    assert wire.read_welcome(wire.encode({"ok": True, "version": "9"})) == "9"
+    assert wire.read_welcome(wire.encode({"ok": True, "version": "9"}), "ctl") == "9"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_welcome_gives_the_daemons_version() -> None:
 )
 def test_what_is_no_welcome_is_an_error_with_a_word_for_programs(line: bytes, code: str) -> None:
     with pytest.raises(WireError) as caught:
-        wire.read_welcome(line)
+        wire.read_welcome(line, "ctl")
     assert caught.value.code == code
     assert caught.value.message
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from kaimond import __version__, wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SUPPORTED: Final = range(1, wire.PROTOCOL + 1)
-"""Protocol numbers that this daemon serves."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,7 @@ class Hello:
 
     Attributes:
         role: one of `wire.ROLES`.
+        protocol: the number of the language that is spoken from here on.
         version: the client's package version.
         pid: the client's process, as it says itself.
         cwd: the client's working directory, a hint for the agent's project.
@@ -29,6 +28,7 @@ class Hello:
     """
 
     role: str
+    protocol: int
     version: str
     pid: int
     cwd: str = ""
@@ -52,9 +52,10 @@ def read_hello(line: bytes) -> Hello:
         raise wire.WireError(
             "hello", "the first line must be a hello of the Kaimon control protocol"
         )
-    if protocol not in SUPPORTED:
-        raise wire.WireError("protocol", _skew(protocol, version))
-    role = message.get("role")
+    role, us = message.get("role"), wire.ours()
+    if not us.oldest <= protocol <= us.newest:
+        client = wire.Side(str(version), protocol, protocol)
+        raise wire.WireError("protocol", wire.skew_words(str(role), client, us))
     if role not in wire.ROLES:
         known = ", ".join(wire.ROLES)
         raise wire.WireError("hello", f"unknown role {role!r}; known roles: {known}")
@@ -64,6 +65,7 @@ def read_hello(line: bytes) -> Hello:
         raise wire.WireError("hello", "`replay` in the hello must list request ids")
     return Hello(
         role=role,
+        protocol=protocol,
         version=_typed(message, "version", str),
         pid=_typed(message, "pid", int),
         cwd=_typed(message, "cwd", str, ""),
@@ -82,31 +84,16 @@ def _typed(message: dict[str, Any], key: str, kind: type, default: Any = None) -
     return value
 
 
-def _skew(protocol: int, version: object) -> str:
-    if protocol < wire.PROTOCOL:
-        old = "the client is too old"
-        cure = "restart your MCP client, or reinstall kaimond where it finds kaimon-mcp"
-    else:
-        old = "the daemon is too old"
-        cure = "end the old daemon with `kaimonctl stop`; the next call starts the new one"
-    return (
-        f"kaimond {__version__} (protocol {wire.PROTOCOL}) and this client {version} "
-        f"(protocol {protocol}) cannot work together: {old}. To cure it, {cure}."
-    )
-
-
 def welcome() -> bytes:
     """The daemon's first line to a client that it accepts."""
-    return wire.encode({"kaimon": wire.PROTOCOL, "version": __version__, "ok": True})
+    return wire.encode({**_us(), "ok": True})
 
 
 def refusal(code: str, message: str) -> bytes:
     """The daemon's only line to a client that it refuses."""
-    return wire.encode(
-        {
-            "kaimon": wire.PROTOCOL,
-            "version": __version__,
-            "ok": False,
-            "error": {"code": code, "message": message},
-        }
-    )
+    return wire.encode({**_us(), "ok": False, "error": {"code": code, "message": message}})
+
+
+def _us() -> dict[str, Any]:
+    us = wire.ours()
+    return {"kaimon": us.newest, "oldest": us.oldest, "version": __version__, "pid": os.getpid()}

@@ -24,25 +24,49 @@ START_TIMEOUT: Final = 30.0
 _CHUNK: Final = 1 << 16
 
 
+class SkewedDaemonError(CtlError):
+    """A daemon runs that does not speak the protocol that it was greeted with.
+
+    Attributes:
+        common: the newest protocol that both speak; 0 if there is none.
+        pid: of the daemon; 0 if it did not say.
+    """
+
+    def __init__(self, skew: wire.SkewError) -> None:
+        super().__init__(skew.message)
+        self.common = skew.common
+        self.pid = skew.pid
+
+
 class Client:
     """A greeted connection to the daemon.
 
     Args:
         sock: connected to it.
         timeout: seconds for it to greet us.
+        protocol: to be spoken.
+
+    Raises:
+        SkewedDaemonError: the daemon does not speak that protocol.
+        CtlError: it refuses us, or does not greet us.
 
     Attributes:
         version: the daemon's package version.
     """
 
-    def __init__(self, sock: socket.socket, timeout: float = HELLO_TIMEOUT) -> None:
+    def __init__(
+        self, sock: socket.socket, timeout: float = HELLO_TIMEOUT, protocol: int = wire.PROTOCOL
+    ) -> None:
         self._sock = sock
         self._splitter = wire.LineSplitter()
         self._lines: list[bytes] = []
         self._last_id = 0
         try:
-            self._send(wire.hello("ctl"), timeout)
-            self.version = wire.read_welcome(self._line(time.monotonic() + timeout))
+            self._send(wire.hello("ctl", protocol=protocol), timeout)
+            self.version = wire.read_welcome(self._line(time.monotonic() + timeout), "ctl")
+        except wire.SkewError as error:
+            sock.close()
+            raise SkewedDaemonError(error) from None
         except wire.WireError as error:
             sock.close()
             code = ExitCode.UNKNOWN if error.code in {"hello", "not-json"} else ExitCode.FAILED
@@ -53,8 +77,8 @@ class Client:
         if self.version != __version__:
             sys.stderr.write(
                 f"kaimonctl: warning: the daemon is version {_plain(self.version)}, this is "
-                f"{__version__}. To run one version: kaimonctl stop; the next start takes the "
-                "installed one.\n"
+                f"{__version__}. With `kaimonctl reload` the installed one takes over; sessions "
+                "go on.\n"
             )
 
     def __enter__(self) -> Self:
@@ -85,6 +109,47 @@ class Client:
                 raise CtlError(f"{error.message}. {_UNKNOWN}", ExitCode.UNKNOWN) from None
             if answer.get("id") == self._last_id and "method" not in answer:
                 return _result(answer)
+
+    def notify(self, method: str, **params: Any) -> None:
+        """Tell the daemon something that has no answer.
+
+        Raises:
+            CtlError: it does not listen.
+        """
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        self._send(wire.encode(message), CALL_TIMEOUT)
+
+    def fileno(self) -> int:
+        """Descriptor that is readable when something may have `arrived`."""
+        return self._sock.fileno()
+
+    @property
+    def buffered(self) -> bool:
+        """Whether something has arrived that no descriptor tells of any more."""
+        return bool(self._lines)
+
+    def arrived(self) -> tuple[dict[str, Any], ...] | None:
+        """Messages that have come without being asked for; None when the daemon has hung up.
+
+        Waits if there is nothing yet.
+
+        Raises:
+            CtlError: they make no sense.
+        """
+        if not self._lines:
+            self._sock.settimeout(None)
+            try:
+                data = self._sock.recv(_CHUNK)
+            except OSError:
+                data = b""
+            if not data:
+                return None
+            self._lines = self._splitter.feed(data)
+        lines, self._lines = self._lines, []
+        try:
+            return tuple(wire.decode(line) for line in lines)
+        except wire.WireError as error:
+            raise CtlError(error.message, ExitCode.UNKNOWN) from None
 
     def wait_until_closed(self, timeout: float) -> None:
         """Wait until the daemon hangs up, ``timeout`` seconds at most."""
@@ -151,11 +216,21 @@ _UNKNOWN: Final = "What was asked may or may not be done; see `kaimonctl status`
 
 
 def connect() -> Client:
-    """A connection to the daemon that runs.
+    """A connection to the daemon that runs, in the newest protocol that both speak.
 
     Raises:
+        SkewedDaemonError: they have none in common.
         CtlError: none runs (`ExitCode.NOT_RUNNING`), or it cannot be told.
     """
+    try:
+        return Client(_open())
+    except SkewedDaemonError as skew:
+        if not skew.common:
+            raise
+        return Client(_open(), protocol=skew.common)
+
+
+def _open() -> socket.socket:
     directory = runtime.runtime_directory()
     path = os.path.join(directory, runtime.CONTROL_SOCKET)  # noqa: PTH118 - pathlib costs 5 ms
     try:
@@ -182,7 +257,7 @@ def connect() -> Client:
             "Whether kaimond works is unknown; see `kaimonctl log`.",
             ExitCode.UNKNOWN,
         ) from None
-    return Client(sock)
+    return sock
 
 
 def _not_running() -> CtlError:
@@ -213,7 +288,10 @@ def connect_or_start() -> Client:
             ExitCode.NOT_RUNNING,
         )
     # Where a service manager listens, the daemon starts only now.
-    return Client(verdict.sock, START_TIMEOUT)
+    try:
+        return Client(verdict.sock, START_TIMEOUT)
+    except SkewedDaemonError:
+        return connect()
 
 
 def _announced_pid() -> object:

@@ -20,6 +20,7 @@ class Agent:
         pid: of the shim.
         cwd: of the shim, a hint for the agent's project.
         since: when it connected, seconds since the epoch.
+        shim: version of its kaimon-mcp.
         client: the MCP client's own name and version, once it has said them.
         replay: requests that it sends again because the connection broke.
         cancelled: requests that it has cancelled, as opposed to those that ended with it.
@@ -30,6 +31,7 @@ class Agent:
     pid: int
     cwd: str
     since: float
+    shim: str = ""
     client: str = ""
     version: str = ""
     replay: set[str] = field(default_factory=set)

@@ -64,6 +64,7 @@ class Agents:
             pid=connection.pid or hello.pid,
             cwd=hello.cwd,
             since=time.time(),
+            shim=hello.version,
             replay={json.dumps(request) for request in hello.replay},
         )
         self._core.agents[id(connection)] = agent

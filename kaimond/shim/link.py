@@ -59,6 +59,7 @@ class Link:
         self._directory = directory
         self._path = os.path.join(directory, runtime.CONTROL_SOCKET)
         self._agent = agent
+        self._protocol = wire.PROTOCOL
         self._due = 0.0
         self._pause = FIRST_PAUSE
         self._starter: launch.Starter | None = None
@@ -109,14 +110,20 @@ class Link:
 
     def hello(self, replay: Sequence[str | int]) -> bytes:
         """The first line for a new connection."""
-        return wire.hello("mcp", agent=self._agent, replay=replay)
+        return wire.hello("mcp", protocol=self._protocol, agent=self._agent, replay=replay)
 
     def welcomed(self, line: bytes, now: float) -> bool:
         """Take the daemon's answer to the hello; return whether the connection is up now."""
         try:
-            wire.read_welcome(line)
+            wire.read_welcome(line, "mcp")
         except wire.WireError as error:
             self._close()
+            common = error.common if isinstance(error, wire.SkewError) else 0
+            if common and common != self._protocol:
+                self._protocol = common
+                self._due = now
+                return False
+            self._protocol = wire.PROTOCOL
             self.problem = error.message
             self._due = now + REFUSED_PAUSE
             self._launch_from = self._launch_alone = NEVER
@@ -130,6 +137,8 @@ class Link:
         """Give the connection up and look for another one."""
         was_up = self.up
         self._close()
+        # The next daemon may be another version.
+        self._protocol = wire.PROTOCOL
         self._lost = True
         self.doing = (
             "it has ended the connection and not come back"

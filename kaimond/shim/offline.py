@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _OLDEST_PROTOCOL: Final = "2024-11-05"
-_CURE: Final = "Run `kaimond` in a terminal to see why."
+_CURE: Final = "`kaimonctl doctor` in a terminal says more."
 
 
 def answer(request: book.Request, trouble: str) -> bytes:

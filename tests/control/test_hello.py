@@ -69,8 +69,8 @@ def test_a_line_that_is_no_hello_is_refused_in_words(text: bytes, words: str) ->
 @pytest.mark.parametrize(
     ("protocol", "old", "cure"),
     [
-        (0, "the client is too old", "restart your MCP client"),
-        (wire.PROTOCOL + 1, "the daemon is too old", "kaimonctl stop"),
+        (0, "this kaimon-mcp is too old", "Restart your MCP client"),
+        (wire.PROTOCOL + 1, "that kaimond is too old", "kaimonctl reload"),
     ],
 )
 def test_versions_that_cannot_work_together_are_both_told_with_the_cure(
@@ -90,7 +90,7 @@ def test_any_bytes_are_a_hello_or_a_wire_error(data: bytes) -> None:
 
 
 def test_welcome_and_refusal_are_what_a_client_reads() -> None:
-    assert wire.read_welcome(welcome()) == __version__
+    assert wire.read_welcome(welcome(), "ctl") == __version__
     with pytest.raises(wire.WireError, match="no entry") as caught:
-        wire.read_welcome(refusal("word", "no entry"))
+        wire.read_welcome(refusal("word", "no entry"), "ctl")
     assert caught.value.code == "word"

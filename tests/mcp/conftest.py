@@ -69,7 +69,7 @@ async def _transport(running: Running) -> AsyncIterator[Any]:
     await connection.send(wire.hello("mcp", agent="a" * 16))
     welcome = await connection.line()
     assert welcome
-    wire.read_welcome(welcome)
+    wire.read_welcome(welcome, "mcp")
     async with message_streams(connection) as streams:
         yield streams
     await connection.close()

@@ -266,7 +266,7 @@ def test_given_up_requests_are_told_what_is_wrong_and_later_ones_at_once() -> No
     assert called["result"]["isError"] is True
     assert "exit code 1" in text
     assert "Nothing was run" in text
-    assert "Run `kaimond` in a terminal" in text
+    assert "`kaimonctl doctor` in a terminal" in text
     assert "exit code 1" in other["error"]["message"]
 
 

@@ -36,6 +36,7 @@ async def run(core: Core, _params: Params) -> dict[str, Any]:
                 "agent": agent.id,
                 "client": agent.client,
                 "version": agent.version,
+                "shim": agent.shim,
                 "pid": agent.pid,
                 "cwd": agent.cwd,
                 "since": iso(agent.since),

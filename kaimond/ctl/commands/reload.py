@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import say
+from kaimond.ctl.client import SkewedDaemonError
+from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import remark, say
 
 if TYPE_CHECKING:
     import argparse
+
+    from kaimond.ctl.client import Client
 
 EXAMPLE: Final = "kaimonctl reload"
 
@@ -26,7 +29,20 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace) -> int:
     """Ask, and wait until the successor answers."""
-    with client.connect() as daemon:
+    try:
+        return _reload(client.connect())
+    except SkewedDaemonError as skew:
+        from kaimond.ctl import skewed  # noqa: PLC0415 - seldom needed
+
+        remark(f"{render.escape(skew)} It is asked by a signal now.")
+        with skewed.reload(skew, LIMIT) as daemon:
+            after = daemon.call("version", LIMIT)
+        say(f"kaimond {render.escape(after['version'])} runs now (pid {after['pid']}).")
+        return ExitCode.DONE
+
+
+def _reload(connection: Client) -> int:
+    with connection as daemon:
         before = daemon.call("version")
         say(render.escape(daemon.call("reload", LIMIT).get("text", "")))
         daemon.wait_until_closed(LIMIT)
@@ -41,4 +57,4 @@ def run(_options: argparse.Namespace) -> int:
         f"kaimond {render.escape(str(after['version']))} runs now (pid {after['pid']}), "
         f"after {render.escape(str(before['version']))}."
     )
-    return 0
+    return ExitCode.DONE

@@ -6,11 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, render
+from kaimond.ctl.client import SkewedDaemonError
 from kaimond.ctl.failure import ExitCode
-from kaimond.ctl.output import say
+from kaimond.ctl.output import remark, say
 
 if TYPE_CHECKING:
     import argparse
+
+    from kaimond.ctl.client import Client
 
 EXAMPLE: Final = "kaimonctl stop"
 
@@ -23,7 +26,19 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace) -> int:
     """Ask, and wait until the daemon is gone."""
-    with client.connect() as daemon:
+    try:
+        return _stop(client.connect())
+    except SkewedDaemonError as skew:
+        from kaimond.ctl import skewed  # noqa: PLC0415 - seldom needed
+
+        remark(f"{render.escape(skew)} It is ended by a signal now.")
+        skewed.stop(skew, LIMIT)
+    say("kaimond has ended.")
+    return ExitCode.DONE
+
+
+def _stop(connection: Client) -> int:
+    with connection as daemon:
         pid = daemon.call("version").get("pid")
         answer = daemon.call("stop", LIMIT)
         say(render.escape(answer.get("text", "")))

@@ -33,6 +33,7 @@ async def run(call: Call, arguments: PingArguments) -> Answer:
     uptime = time.time() - core.started
     lines = [
         f"kaimond {__version__} is running (pid {os.getpid()}, up {span(uptime)}).",
+        *_skew(call.agent.shim),
         f"Sessions: {len(sessions)}",
         *(describe(seen) for seen in sessions),
     ]
@@ -52,6 +53,16 @@ async def run(call: Call, arguments: PingArguments) -> Answer:
         "sessions": [seen.to_json() for seen in sessions],
     }
     return Answer("\n".join(lines), structured=structured)
+
+
+def _skew(shim: str) -> list[str]:
+    if shim in ("", __version__):
+        return []
+    text = (
+        f"That is not your version: your kaimon-mcp is {shim}. They work together. To run one "
+        "version, the user runs `kaimonctl reload` (sessions go on) and restarts this MCP client."
+    )
+    return [text]
 
 
 def describe(seen: View) -> str:

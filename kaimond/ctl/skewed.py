@@ -1,0 +1,81 @@
+"""Steering a daemon of another version by signals, which every version understands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+from kaimond import launch, runtime
+from kaimond.ctl import client
+from kaimond.ctl.client import SkewedDaemonError
+from kaimond.ctl.failure import CtlError, ExitCode
+
+if TYPE_CHECKING:
+    from kaimond.ctl.client import Client
+
+_PAUSE: Final = 0.1
+
+
+def reload(daemon: SkewedDaemonError, limit: float) -> Client:
+    """Have the installed kaimond take over; return a connection to it.
+
+    Args:
+        daemon: that runs.
+        limit: seconds to wait at most.
+
+    Raises:
+        CtlError: it has not taken over.
+    """
+    _send(daemon, signal.SIGHUP)
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        try:
+            return client.connect()
+        except SkewedDaemonError:
+            # Still the old one: it first makes sure that the new one can start.
+            time.sleep(_PAUSE)
+        except CtlError as error:
+            if error.code not in (ExitCode.UNKNOWN, ExitCode.NOT_RUNNING):
+                raise
+            time.sleep(_PAUSE)
+    raise CtlError(
+        f"kaimond was asked to make way (by SIGHUP to process {daemon.pid}), and after {limit:.0f} "
+        f"s no other version answers; kaimonctl log says why. What is true now: {daemon}",
+        ExitCode.UNKNOWN,
+    )
+
+
+def stop(daemon: SkewedDaemonError, limit: float) -> None:
+    """End it in order, and wait until it is gone.
+
+    Args:
+        daemon: that runs.
+        limit: seconds to wait at most.
+
+    Raises:
+        CtlError: it is still there.
+    """
+    _send(daemon, signal.SIGTERM)
+    until = time.monotonic() + limit
+    while launch.daemon_is_there(runtime.runtime_directory()):
+        if time.monotonic() > until:
+            raise CtlError(
+                f"kaimond was asked to end (by SIGTERM to process {daemon.pid}) and is still there "
+                f"after {limit:.0f} s. It may still be ending its sessions; see `kaimonctl log`.",
+                ExitCode.UNKNOWN,
+            )
+        time.sleep(_PAUSE)
+
+
+def _send(daemon: SkewedDaemonError, number: signal.Signals) -> None:
+    if not daemon.pid:
+        raise daemon
+    try:
+        os.kill(daemon.pid, number)
+    except ProcessLookupError:
+        # It ended in this moment; what comes next is seen by whoever waits.
+        return
+    except OSError as error:
+        raise CtlError(f"{daemon} It could not be asked by a signal: {error.strerror}.") from None

@@ -1,0 +1,46 @@
+"""Programs of ours as they are, but with another version and another protocol number.
+
+There is one version of the code, so a difference in behaviour cannot be tested; what can is that
+each side finds out what the other speaks, agrees where that is possible, and else says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final, NamedTuple
+
+_MAIN: Final = {
+    "kaimond": "kaimond.daemon",
+    "kaimonctl": "kaimond.ctl",
+    "kaimon-mcp": "kaimond.shim",
+}
+
+
+class Release(NamedTuple):
+    """A version of ours that never was."""
+
+    version: str
+    control: int
+    gate: int = 1
+
+    def command(self, program: str) -> list[str]:
+        """The argument vector of one of its programs."""
+        code = (
+            f"import kaimond; kaimond.__version__ = {self.version!r}\n"
+            f"from kaimond import wire; wire.PROTOCOL = {self.control}\n"
+        )
+        if program == "kaimond":
+            code += f"from kaimond.gate import frames; frames.PROTOCOL = {self.gate}\n"
+        code += f"import sys; from {_MAIN[program]} import main; sys.exit(main())"
+        return [sys.executable, "-P", "-c", code]
+
+
+OLD: Final = Release("0.2.0", 2, 2)
+MIDDLE: Final = Release("0.3.0", 3, 3)
+NEW: Final = Release("0.4.0", 4, 4)
+RELEASES: Final = (OLD, MIDDLE, NEW)
+
+
+def agree(one: int, other: int) -> bool:
+    """Whether two numbers are close enough: each side speaks its own and the one before."""
+    return abs(one - other) <= 1
