@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 _SPECIAL: Final = re.compile(r"([\\:\[\]])")
 
 _HELPERS: Final = """\
+# Called with arguments for compadd, and what to ask for.
 {function}_ask() {{
     local -a found
-    found=(${{(f)"$({program} completions $1 2>/dev/null)"}})
-    (( $#found )) && compadd -a found
+    found=(${{(f)"$({program} completions ${{@[-1]}} 2>/dev/null)"}})
+    (( $#found )) && compadd "${{(@)@[1,-2]}}" -a found
 }}
 
 {function}_projects() {{
