@@ -38,6 +38,9 @@ DETACHED_LIMIT: Final = 15.0
 GRACE: Final = 1.0
 """Seconds to wait for a socket after our daemon failed: another one may be the reason for that."""
 
+OTHER_LIMIT: Final = 15.0
+"""Seconds to wait for that other one while it holds its lock, as on a machine under load."""
+
 REAP_LIMIT: Final = 1.0
 """Seconds for our child to end once its socket is there: what detaches leaves no zombie then."""
 
@@ -111,6 +114,7 @@ class Starter:
         self.pause = FIRST_PAUSE
         self._directory = directory
         self._commands = [list(command)] if command else commands(directory)
+        self._last: list[str] = []
         self._socket_path = os.path.join(directory, runtime.CONTROL_SOCKET)
         self._log_path = os.path.join(directory, runtime.START_LOG)
         self._since = time.time()
@@ -118,6 +122,8 @@ class Starter:
         self._process: subprocess.Popen[bytes] | None = None
         self._code: int | None = None
         self._code_until = 0.0
+        self._other_until = 0.0
+        self._met_other = False
         self._sock: socket.socket | None = None
         self._reap_until = 0.0
         self._spawn_from = 0.0
@@ -200,9 +206,10 @@ class Starter:
         log = os.open(self._log_path, flags, 0o600)
         # A client inside a session carries the mark by which the session's processes are ended.
         env = {name: value for name, value in os.environ.items() if name != "KAIMON_SESSION"}
+        self._last = self._commands.pop(0)
         try:
             return subprocess.Popen(
-                self._commands.pop(0),
+                self._last,
                 env=installed.manager_environment(env, os.getuid()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -222,8 +229,11 @@ class Starter:
             self._code = process.poll()
             if self._code is not None:
                 self._code_until = now + (GRACE if self._code else DETACHED_LIMIT)
+                self._other_until = self._other_until or now + OTHER_LIMIT
             return None
         if now < self._code_until:
+            return None
+        if self._code and now < self._other_until and self._waits_for_other():
             return None
         if self._code and self._commands:
             self._code = None
@@ -238,6 +248,19 @@ class Starter:
             reason=f"kaimond went into the background but has not opened {self._socket_path} "
             f"for {DETACHED_LIMIT:.0f} s." + (f" It said: {said}" if said else "")
         )
+
+    def _waits_for_other(self) -> bool:
+        """Whether another daemon is on its way, up or down; behind one that ends, ours tries again.
+
+        Ours has failed, and that one may be the reason.
+        """
+        if daemon_is_there(self._directory):
+            self._met_other = True
+        elif self._met_other:
+            self._met_other = False
+            self._commands.insert(0, self._last)
+            return False
+        return self._met_other
 
     def _failed_meanwhile(self) -> Verdict | None:
         """The failure of the attempt that this client waited for, if it has failed."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-COUNTED = "import os, sys; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); "
+COUNTED = "import os, sys; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n')\n"
 """Writes its process id where the test counts the starts, before it goes on."""
 
 
@@ -110,6 +110,61 @@ def test_a_failed_start_is_no_failure_if_another_daemon_is_there(directory: Path
         verdict.sock.close()
     finally:
         end_daemon(directory)
+
+
+LOCKING = (
+    "import fcntl, time; lock = open(sys.argv[2], 'a'); os.set_inheritable(lock.fileno(), True); "
+    "fcntl.flock(lock, fcntl.LOCK_EX); print('locked', flush=True); time.sleep(2.5); "
+)
+"""Holds the daemon's lock for longer than a socket is waited for without it."""
+
+
+def locked(directory: Path, then: str, *arguments: str) -> subprocess.Popen[bytes]:
+    lock = str(directory / runtime.DAEMON_LOCK)
+    other = subprocess.Popen(
+        [*counted(directory, LOCKING + then), lock, *arguments], stdout=subprocess.PIPE
+    )
+    assert other.stdout
+    with other.stdout:
+        assert other.stdout.readline() == b"locked\n"
+    return other
+
+
+def test_a_daemon_that_holds_its_lock_is_waited_for_however_slowly_it_comes_up(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "ENDING_LIMIT", 0)
+    other = locked(directory, "os.execv(sys.argv[3], sys.argv[3:])", *Daemon(directory).command())
+    try:
+        verdict = launch.start(str(directory), 30, [sys.executable, "-c", "exit(1)"])
+        assert verdict.sock
+        verdict.sock.close()
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_daemon_that_was_ending_is_followed_by_a_new_one(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "ENDING_LIMIT", 0)
+    other = locked(directory, "")
+    refused = (
+        "import fcntl, subprocess, sys\nlock = open(sys.argv[1], 'a')\n"
+        "try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "except OSError: sys.exit(1)\n"
+        "subprocess.Popen(sys.argv[2:])"
+    )
+    lock = str(directory / runtime.DAEMON_LOCK)
+    command = [sys.executable, "-c", refused, lock, *stub(directory)]
+    try:
+        verdict = launch.start(str(directory), 30, command)
+        assert verdict.sock
+        verdict.sock.close()
+    finally:
+        other.wait()
+        for pid in starts(directory)[1:]:
+            os.kill(pid, 9)
 
 
 def test_a_daemon_that_detaches_and_dies_is_not_waited_for_for_ever(
