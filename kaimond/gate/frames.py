@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-PROTOCOLS: Final = range(1, 2)
-"""Numbers of the gate protocol that this daemon speaks."""
+PROTOCOL: Final = 1
+"""The gate protocol of this version; the gate has the same number in `Kaimon.jl`."""
+
+PROTOCOLS: Final = range(max(1, PROTOCOL - 1), PROTOCOL + 1)
+"""Numbers that this daemon speaks: sessions outlive an upgrade by one."""
 
 _HEAD: Final = 2
 

@@ -56,6 +56,8 @@ class Record:
         plan: digest of how the process was started; a restart in place needs the same.
         julia: path of the Julia binary.
         julia_version: as the gate says.
+        protocol: that the gate speaks; 0 if it is not known.
+        gate: version of the gate.
         tainted: an eval was interrupted by force, maybe inside C code; a new image clears it.
         started: when the current process was spawned.
         ready: when the current process first answered.
@@ -85,6 +87,8 @@ class Record:
     plan: str = ""
     julia: str = ""
     julia_version: str = ""
+    protocol: int = 0
+    gate: str = ""
     tainted: bool = False
     started: float = 0.0
     ready: float = 0.0

@@ -14,12 +14,13 @@ import zmq
 
 from kaimond import failpoints
 from kaimond.evals.spool import Spool
-from kaimond.gate.frames import PROTOCOLS, Message
+from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
 from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
 from kaimond.supervisor.ending import MARK, end_process
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.process import SessionProcess
 
 if TYPE_CHECKING:
@@ -99,14 +100,12 @@ class Booter:
         pong = await self._first_answer(key, live)
         if pong is None:
             raise self._failure(key, live)
-        protocol = int(pong.number("protocol"))
-        if pong.get("nonce") != record.nonce or protocol not in PROTOCOLS:
-            reason = (
-                f"its gate speaks protocol {protocol} with nonce {pong.get('nonce')!r}; "
-                f"expected was {PROTOCOLS[-1]} with {record.nonce!r}"
-                if record.nonce
-                else "its start had been given up when the previous daemon ended"
-            )
+        reason = unspoken(int(pong.number("protocol")), pong.get("gate"))
+        if not record.nonce:
+            reason = "its start had been given up when the previous daemon ended"
+        elif pong.get("nonce") != record.nonce:
+            reason = f"its gate has the nonce {pong.get('nonce')!r} instead of {record.nonce!r}"
+        if reason:
             await self._give_up(key, live, reason)
             raise self._failure(key, live)
         return self.answered(key, live, pong)
@@ -229,6 +228,8 @@ class Booter:
             boot_id=pong.get("boot"),
             tainted=False,
             julia_version=pong.get("julia"),
+            protocol=int(pong.number("protocol")),
+            gate=pong.get("gate"),
             ready=time.time(),
         )
         failpoints.passing("start.after-answer")

@@ -9,8 +9,8 @@ class SessionError(Exception):
     Attributes:
         kind: a word for programs: ``bad-path``, ``not-allowed``, ``no-julia``, ``launch``,
             ``start-failed``, ``start-ended``, ``no-session``, ``which-session``,
-            ``unknown-session``, ``ended-session``, ``restart-not-allowed``, ``restart-failed`` or
-            ``not-gone``.
+            ``unknown-session``, ``ended-session``, ``restart-not-allowed``, ``restart-failed``,
+            ``gate-protocol``, ``replaced`` or ``not-gone``.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -21,6 +21,7 @@ from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
 from kaimond.supervisor.ending import end_leftovers, end_strays
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
 
 if TYPE_CHECKING:
@@ -150,6 +151,16 @@ class LiveSessions:
         """End a session that has no process."""
         self._registry.apply(key, Event.EXITED, reason, **self._end(key, _sentence(reason)))
         self._clear(key, reason)
+
+    def set_aside(self, key: str) -> None:
+        """A session outlived the previous daemon, and this one does not speak with its gate."""
+        record = self._registry.get(key)
+        assert record is not None
+        reason = unspoken(record.protocol, record.gate)
+        _log.warning("set aside: %s", reason, extra={"session": key})
+        self.book.abandoned(key, Spool(self._paths.session_spool(key)), reason)
+        if record.state is State.BUSY:
+            self._registry.apply(key, Event.EVALS_ENDED, reason)
 
     def sweep(self) -> None:
         """After the adoption: finish what the previous daemon had no time for.

@@ -21,6 +21,7 @@ from kaimond.runtime import (
 from kaimond.supervisor import manifest
 from kaimond.supervisor.environment import session_environment
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import require_installed
 from kaimond.supervisor.julia import Julia, JuliaError, Julias
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Planner:
         if entry.launch is None:
             what = "; ".join(str(problem) for problem in entry.problems)
             raise SessionError("launch", f"{what} No session was started.")
+        require_installed()
         environment = session_environment(self._environ, self._settings.environment.pass_, {})
         wanted_by = (
             f"the launch_config of {entry.path}"

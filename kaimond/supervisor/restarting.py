@@ -12,6 +12,7 @@ from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import FOR_EVER, Booter, not_gone
 from kaimond.supervisor.ending import end_leftovers, end_process, quiet
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import unspoken
 
 if TYPE_CHECKING:
     import asyncio
@@ -108,7 +109,8 @@ class Restarter:
         self, record: Record, live: Live, plan: Plan, *, in_place: bool
     ) -> tuple[Record, str]:
         key = record.key
-        if in_place and plan.digest() == record.plan:
+        spoken = not unspoken(record.protocol, record.gate)
+        if in_place and spoken and plan.digest() == record.plan:
             pong = await self._booter.replace_image(key, live, plan)
             if pong:
                 failpoints.passing("restart.after-proof")

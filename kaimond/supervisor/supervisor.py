@@ -18,6 +18,7 @@ from kaimond.supervisor.booting import Booter, not_gone
 from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
 from kaimond.supervisor.ending import end_process, quiet
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import require_spoken, unspoken
 from kaimond.supervisor.idle import IdleWatch, LiveFacts
 from kaimond.supervisor.live import LOOK_TIMEOUT
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
@@ -108,6 +109,7 @@ class Supervisor:
             if found is None or not found.alive:
                 self._begin(entry, name, spawned_by)
             elif found.state in USABLE:
+                require_spoken(found)
                 return found, False
             else:
                 await self.settled(found.key)
@@ -293,6 +295,8 @@ class Supervisor:
                 self.sessions.watch(self._restarter.finish(record, live))
             case State.STOPPING:
                 self.sessions.watch(self._finish_stop(key))
+            case _ if unspoken(record.protocol, record.gate):
+                self.sessions.set_aside(key)
             case _:
                 spool = Spool(self._paths.session_spool(key))
                 self.book.adopted(key, live.link, spool, record.boot_id)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.health import judge
+from kaimond.supervisor.gate_skew import unspoken
+from kaimond.supervisor.health import Health, Word, judge
 from kaimond.supervisor.live import LOOK_TIMEOUT
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ async def view(supervisor: Supervisor, record: Record) -> View:
         record = supervisor.sessions.verified(record.key) or record
         live = supervisor.sessions.get(record.key)
     health = judge(record.state, seen if record.alive else None)
+    skew = unspoken(record.protocol, record.gate) if record.alive else ""
+    if skew:
+        health = Health(Word.MUTE, f"alive, but cannot be used: {skew}")
     cpu, memory = live.usage() if live else (None, None)
     running = supervisor.book.running(record.key)
     until = record.ended or time.time()

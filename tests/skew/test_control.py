@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from mcp import Client, StdioServerParameters
-from mcp.client.stdio import stdio_client
 
 from kaimond import __version__, wire
 from kaimond.control.hello import read_hello, refusal, welcome
 from tests.skew.versions import MIDDLE, NEW, OLD, RELEASES, Release, agree
-from tests.support.agent import Agent
 from tests.support.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.skew.conftest import SkewHome
 
 REAL = Release(__version__, wire.PROTOCOL)
-
-
-@asynccontextmanager
-async def agent(home: SkewHome, release: Release) -> AsyncIterator[Agent]:
-    command, *arguments = release.command("kaimon-mcp")
-    parameters = StdioServerParameters(
-        command=command, args=arguments, env=home.env, cwd=str(home.path)
-    )
-    with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230 - opening it never blocks
-        async with Client(stdio_client(parameters, errlog=nowhere), mode="legacy") as client:
-            yield Agent(client)
 
 
 def names_both(text: str, client: Release, daemon: Release) -> bool:
@@ -46,7 +28,7 @@ async def test_each_pair_works_or_says_what_to_do(skew_home: SkewHome, daemon: R
     skew_home.start(daemon)
     for client in RELEASES:
         done = skew_home.ctl(client, "version", "--json")
-        async with agent(skew_home, client) as one:
+        async with skew_home.agent(client) as one:
             if agree(client.control, daemon.control):
                 assert done.returncode == 0, done.stderr
                 told = json.loads(done.stdout)
@@ -75,7 +57,7 @@ async def test_each_pair_works_or_says_what_to_do(skew_home: SkewHome, daemon: R
 async def test_the_cure_works_where_nothing_can_be_asked(skew_home: SkewHome) -> None:
     """What is installed in the tests is the real version; the daemon is far ahead of it."""
     daemon = skew_home.start(NEW)
-    async with agent(skew_home, REAL) as one:
+    async with skew_home.agent(REAL) as one:
         assert names_both(await one.refused("ping"), REAL, NEW)
 
         done = skew_home.ctl(REAL, "reload")

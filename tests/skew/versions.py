@@ -30,7 +30,15 @@ class Release(NamedTuple):
             f"from kaimond import wire; wire.PROTOCOL = {self.control}\n"
         )
         if program == "kaimond":
-            code += f"from kaimond.gate import frames; frames.PROTOCOL = {self.gate}\n"
+            code += (
+                "from kaimond.gate import frames, installed\n"
+                f"frames.PROTOCOL = {self.gate}\n"
+                f"frames.PROTOCOLS = range({self.gate - 1}, {self.gate + 1})\n"
+                # The gate of these tests is a script; a file says what it speaks.
+                "import os, pathlib\n"
+                "number = pathlib.Path(os.environ['HOME'], 'gate')\n"
+                "installed.installed_protocol = lambda: int(number.read_text())\n"
+            )
         code += f"import sys; from {_MAIN[program]} import main; sys.exit(main())"
         return [sys.executable, "-P", "-c", code]
 
@@ -38,6 +46,7 @@ class Release(NamedTuple):
 OLD: Final = Release("0.2.0", 2, 2)
 MIDDLE: Final = Release("0.3.0", 3, 3)
 NEW: Final = Release("0.4.0", 4, 4)
+NEWEST: Final = Release("0.5.0", 5, 5)
 RELEASES: Final = (OLD, MIDDLE, NEW)
 
 

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 
-def script(path: Path) -> Path:
-    """Write a launcher that can stand in for `julia`."""
-    path.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} "$@"\n')
+def script(path: Path, setting: str = "") -> Path:
+    """Write a launcher that can stand in for `julia`; ``setting`` sets variables for it."""
+    path.write_text(f'#!/bin/sh\n{setting}exec {sys.executable} {__file__} "$@"\n')
     path.chmod(0o755)
     return path
 
@@ -52,7 +52,8 @@ class Gate:
     def answer(self, peer: bytes, request: bytes, verb: bytes, *rest: bytes) -> None:
         fields = dict(zip(rest[::2], rest[1::2], strict=True))
         if verb == b"ping":
-            pong = ["boot", self.boot, "nonce", os.environ["KAIMON_NONCE"], "protocol", "1"]
+            protocol = os.environ.get("FAKE_GATE_PROTOCOL", "1")
+            pong = ["boot", self.boot, "nonce", os.environ["KAIMON_NONCE"], "protocol", protocol]
             self.send(peer, request, "pong", *pong, "julia", "1.9.0", "pwd", str(Path.cwd()))
         elif verb == b"eval":
             self.send(peer, request, "accepted")

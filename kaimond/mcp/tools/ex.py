@@ -17,6 +17,7 @@ from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
 from kaimond.mcp.waiting import describe, wait_for
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import require_spoken
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _submitted(call: Call, arguments: ExArguments) -> Eval:
             f"Session {record.key} is {record.state}, so nothing was evaluated. "
             "Wait a moment; ping shows when it is ready.",
         )
+    require_spoken(record)
     try:
         return supervisor.book.submit(
             record.key,
