@@ -64,8 +64,8 @@ class LaunchConfig:
             image = project / os.path.expanduser(self.sysimage)  # noqa: PTH111 - never raises
             if not image.is_file():
                 raise LaunchError(
-                    f"The sysimage {image} in the launch_config of {project} does not exist. "
-                    "No session was started. Build it, or remove the key sysimage."
+                    f"The sysimage {image}, which the configuration of {project} names, does not "
+                    "exist. No session was started. Build it, or remove the key sysimage."
                 )
             flags.append(f"--sysimage={image}")
         flags.append(f"--threads={self.threads or 'auto'}")
@@ -139,7 +139,9 @@ DEFAULT: Final = LaunchConfig()
 """How Julia is started where nothing is configured."""
 
 
-def parse(raw: object, where: str) -> tuple[LaunchConfig | None, tuple[Problem, ...]]:
+def parse(
+    raw: object, where: str, name_of_it: str = "launch_config"
+) -> tuple[LaunchConfig | None, tuple[Problem, ...]]:
     """Read a `launch_config` object.
 
     Unknown keys are nobody's fault here: other tools keep theirs in the same file.
@@ -147,6 +149,7 @@ def parse(raw: object, where: str) -> tuple[LaunchConfig | None, tuple[Problem, 
     Args:
         raw: What the JSON document holds.
         where: File and entry, for the problems.
+        name_of_it: What the object is called there.
 
     Returns:
         The configuration and no problems, or None and what is wrong with it, key by key. A
@@ -163,7 +166,7 @@ def parse(raw: object, where: str) -> tuple[LaunchConfig | None, tuple[Problem, 
         # bool is a subclass of int, yet `"threads": true` is a mistake.
         is_stray_bool = isinstance(value, bool) and bool not in rule.types
         if is_stray_bool or not isinstance(value, rule.types) or not rule.check(value):
-            what = f"launch_config.{name} = {shown(value)} is not allowed"
+            what = f"{name_of_it}.{name} = {shown(value)} is not allowed"
             cure = f"Allowed is {rule.allowed}; or remove the key."
             problems.append(Problem(where, what, cure))
         elif isinstance(value, list):

@@ -40,6 +40,8 @@ class ProjectEntry:
         enabled: Whether agents may start sessions in it.
         launch: How Julia is started; None if launch_config is faulty, see `problems`.
         problems: What is wrong with this entry.
+        repo_launch: What the user has decided of the repository's own words on that: the digest
+            that is approved, False if they are never used, None if nothing is decided.
     """
 
     index: int | None
@@ -48,6 +50,7 @@ class ProjectEntry:
     enabled: bool = True
     launch: LaunchConfig | None = launch_config.DEFAULT
     problems: tuple[Problem, ...] = ()
+    repo_launch: str | bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Projects:
 
 
 class Change(StrEnum):
-    """What `allow` or `deny` did."""
+    """What `allow`, `deny` or `decide_launch` did."""
 
     ADDED = "added"
     ENABLED = "enabled"
@@ -119,6 +122,8 @@ class Change(StrEnum):
     DENIED = "denied"
     ALREADY_DENIED = "already denied"
     NOT_LISTED = "not listed"
+    DECIDED = "decided"
+    ALREADY_DECIDED = "already decided"
 
 
 class Done(NamedTuple):
@@ -224,6 +229,36 @@ def deny(file: Path, directory: str) -> Done:
     return _change(file, path, change)
 
 
+def decide_launch(file: Path, directory: str, decision: str | bool) -> Done:
+    """Remember what the user decided of a repository's own words on how Julia is started.
+
+    Args:
+        file: projects.json.
+        directory: of the project, which must be listed, or allowed by `allow_any_project`.
+        decision: as `ProjectEntry.repo_launch` has it.
+
+    Raises:
+        PathRefusedError: It is no project.
+        document_file.EditError: The file could not be changed.
+    """
+    path = project_path.resolve_project(directory)
+
+    def change(document: dict[str, Any], listed: list[ProjectEntry]) -> Change:
+        if not listed and document.get("allow_any_project") is not True:
+            return Change.NOT_LISTED
+        if not listed:
+            new = {"project_path": str(path), "enabled": True, "repo_launch": decision}
+            document.setdefault("projects", []).append(new)
+            return Change.DECIDED
+        if all(entry.repo_launch == decision for entry in listed):
+            return Change.ALREADY_DECIDED
+        for entry in listed:
+            document["projects"][entry.index]["repo_launch"] = decision
+        return Change.DECIDED
+
+    return _change(file, path, change)
+
+
 def _change(
     file: Path, path: Path, change: Callable[[dict[str, Any], list[ProjectEntry]], Change]
 ) -> Done:
@@ -232,7 +267,7 @@ def _change(
 
     def edit(document: dict[str, Any]) -> bool:
         made.append(change(document, _listed(document, path)))
-        return made[0] in {Change.ADDED, Change.ENABLED, Change.DENIED}
+        return made[0] in {Change.ADDED, Change.ENABLED, Change.DENIED, Change.DECIDED}
 
     document_file.edit(file, edit)
     return Done(made[0], path)
@@ -267,8 +302,13 @@ def _entry(index: int, raw: object, where: str, problems: list[Problem]) -> Proj
     given = raw.get("launch_config")
     config, launch_faults = launch_config.parse({} if given is None else given, where)
     faults += launch_faults
+    decision = raw.get("repo_launch")
+    if not (decision is None or decision is False or isinstance(decision, str)):
+        what = f"repo_launch of {path} is neither a text nor false, so nothing counts as approved"
+        faults += (Problem(where, what, "Run `kaimonctl project approve` again, or remove it."),)
+        decision = None
     problems.extend(faults)
-    return ProjectEntry(index, path, stored, enabled is True, config, faults)
+    return ProjectEntry(index, path, stored, enabled is True, config, faults, decision)
 
 
 def _grep_paths(raw: object, file: Path, problems: list[Problem]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "interrupt": "interrupt what a session evaluates",
     "restart": "give a session a fresh Julia",
     "log": "the daemon's log, or a session's output",
-    "project": "which projects agents may start: allow, deny, list",
+    "project": "which projects agents may start: allow, deny, approve, list",
     "mcp": "register Kaimon with an MCP client: install, list, remove",
     "prefs": "preferences of sessions by project: list, get, set, unset",
     "startup": "have a Julia that you start join by itself: install, remove, show",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaimond.config import project_path, projects
+from kaimond.config import project_path, projects, repo_launch
 from kaimond.config.launch import LaunchError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
@@ -108,17 +108,20 @@ class Planner:
             else "kaimond.toml ([julia] command)"
         )
         try:
+            launch = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
+            if launch.julia_bin and not entry.launch.julia_bin:
+                wanted_by = str(entry.path / repo_launch.FILE)
             check_socket_path(self._paths.session_socket("00000000"))
             for directory in (self._paths.sockets, self._paths.spool, self._paths.session_logs):
                 ensure_private(directory)
             library = libzmq_path()
             julia = await self._julias.find(
-                entry.launch.julia(self._settings.julia.command),
+                launch.julia(self._settings.julia.command),
                 environment,
                 wanted_by=wanted_by,
                 project=entry.path,
             )
-            flags = tuple(entry.launch.flags(entry.path))
+            flags = tuple(launch.flags(entry.path))
         except (JuliaError, LibzmqNotFoundError) as error:
             raise SessionError("no-julia", str(error)) from None
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:

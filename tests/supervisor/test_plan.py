@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kaimond import paths
+from kaimond.config import repo_launch
 from kaimond.config.settings import Settings
 from kaimond.gate.libzmq import libzmq_path
 from kaimond.supervisor.errors import SessionError
@@ -172,3 +173,30 @@ async def test_a_channel_of_juliaup_is_started_as_the_binary_behind_it(desk: Des
     assert kind == "no-julia"
     assert f"which the launch_config of {desk.project} asks for" in message
     assert "juliaup add 1.10" in message
+
+
+async def test_what_a_repository_wants_to_run_is_not_run_unseen(desk: Desk) -> None:
+    mine = desk.julia("1.11.0", "mine")
+    wishes = f'[launch]\nthreads = 3\njulia_bin = "{mine}"\nextra_flags = ["--depwarn=no"]\n'
+    (desk.project / "kaimon.toml").write_text(wishes)
+    desk.allow()
+    kind, message = await desk.refusal()
+    assert kind == "launch"
+    assert f'julia_bin = "{mine}", extra_flags = ["--depwarn=no"]' in message
+    assert f"kaimonctl project approve {desk.project}" in message
+
+    repo = repo_launch.read(desk.project)
+    assert repo
+    desk.allow(repo_launch=repo.digest)
+    approved = (await desk.plan()).command()
+    assert approved[0] == str(mine)
+    assert approved[1:3] == ["--threads=3", "--depwarn=no"]
+
+    (desk.project / "kaimon.toml").write_text(wishes.replace("depwarn=no", "depwarn=yes"))
+    assert "has changed since it was approved" in (await desk.refusal())[1]
+    desk.allow(repo_launch=False)
+    assert "--threads=auto" in (await desk.plan()).command()
+    mine.unlink()
+    desk.allow(repo_launch=repo.digest)
+    (desk.project / "kaimon.toml").write_text(wishes)
+    assert f"named in {desk.project}/kaimon.toml" in (await desk.refusal())[1]

@@ -1,4 +1,4 @@
-"""Say which projects agents may start sessions in, or list them; needs no daemon."""
+"""Say which projects agents may start sessions in, and how; or list them. Needs no daemon."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kaimond import paths
 from kaimond.config import projects
 from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PathRefusedError
-from kaimond.ctl import render
+from kaimond.ctl import approval, render
 from kaimond.ctl.failure import CtlError
 from kaimond.ctl.output import remark, say, say_json
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-EXAMPLE: Final = "kaimonctl project allow ~/MyPkg"
+EXAMPLE: Final = """\
+kaimonctl project allow ~/MyPkg
+kaimonctl project approve ~/MyPkg
+kaimonctl project list"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, help=text, description=text, epilog=f"example: kaimonctl project {name} ~/MyPkg"
         )
         action.add_argument("path", metavar="PATH", help="directory of the Julia project")
+    text = "see and approve how a repository's own kaimon.toml wants its Julia started"
+    approving = actions.add_parser(
+        "approve", help=text, description=text, epilog="example: kaimonctl project approve ~/MyPkg"
+    )
+    approving.add_argument("path", metavar="PATH", help="directory of the Julia project")
+    answer = approving.add_mutually_exclusive_group()
+    answer.add_argument("--yes", action="store_true", help="approve what is shown, without asking")
+    answer.add_argument(
+        "--never", action="store_true", help="start without it, whatever it says, now and later"
+    )
     text = "list the projects and what is wrong with the file"
     listing = actions.add_parser(
         "list", help=text, description=text, epilog="example: kaimonctl project list --json"
@@ -44,9 +57,12 @@ def run(options: argparse.Namespace) -> int:
     file = paths.resolve().projects_file
     if options.action == "list":
         return _list(file, json=options.json)
-    change = projects.allow if options.action == "allow" else projects.deny
+    path = os.path.abspath(options.path)  # noqa: PTH100 - as in `start`
     try:
-        done = change(file, os.path.abspath(options.path))  # noqa: PTH100 - as in `start`
+        if options.action == "approve":
+            return approval.run(file, path, yes=options.yes, never=options.never)
+        change = projects.allow if options.action == "allow" else projects.deny
+        done = change(file, path)
     except (PathRefusedError, EditError) as error:
         raise CtlError(str(error)) from None
     say(f"{render.escape(done.path)}: {done.change}")

@@ -1,0 +1,96 @@
+"""Showing how a repository wants its Julia started, and asking whether it may."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from kaimond.config import launch, project_path, projects, repo_launch
+from kaimond.config.launch import LaunchError
+from kaimond.config.projects import Change
+from kaimond.ctl import render
+from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaimond.config.repo_launch import RepoLaunch
+
+
+def run(file: Path, directory: str, *, yes: bool, never: bool) -> int:
+    """Show, ask and remember.
+
+    Args:
+        file: projects.json.
+        directory: of the project.
+        yes: approve without asking.
+        never: remember that the repository is never to choose.
+
+    Raises:
+        CtlError: nothing was approved, with the reason.
+        kaimond.config.project_path.PathRefusedError: it is no project.
+        kaimond.config.document_file.EditError: the file could not be changed.
+    """
+    project = project_path.resolve_project(directory)
+    if never:
+        _remember(file, project, decision=False)
+        say(f"{render.escape(project)}: sessions start without what its {repo_launch.FILE} says.")
+        return 0
+    try:
+        repo = repo_launch.read(project)
+    except LaunchError as error:
+        raise CtlError(render.escape(error)) from None
+    if repo is None:
+        raise CtlError(
+            f"{render.escape(project / repo_launch.FILE)} has no [{repo_launch.TABLE}], so there "
+            "is nothing to approve."
+        )
+    _show(repo)
+    proposals = repo.proposals()
+    if not proposals:
+        say("Nothing of it needs approval.")
+        return 0
+    listed = projects.load(file).allowed(project)
+    own = listed.launch if listed and listed.launch else launch.DEFAULT
+    for name in sorted(set(proposals) - set(repo.proposals(own))):
+        say(f"  ({name} is set in your own launch_config, which wins.)")
+    if not yes:
+        _ask()
+    done = _remember(file, project, decision=repo.digest)
+    word = "approved" if done is Change.DECIDED else "was approved already"
+    say(f"{render.escape(project)}: {word}. It counts at the next start or restart of a session.")
+    return 0
+
+
+def _show(repo: RepoLaunch) -> None:
+    say(f"{render.escape(repo.file)} says how Julia is started:")
+    for name in (*repo_launch.APPROVED, *repo_launch.FREE):
+        value = getattr(repo.config, name)
+        if value:
+            needs = "" if name in repo_launch.FREE else "   <- runs on your machine"
+            say(f"  {render.escape(repo_launch.shown({name: value}))}{needs}")
+    if repo.ignored:
+        say(f"  ignored there: {render.escape(', '.join(repo.ignored))}")
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise CtlError(
+            "Nothing was approved: there is no terminal to ask on. If you have read the lines "
+            "above, repeat the command with --yes."
+        )
+    sys.stdout.write("Approve this? [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise CtlError("Nothing was approved, and nothing changed.")
+
+
+def _remember(file: Path, project: Path, *, decision: str | bool) -> Change:
+    done = projects.decide_launch(file, str(project), decision)
+    if done.change is Change.NOT_LISTED:
+        raise CtlError(
+            f"{render.escape(project)} is not an allowed project yet, so nothing was changed. "
+            f"First: kaimonctl project allow {render.escape(project)}"
+        )
+    return done.change
