@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel sdist deb clean
+.PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel sdist deb deb-test clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,7 +61,12 @@ sdist: $(STAMP)  ## build the source archive into dist/
 	$(BIN)/python -m hatchling build --target sdist --directory dist
 
 deb: $(STAMP)  ## build a package for Debian 12 and 13 into dist/
+	@rm -f dist/kaimond_*.deb
 	@$(BIN)/python packaging/debian/build_deb.py
+
+deb-test: deb  ## use that package in a real Debian 12 and 13; needs root and debootstrap
+	packaging/debian/test_in_tree bookworm dist/kaimond_*.deb
+	packaging/debian/test_in_tree trixie dist/kaimond_*.deb
 
 clean:  ## remove what make made, except .venv and .julia
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -143,6 +143,13 @@ def test_the_scripts_of_the_package_are_read_by_a_plain_shell(script: str) -> No
     subprocess.run(["sh", "-n", str(build_deb.HERE / script)], check=True, timeout=60)
 
 
+def test_the_test_in_a_real_debian_is_bash() -> None:
+    script = build_deb.HERE / "test_in_tree"
+
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", str(script)], check=True, timeout=60)
+
+
 @needs_dpkg
 def test_dpkg_reads_the_package(root: Path, tmp_path: Path) -> None:
     copy = tmp_path / "root"
