@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "shutdown": "end a session",
     "interrupt": "interrupt what a session evaluates",
     "restart": "give a session a fresh Julia",
+    "revise": "have a session read all its source files again",
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, approve, list",
     "mcp": "register Kaimon with an MCP client: install, list, remove",

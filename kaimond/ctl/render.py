@@ -140,6 +140,8 @@ def status(facts: Mapping[str, Any], style: Style) -> str:
     ]
     views = facts.get("sessions", ())
     lines += ["", sessions(views, style) if views else "no sessions"]
+    source = [line for view in views for line in _source(view, style)]
+    lines += ["", *source] if source else []
     agents = facts.get("agents", ())
     if agents:
         heads = ("AGENT", "CLIENT", "VERSION", "PROCESS", "SINCE", "DIRECTORY")
@@ -149,6 +151,17 @@ def status(facts: Mapping[str, Any], style: Style) -> str:
     else:
         lines += ["", "no agents"]
     return "\n".join(lines)
+
+
+def _source(view: Mapping[str, Any], style: Style) -> list[str]:
+    """What a session runs, and what of it is not what is on the disk."""
+    key = escape(view.get("key", ""))
+    lines = [f"{key}  {escape(what)}" for what in (view.get("tracked"),) if what]
+    stale = style.paint("STALE", "red")
+    lines += [f"{key}  {stale} {escape(what)}" for what in view.get("stale", ())]
+    changed = ", ".join(escape(what) for what in view.get("changed", ()))
+    lines += [f"{key}  changed, taken up by the next eval: {changed}"] if changed else []
+    return lines + [f"{key}  {escape(what)}" for what in view.get("remarks", ())]
 
 
 def _span(seconds: float | None) -> str:

@@ -45,7 +45,9 @@ errors are shown. Pass session="<key>" when there are several sessions.
 it, cancel_eval(eval_id="...") interrupts it, list_evals lists them.
 4. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
 fresh Julia under the same key; manage_repl(command="shutdown") ends a session.
-5. session_log and server_log show what happened.
+5. Edited source of the project and its developed packages is taken up before each eval. What \
+cannot be is named below the answer; investigate_environment tells more, and what is loaded.
+6. session_log and server_log show what happened.
 
 Everything Kaimon says about a session was checked when it was said."""
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import zmq
 
 from kaimond import failpoints
-from kaimond.evals.spool import Spool
 from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
 from kaimond.registry.state import Event, State
@@ -234,8 +233,7 @@ class Booter:
         )
         failpoints.passing("start.after-answer")
         live.busy_since = None
-        spool = Spool(self._paths.session_spool(key))
-        self._sessions.book.opened(key, live.link, spool, record.boot_id)
+        self._sessions.opened(key, record.boot_id)
         return record
 
     def _failure(self, key: str, live: Live) -> SessionError:

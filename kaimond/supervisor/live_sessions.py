@@ -21,6 +21,7 @@ from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
 from kaimond.supervisor.ending import end_leftovers, end_strays
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.freshness import Freshness
 from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
 
@@ -62,7 +63,12 @@ class LiveSessions:
     ) -> None:
         self._paths = paths
         self._registry = registry
-        self.book = EvalBook(store, self._busy, self._idle, self._eval_finished, settings)
+        self.freshness = Freshness(paths, self._evaluates)
+        self.keeper = self.freshness.keeper
+        self.book = EvalBook(
+            store, self._busy, self._idle, self._eval_finished, settings, self.keeper
+        )
+        self.freshness.attach(self.book)
         self._context = zmq.asyncio.Context()
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}
@@ -117,6 +123,7 @@ class LiveSessions:
             self._record_exit(record, how, live.process.exited.result())
         # Only now: had the record not been written, the next look would try again.
         del self._live[key]
+        self.keeper.closed(key)
         self.chore(live.link.close())
         self._paths.session_socket(key).unlink(missing_ok=True)
         if restarting:
@@ -201,6 +208,25 @@ class LiveSessions:
             "last_output": session_log.tail(self._paths.session_log(key), LAST_LINES, LAST_BYTES),
         }
 
+    def opened(self, key: str, boot_id: str) -> None:
+        """A new process image can evaluate."""
+        record, live = self._registry.get(key), self._live[key]
+        assert record is not None
+        self.keeper.opened(key, record.project)
+        self.book.opened(key, live.link, Spool(self._paths.session_spool(key)), boot_id)
+
+    def adopted(self, key: str, boot_id: str) -> None:
+        """A process image that outlived the previous daemon evaluates, or can."""
+        record, live = self._registry.get(key), self._live[key]
+        assert record is not None
+        self.keeper.opened(key, record.project)
+        self.book.adopted(key, live.link, Spool(self._paths.session_spool(key)), boot_id)
+        self.watch(self.freshness.ask(key, live.link))
+
+    def _evaluates(self, key: str) -> bool:
+        live = self._live.get(key)
+        return live is None or live.busy_since is not None
+
     # What the evals tell
 
     def _busy(self, key: str) -> None:
@@ -258,6 +284,7 @@ class LiveSessions:
         """Let go of everything; processes that still run go on."""
         for task in self._watches:
             task.cancel()
+        await self.keeper.close()
         await asyncio.gather(*self._chores, *self._watches, return_exceptions=True)
         # First all, so that no end is taken in while the links are closed.
         held = list(self._live.values())

@@ -27,6 +27,7 @@ from kaimond.supervisor.julia import Julia, JuliaError, Julias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kaimond.config.preferences import Preferences
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
     from kaimond.paths import Paths
@@ -91,6 +92,9 @@ class Planner:
             raise SessionError("not-allowed", f"No session was started: {refusal}")
         return entry
 
+    def _preferences(self, project: Path) -> Preferences:
+        return projects.load(self._paths.projects_file).preferences(project)
+
     async def plan(self, entry: ProjectEntry) -> Plan:
         """How the project's Julia is to be started.
 
@@ -131,6 +135,10 @@ class Planner:
             project=entry.path,
             julia=julia,
             flags=flags,
-            environment={**environment, "KAIMON_LIBZMQ": library},
+            environment={
+                **environment,
+                "KAIMON_LIBZMQ": library,
+                "KAIMON_REVISE": str(self._preferences(entry.path).revise),
+            },
             instantiate=() if checked.ok else checked.problems or ("not sure",),
         )

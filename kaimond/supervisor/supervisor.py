@@ -12,7 +12,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kaimond import failpoints
-from kaimond.evals.spool import Spool
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
 from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
@@ -63,7 +62,6 @@ class Supervisor:
         self.registry = registry
         self.sessions = LiveSessions(paths, registry, store, settings.eval)
         self.book = self.sessions.book
-        self._paths = paths
         self._planner = Planner(paths, settings, environ)
         self._booter = Booter(paths, settings.session, registry, self.sessions)
         self._rung = settings.session.stop_timeout
@@ -298,8 +296,7 @@ class Supervisor:
             case _ if unspoken(record.protocol, record.gate):
                 self.sessions.set_aside(key)
             case _:
-                spool = Spool(self._paths.session_spool(key))
-                self.book.adopted(key, live.link, spool, record.boot_id)
+                self.sessions.adopted(key, record.boot_id)
                 self.sessions.watch(self._restarter.confirm(record, live))
 
     async def _finish_stop(self, key: str) -> None:

@@ -45,6 +45,10 @@ class View:
     uptime: float
     ready_after: float
     tainted: bool
+    tracked: str
+    stale: tuple[str, ...]
+    changed: tuple[str, ...]
+    remarks: tuple[str, ...]
     eval: str
     queued: int
     cpu_percent: float | None
@@ -60,6 +64,7 @@ class View:
 
 async def view(supervisor: Supervisor, record: Record) -> View:
     """Look at one session now."""
+    source = await supervisor.sessions.keeper.now(record.key)
     live = supervisor.sessions.get(record.key)
     seen = None
     if live and record.state in USABLE:
@@ -92,6 +97,10 @@ async def view(supervisor: Supervisor, record: Record) -> View:
         uptime=round(max(0.0, until - record.started), 3) if record.started else 0.0,
         ready_after=round(record.ready - record.started, 3) if record.ready else 0.0,
         tainted=record.tainted,
+        tracked=source.tracked,
+        stale=source.stale,
+        changed=source.changed,
+        remarks=source.remarks,
         eval=running.id if running else "",
         queued=supervisor.book.waiting(record.key),
         cpu_percent=cpu,

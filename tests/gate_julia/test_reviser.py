@@ -190,33 +190,61 @@ def test_hundreds_of_files_changed_at_once_are_taken_up(session: GateProcess) ->
     assert outcome.reply.text("reloaded").count("3 definitions") == 200
 
 
-def test_revise_itself_is_left_to_do_it_if_it_is_there() -> None:
+def test_revise_is_told_of_every_edit_and_its_errors_are_told() -> None:
     """By a stand-in that has the tables which are the same in all versions."""
     with GateProcess() as gate:
         gate.ready()
         gate.evaluate(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
         revise = SourcePackage(
             gate,
-            "revision_queue = Set()\nqueue_errors = Dict()\npkgdatas = Dict()\ncalls = Ref(0)\n"
-            "revise() = (calls[] += 1; empty!(revision_queue))",
+            "revision_queue = Set()\nqueue_errors = Dict()\npkgdatas = Dict()\ncalls = []\n"
+            "revise() = (push!(calls, sort!([last(x) for x in revision_queue])); "
+            "empty!(revision_queue))",
         )
         revise.name = "Revise"
         revise.body(revise.main)
         (revise.path("Revise.jl").parents[1] / "Project.toml").write_text(
-            'name = "Revise"\nuuid = "295af30f-e4ad-537b-8983-00126c2a3abe"\n'
+            'name = "Revise"\nuuid = "295af30f-e4ad-537b-8983-00126c2a3abe"\nversion = "9.8.7"\n'
         )
-        package = SourcePackage(gate, "f() = 1").loaded()
-        assert revise.value("NAME.calls[]") == "0"
-        package.body("f() = 2")
-        assert package.value("Main.Revise.calls[]") == "0"
-        package.evaluate("push!(Main.Revise.revision_queue, 1)")
-        assert package.value("Main.Revise.calls[]") == "1"
-        package.evaluate(
-            'Main.Revise.queue_errors[((info=(basedir="/p",),), "a.jl")] = '
-            '(ErrorException("bad"), 0)'
+        assert revise.value("length(NAME.calls)") == "0"
+        package = SourcePackage(gate, 'include("a.jl")', {"a.jl": "f() = 1\nconst C = 1"})
+        package.name = "Followed"
+        root = package.path("x").parents[1]
+        gate.evaluate(
+            f'd = (info=(basedir="{root}", files=["src/Followed.jl", "src/a.jl"]),); '
+            'Revise.pkgdatas[Base.PkgId("Followed")] = d'
         )
-        assert package.stale()[1].startswith("/p/a.jl: Revise: bad; ")
-        assert gate.ping().text("tracked").startswith("by Revise")
+        package.write("a.jl", package.files["a.jl"])
+        package.body(package.main)
+        assert package.value("Main.Revise.calls") == "Any[]"
+        tracked = gate.ping().text("tracked")
+        assert tracked == (
+            "Revise 9.8.7 tracks Followed (2 files), built-in reviser tracks Revise (1 file)"
+        )
+
+        package.write("a.jl", "f() = 2\nconst C = 1")
+        outcome = package.evaluate("last(Main.Revise.calls)")
+        assert outcome.value is not None
+        assert "src/a.jl" in outcome.value
+        assert "src/Followed.jl" not in outcome.value
+        assert outcome.reply.text("reloaded").endswith("Followed/src/a.jl")
+        calls = package.value("length(Main.Revise.calls)")
+        assert package.value("length(Main.Revise.calls)") == calls
+
+        # What Revise says of a file, what it does not say of a constant, and what it cannot say.
+        gate.evaluate(
+            'Revise.queue_errors[(d, "src/a.jl")] = '
+            '((exc=ErrorException("bad"), loc="/p/a.jl:7"), 0); nothing'
+        )
+        assert "a.jl:7: Revise: bad; it is tried again" in package.stale()[1]
+        gate.evaluate("empty!(Revise.queue_errors)")
+        gate.evaluate('filter!(name -> name != "src/a.jl", d.info.files)')
+        package.write("a.jl", "f() = 3\nconst C = 1")
+        assert "Revise no longer follows it since it was missing; restart" in package.stale()[1]
+        gate.evaluate('push!(d.info.files, "src/a.jl")')
+        package.write("a.jl", "f() = 3\nconst C = 2")
+        outcome = package.evaluate('VERSION >= v"1.12-"')
+        assert outcome.shows("stale") == (outcome.value == "false")
 
 
 def test_code_that_does_not_parse_is_told_with_its_line_until_it_does(

@@ -8,6 +8,7 @@ from kaimond.mcp.tools import (
     cancel_eval,
     check_eval,
     ex,
+    investigate_environment,
     list_evals,
     manage_repl,
     ping,
@@ -29,6 +30,7 @@ TOOLS: Final[dict[str, Tool[Any]]] = {
         list_evals.TOOL,
         manage_repl.TOOL,
         ping.TOOL,
+        investigate_environment.TOOL,
         session_log.TOOL,
         server_log.TOOL,
     )

@@ -11,6 +11,7 @@ from kaimond.mcp.answer import Answer
 from kaimond.mcp.background import notes_of, so_far
 from kaimond.mcp.cuts import end_of
 from kaimond.mcp.find_eval import find_eval
+from kaimond.mcp.freshness import with_finding
 from kaimond.mcp.render import render, stashed
 from kaimond.mcp.text import MOST_OUTPUT, clean, shorten
 from kaimond.mcp.tool import Arguments, Tool
@@ -59,7 +60,8 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
     head = f"{head}\n{kept}" if kept else head
     ended = render(item, spool, arguments.max_output)
     # The call itself succeeded, whatever became of the eval.
-    return Answer(f"{head}\n{ended.text}", images=ended.images, meta=ended.meta)
+    answer = Answer(f"{head}\n{ended.text}", images=ended.images, meta=ended.meta)
+    return await with_finding(call, item, answer)
 
 
 def _page(item: Eval, spool: Spool, offset: int, limit: int) -> Answer:

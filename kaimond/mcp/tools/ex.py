@@ -11,6 +11,7 @@ from kaimond.evals.book import QueueFullError
 from kaimond.evals.spool import Spool
 from kaimond.mcp.background import promoted
 from kaimond.mcp.ceilings import patience
+from kaimond.mcp.freshness import restarted_if_stale, with_finding
 from kaimond.mcp.render import render
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
@@ -59,7 +60,11 @@ class ExArguments(SessionArguments):
 
 async def run(call: Call, arguments: ExArguments) -> Answer:
     """Evaluate, or join the evaluation that this request had started before a break."""
-    item = _joined(call) or _submitted(call, arguments)
+    item, restarted = _joined(call), ""
+    if item is None:
+        _check(arguments)
+        restarted = await restarted_if_stale(call, arguments.key())
+        item = _submitted(call, arguments)
     promote_after = call.core.settings.eval.promote_after
     waits = patience(arguments.timeout, promote_after, call.agent.client)
     item = await wait_for(call, item, waits.seconds)
@@ -73,7 +78,8 @@ async def run(call: Call, arguments: ExArguments) -> Answer:
         answer = promoted(call, item, spool, arguments.max_output, doing)
     else:
         answer = render(item, spool, arguments.max_output)
-    warnings = [waits.warning, _tainted(call, item)]
+        answer = await with_finding(call, item, answer)
+    warnings = [restarted, waits.warning, _tainted(call, item)]
     text = "\n".join([answer.text, *filter(None, warnings)])
     return dataclasses.replace(answer, text=text)
 
@@ -95,13 +101,16 @@ def _joined(call: Call) -> Eval | None:
     return call.core.supervisor.book.get(str(started.get("eval", "")))
 
 
-def _submitted(call: Call, arguments: ExArguments) -> Eval:
+def _check(arguments: ExArguments) -> None:
     if not arguments.e.strip():
         raise ArgumentError(
             'ex: `e` is empty. Give Julia code, for example ex(e="1 + 1", q=false).'
         )
     if "\0" in arguments.e:
         raise ArgumentError("ex: `e` holds a NUL character, which Julia code cannot have.")
+
+
+def _submitted(call: Call, arguments: ExArguments) -> Eval:
     supervisor = call.core.supervisor
     record = choose(supervisor, arguments.key())
     if record.state not in USABLE:

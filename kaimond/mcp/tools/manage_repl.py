@@ -1,16 +1,21 @@
-"""manage_repl: restart, interrupt or shut down a session."""
+"""manage_repl: restart, interrupt, revise or shut down a session."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
 from kaimond.config import projects
+from kaimond.evals.book import QueueFullError
+from kaimond.evals.eval import Status
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.cancelled import told
 from kaimond.mcp.tool import SessionArguments, Tool
+from kaimond.mcp.waiting import wait_for
+from kaimond.reload.finding import read_again
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose, view
 
@@ -22,10 +27,11 @@ if TYPE_CHECKING:
 class ManageArguments(SessionArguments):
     """Arguments of manage_repl."""
 
-    command: Literal["restart", "shutdown", "interrupt"] = Field(
+    command: Literal["restart", "shutdown", "interrupt", "revise"] = Field(
         description="restart: a fresh Julia under the same key, all state is cleared. "
         "shutdown: end the session for good; its key is never used again. "
-        "interrupt: what it evaluates now; its state stays."
+        "interrupt: what it evaluates now; its state stays. "
+        "revise: read all source files again, take up what changed, and report."
     )
 
 
@@ -37,6 +43,8 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
     record = choose(call.core.supervisor, arguments.key())
     if arguments.command == "interrupt":
         return await _interrupt(call, record)
+    if arguments.command == "revise":
+        return await _revise(call, record)
     call.journal(
         tool="manage_repl",
         command=arguments.command,
@@ -70,6 +78,8 @@ async def _joined(call: Call, started: dict[str, object]) -> Answer:
     counts as done only if the record says so; else it is done now.
     """
     supervisor, key = call.core.supervisor, str(started["key"])
+    if started["command"] == "revise":
+        return await _revised(call, key, str(started["eval"]))
     await supervisor.settled(key)
     record = supervisor.registry.get(key)
     if started["command"] == "shutdown" and record and not record.alive:
@@ -100,6 +110,38 @@ async def _interrupt(call: Call, record: Record) -> Answer:
     return told(item, await call.core.supervisor.cancel(item, reason))
 
 
+async def _revise(call: Call, record: Record) -> Answer:
+    key = record.key
+    try:
+        item = call.core.supervisor.sessions.freshness.reread(
+            key,
+            call.agent.short,
+            lambda item: call.journal(tool="manage_repl", command="revise", key=key, eval=item),
+        )
+    except (KeyError, QueueFullError) as error:
+        raise SessionError(
+            "not-ready",
+            f"Session {key} is {record.state} and takes no more evals now, so its files were not "
+            f"read again. {error if isinstance(error, QueueFullError) else 'Wait a moment.'}",
+        ) from None
+    return await _revised(call, key, item.id)
+
+
+async def _revised(call: Call, key: str, eval_id: str) -> Answer:
+    item = call.core.supervisor.book.get(eval_id)
+    if item is None:
+        raise SessionError("lost", f"It is not known whether session {key} read its files again.")
+    item = await wait_for(call, item, 0)
+    outcome = item.outcome
+    assert outcome is not None
+    if outcome.status is not Status.DONE:
+        why = outcome.reason or outcome.text("error")
+        raise SessionError("not-revised", f"Reading the files of session {key} ended: {why}.")
+    told = await call.core.supervisor.sessions.keeper.now(key)
+    text = read_again(key, outcome.text("reloaded"), told)
+    return Answer(text, structured=dataclasses.asdict(told), is_error=bool(told.stale))
+
+
 async def _shutdown(call: Call, record: Record) -> Answer:
     supervisor = call.core.supervisor
     final = await supervisor.stop(record.key, f"it was shut down by agent {call.agent.short}")
@@ -116,10 +158,11 @@ async def _gone(call: Call, final: Record) -> Answer:
 
 TOOL: Final = Tool(
     name="manage_repl",
-    title="Restart, interrupt or shut down a session",
+    title="Restart, interrupt, revise or shut down a session",
     description=(
         "Restart a session (a fresh Julia process, same key, all variables and loaded code are "
-        "cleared), interrupt what it evaluates, or shut it down for good. The answer comes when it "
+        "cleared), interrupt what it evaluates, have it read all source files again (changed ones "
+        "are taken up before each eval anyway), or shut it down for good. The answer comes when it "
         "is proved: after a restart with the new generation, process and boot id, after a shutdown "
         "when the process is gone. Restart when the state is corrupt or a change of code cannot be "
         "taken over."

@@ -77,6 +77,12 @@ def describe(seen: View) -> str:
         line += f"\n      pwd {seen.pwd}"
     if seen.tainted:
         line += "\n      tainted: an eval was interrupted by force; restart it when you can"
+    if seen.tracked:
+        line += f"\n      {seen.tracked}"
+    line += "".join(f"\n      STALE {what}" for what in seen.stale)
+    if seen.changed:
+        line += f"\n      changed, taken up by the next eval: {', '.join(seen.changed)}"
+    line += "".join(f"\n      {what}" for what in seen.remarks)
     if seen.health_word in ("busy", "mute", "frozen") and seen.memory_bytes is not None:
         line += f"\n      CPU {seen.cpu_percent:.0f} %, memory {seen.memory_bytes / 2**20:.0f} MiB"
     return line

@@ -2,9 +2,9 @@
 
 "Run what is queued, for ever; until the first request comes, rehearse."
 function eval_loop(server::Server)
-    rehearsals = Function[rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace,
-                          rehearse_looking, rehearse_parsing, rehearse_walking,
-                          rehearse_taking_up]
+    rehearsals = Function[() -> prepare_reviser(server), rehearse_value, rehearse_message,
+                          rehearse_trace, rehearse_backtrace, rehearse_looking, rehearse_parsing,
+                          rehearse_walking, rehearse_taking_up]
     disable_sigint() do
         while true
             try

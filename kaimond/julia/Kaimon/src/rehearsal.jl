@@ -25,36 +25,9 @@ function rehearsed_stack()
     end
 end
 
-# The reviser's part: a package that exists in memory only comes into being, changes and goes.
+# The reviser's part is loaded with the reviser.
 
-rehearse_parsing() = (rehearsed_file("f() = 1"); nothing)
-
-rehearse_looking() = (find_packages!(Reviser()); nothing)
-
-function rehearse_walking()
-    package = rehearsed_package()
-    foreach(live_methods, definitions(package))
-end
-
-function rehearse_taking_up()
-    reviser, package = Reviser(), rehearsed_package()
-    run = (f, argument) -> Base.invokelatest(f, argument)
-    for text in ("\"d\"\nf(x; k=1) = 1\nconst C = 1", "\"e\"\nf(x) = 2\nconst C = 2\nerror()")
-        package.files[REHEARSED] = rehearsed_file(text)
-        bring_up_to_date!(reviser, package, run)
-    end
-    push!(reviser.packages, package)
-    stale_lines(reviser)
-    reloaded_lines(reviser)
-    tracked_text(reviser)
-    return nothing
-end
-
-function rehearsed_file(body::String)
-    file = SourceFile(REHEARSED)
-    take_text!(file, "module $REHEARSED\n$body\nend")
-    return file
-end
-
-rehearsed_package() = Package(REHEARSED, Module(Symbol(REHEARSED)), REHEARSED,
-                              path -> rehearsed_file("f(x) = 1\n\"doc\"\ng(; k=1) = k"))
+rehearse_looking() = (find_packages!(Reviser()); load_reviser())
+rehearse_parsing() = in_reviser(:rehearse_pieces)
+rehearse_walking() = in_reviser(:rehearse_walk)
+rehearse_taking_up() = in_reviser(:rehearse_changes)

@@ -4,7 +4,8 @@
 An evaluation that was asked for.
 
 `peer` is whoever asked last, and gets the result. `revise` says who takes up changed source before
-it runs: "builtin" or "off".
+it runs: "auto", "revise", "builtin" or "off"; `thorough`, whether every file is read for it;
+`known`, what revision of the session's sources whoever asks knows.
 """
 mutable struct EvalRequest
     peer::Frame
@@ -14,6 +15,8 @@ mutable struct EvalRequest
     quiet::Bool
     display_size::Tuple{Int,Int}
     revise::String
+    thorough::Bool
+    known::String
 end
 
 """

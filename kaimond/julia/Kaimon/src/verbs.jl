@@ -17,8 +17,8 @@ function on_ping(server::Server, message::Message)
         Field("state", server.running === nothing ? "idle" : "busy"),
         Field("eval", server.running === nothing ? "" : server.running.id),
         Field("queued", string(length(server.pending) - (server.running === nothing ? 0 : 1))),
-        Field("tracked", text_or_empty(() -> revise_loaded() ? revise_tracked() :
-                                       tracked_text(server.reviser))),
+        Field("tracked", text_or_empty(() -> follows_any(server.reviser) ?
+                                       in_reviser(:tracked_text, server.reviser) : "")),
     ])
 end
 
@@ -53,15 +53,17 @@ function on_eval(server::Server, message::Message)
         rows, columns = positive(message, "rows", 24), positive(message, "columns", 80)
         request = EvalRequest(message.peer, id, required(message, "code"), spool,
                               optional(message, "quiet", "") == "1", (rows, columns),
-                              revise_choice(optional(message, "revise", "builtin")))
+                              revise_choice(optional(message, "revise", "auto")),
+                              optional(message, "thorough", "") == "1",
+                              optional(message, "known", NOT_ASKED))
         server.pending[id] = request
         put!(server.queue, request)
         reply(server, message, "accepted")
     end
 end
 
-revise_choice(text::String) = text in ("builtin", "off") ? text :
-    throw(Refusal("the field revise is neither builtin nor off"))
+revise_choice(text::String) = text in ("auto", "revise", "builtin", "off") ? text :
+    throw(Refusal("the field revise is neither auto, revise, builtin nor off"))
 
 "`text` if it can be the id of an evaluation; it becomes part of the file name in backtraces."
 function eval_id(text::String)
@@ -93,6 +95,10 @@ function on_ack(server::Server, message::Message)
     push!(server.acknowledged, id)
     return nothing
 end
+
+on_sources(server::Server, message::Message) =
+    reply(server, message, "sources",
+          append!(stale_fields(server.reviser), source_fields(server.reviser, NOTHING_KNOWN)))
 
 function on_interrupt(server::Server, message::Message)
     id = required(message, "eval")
@@ -136,6 +142,7 @@ function handler_of(verb::String)
     verb == "eval" && return on_eval
     verb == "result" && return on_result
     verb == "ack" && return on_ack
+    verb == "sources" && return on_sources
     verb == "interrupt" && return on_interrupt
     verb == "restart" && return on_restart
     verb == "exit" && return on_exit

@@ -1,3 +1,4 @@
+Kaimon.load_reviser()
 using Kaimon: SourceFile, reread!, looks_changed
 
 @testset "a file is changed if its text is" begin

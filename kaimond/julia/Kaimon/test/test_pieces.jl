@@ -1,3 +1,4 @@
+Kaimon.load_reviser()
 using Kaimon: parse_pieces, code_key, SourceProblem, static_path, condition
 
 pieces(text) = parse_pieces(text, "/p/src/a.jl")

@@ -11,6 +11,9 @@ struct Notice
 end
 
 const RESTART = "restart the session, or undo the change"
+const ONLY_RESTART = "restart the session"
+"What only a new process makes current."
+is_hopeless(notice::Notice) = notice.cure == RESTART || notice.cure == ONLY_RESTART
 const RETRIED = "it is tried again before each evaluation"
 const RESTORE = "restore it, or remove its include; what was loaded of it stays in effect until then"
 const CORRECT = "correct the file; the code loaded before stays in effect until then"
@@ -125,7 +128,8 @@ function evaluate_piece(definition::Definition)
         expression = Expr(:module, whole.args[1], whole.args[2], Expr(:block))
     end
     place = LineNumberNode(piece.line, Symbol(piece.file))
-    Base.CoreLogging.with_logger(WithoutDocs(Base.CoreLogging.current_logger())) do
+    # Docs that replace docs are no news.
+    Base.CoreLogging.with_logger(Without(Base.CoreLogging.current_logger(), Base.Docs)) do
         task_local_storage(:SOURCE_PATH, piece.file) do
             Core.eval(definition.home, Expr(:toplevel, place, expression))
         end
@@ -133,18 +137,20 @@ function evaluate_piece(definition::Definition)
     return nothing
 end
 
-"The logger `inner`, except that docs that replace docs are no news."
-struct WithoutDocs <: Base.CoreLogging.AbstractLogger
+"The logger `inner`, except for what the module `silenced` says."
+struct Without <: Base.CoreLogging.AbstractLogger
     inner::Base.CoreLogging.AbstractLogger
+    silenced::Module
 end
 
-Base.CoreLogging.shouldlog(logger::WithoutDocs, level, origin, group, id) =
-    origin !== Base.Docs && Base.CoreLogging.shouldlog(logger.inner, level, origin, group, id)
-Base.CoreLogging.min_enabled_level(logger::WithoutDocs) =
+Base.CoreLogging.shouldlog(logger::Without, level, origin, group, id) =
+    origin !== logger.silenced &&
+    Base.CoreLogging.shouldlog(logger.inner, level, origin, group, id)
+Base.CoreLogging.min_enabled_level(logger::Without) =
     Base.CoreLogging.min_enabled_level(logger.inner)
-Base.CoreLogging.catch_exceptions(logger::WithoutDocs) =
+Base.CoreLogging.catch_exceptions(logger::Without) =
     Base.CoreLogging.catch_exceptions(logger.inner)
-Base.CoreLogging.handle_message(logger::WithoutDocs, arguments...; keywords...) =
+Base.CoreLogging.handle_message(logger::Without, arguments...; keywords...) =
     Base.CoreLogging.handle_message(logger.inner, arguments...; keywords...)
 
 """
@@ -231,7 +237,7 @@ function reexpand!(reviser, macros::Vector{Any}, run)
             uses_macro(piece.expression, Any[macros[index]]) && piece.kind !== :module || continue
             if piece.kind in CONSTANT_KINDS
                 push!(package.lasting, Notice(piece.file, piece.line, "$(macros[index]), which " *
-                                              "$(piece.name) was made by, changed", RESTART))
+                                              "$(piece.name) was made by, changed", ONLY_RESTART))
                 push!(package.notices, package.lasting[end])
                 done[definition] = true
                 continue

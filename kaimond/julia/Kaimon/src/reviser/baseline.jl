@@ -25,7 +25,7 @@ function track(id::Base.PkgId, top::Module, root::String, since::Float64)
             push!(package.loaded, definition)
             definition.piece.kind === :module || push!(package.lasting, Notice(
                 path, definition.piece.line, "it changed while $(id.name) was being loaded, and " *
-                "which of the two $(definition.piece.name) is from is unknown", RESTART))
+                "which of the two $(definition.piece.name) is from is unknown", ONLY_RESTART))
         end
     end
     package.pending = !isempty(uncertain)

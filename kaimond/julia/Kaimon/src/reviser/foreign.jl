@@ -1,40 +1,207 @@
-# A session that has Revise itself loaded: ours stands aside.
+# Packages that Revise follows: it is told of every changed file, and looked at after it has worked.
 
-const REVISE = Base.PkgId(Base.UUID("295af30f-e4ad-537b-8983-00126c2a3abe"), "Revise")
+revise_module() = get(Base.loaded_modules, REVISE, nothing)
 
-revise_loaded() = haskey(Base.loaded_modules, REVISE)
+"Revise and its version, as its project file tells it."
+function revise_name()
+    try
+        project = joinpath(dirname(dirname(pathof(revise_module()))), "Project.toml")
+        return "Revise " * match(r"^version *= *\"([^\"]+)\""m, read(project, String))[1]
+    catch
+        return "Revise"
+    end
+end
 
-"Have Revise take up what its watchers have put into its queue."
-function revise_by_revise(::Nothing)
-    revise = Base.loaded_modules[REVISE]
-    isempty(revise.revision_queue) || Base.invokelatest(revise.revise)
+"""
+A package that Revise follows.
+
+- `data`: Revise's own record of it.
+- `files`: by path, those that Revise follows or has followed, with the text it took up last.
+- `untracked`, `notices`, `lasting`: as of a `Package`.
+"""
+mutable struct RevisedPackage
+    name::String
+    data::Any
+    files::Dict{String,Any}
+    untracked::Vector{String}
+    notices::Vector{Any}
+    lasting::Vector{Any}
+end
+
+"The package `id` as Revise follows it, or nothing if it does not."
+function revised_package(id::Base.PkgId, top::Module, since::Float64)
+    revise = revise_module()
+    data = revise === nothing ? nothing : get(revise.pkgdatas, id, nothing)
+    data === nothing && return nothing
+    cache, uncertain = cache_file(id, top), String[]
+    package = RevisedPackage(id.name, data, Dict{String,Any}(), String[], Any[], Any[])
+    for path in revised_paths(package)
+        package.files[path] = as_loaded(path, cache, since, uncertain)
+    end
+    for path in uncertain
+        push!(package.lasting, Notice(path, 0, "it changed while $(id.name) was being loaded",
+                                      ONLY_RESTART))
+    end
+    return package
+end
+
+revised_paths(package::RevisedPackage) =
+    String[revised_path(package, name) for name in package.data.info.files]
+
+revised_path(package::RevisedPackage, name) =
+    normpath(joinpath(package.data.info.basedir, String(name)))
+
+"What Revise's queue and tables call the file at `path`, or nothing if it is in no table."
+function queue_entry(package::RevisedPackage, path::String)
+    for name in package.data.info.files
+        revised_path(package, name) == path && return (package.data, name)
+    end
     return nothing
 end
 
-"What Revise could not take up, a line per file; its tables differ between versions."
-function revise_errors()
-    lines = String[]
-    try
-        for (place, problem) in Base.loaded_modules[REVISE].queue_errors
-            package, file = place
-            reason = first(split(error_text(problem[1]), '\n'))
-            push!(lines, "$(joinpath(package.info.basedir, file)): Revise: $reason; correct the " *
-                  "file, or restart the session")
+"Has Revise noticed nothing, and does it know of nothing that is left to do?"
+function revise_is_idle()
+    revise = revise_module()
+    return revise === nothing || isempty(revise.revision_queue) && isempty(revise.queue_errors)
+end
+
+"Times that Revise is called for files that change while it is at work."
+const REVISE_ATTEMPTS = 3
+
+"""
+Have Revise take up every file of its packages that looks changed, whether it has noticed or not.
+
+Without a changed file, and with nothing in its queue, Revise is not called: a call takes 10 ms.
+"""
+function take_up_by_revise!(reviser::Reviser, run, thorough::Bool)
+    revise = revise_module()
+    revise === nothing && return nothing
+    union!(revise.revision_queue, keys(revise.queue_errors))
+    for attempt in 1:REVISE_ATTEMPTS
+        changed = Any[]
+        foreach(package -> queue_changes!(changed, package, revise, thorough), reviser.revised)
+        thorough = false
+        isempty(revise.revision_queue) && break
+        reviser.revision += 1
+        run(call_revise, revise)
+        for (_, file) in changed
+            any(entry -> entry[1] == file.path, reviser.reloaded) ||
+                push!(reviser.reloaded, (file.path, 0))
         end
-    catch error
-        push!(lines, "Revise does not say what it could not take up ($(error_text(error))), so " *
-              "any file may be newer than what runs; restart the session to be sure")
+        any(((_, file),) -> Stamp(file.path) != file.stamp, changed) || break
+    end
+    foreach(package -> judge!(package, revise), reviser.revised)
+    foreach(package -> filter!(entry -> !is_stale(package, entry[1]), reviser.reloaded),
+            reviser.revised)
+    return nothing
+end
+
+is_stale(package::RevisedPackage, path::String) =
+    any(notice -> notice.file == path, package.notices)
+
+"Revise, without its own report of errors: it is told at the end of every answer."
+call_revise(revise::Module) = Base.CoreLogging.with_logger(
+    () -> Base.invokelatest(revise.revise), Without(Base.CoreLogging.current_logger(), revise))
+
+"""
+Put into Revise's queue what looks changed, and append it to `changed`.
+
+If nothing but a missing file has changed, it may be about to be written anew, as some editors do.
+Revise would drop it for ever, so it is kept from Revise until something else changes, too.
+"""
+function queue_changes!(changed::Vector{Any}, package::RevisedPackage, revise::Module,
+                        thorough::Bool)
+    for path in revised_paths(package)
+        haskey(package.files, path) || (package.files[path] = SourceFile(path))
+    end
+    found, missing_ones = Any[], Any[]
+    for each in values(package.files)
+        file = each::SourceFile
+        stamp, pieces = file.stamp, file.pieces
+        if thorough || looks_changed(file)
+            thorough && (file.settled = false)
+            other = reread!(file)
+            other && note_constants!(package, file, pieces)
+            # The times tell of a text that was there in between, and that Revise may have seen.
+            moved = stamp != NO_STAMP && file.stamp != stamp
+            (other || moved || thorough) && file.text !== nothing && push!(found, file)
+        end
+        file.text === nothing && push!(missing_ones, file)
+    end
+    for file in missing_ones
+        entry = queue_entry(package, file.path)
+        entry === nothing && continue
+        isempty(found) ? delete!(revise.revision_queue, entry) : push!(revise.revision_queue, entry)
+    end
+    for file in found
+        entry = queue_entry(package, file.path)
+        entry === nothing || push!(revise.revision_queue, entry)
+        push!(changed, (package, file))
+    end
+end
+
+"Code that was compiled with a constant goes on with its old value, of which Revise says nothing."
+function note_constants!(package::RevisedPackage, file::SourceFile, before::Vector{Any})
+    can_redefine(:const) && return nothing
+    old = constants!(Dict{Any,UInt64}(), before, ())
+    for (name, key) in constants!(Dict{Any,UInt64}(), file.pieces, ())
+        get(old, name, key) == key && continue
+        notice = Notice(file.path, 0, "the constant $(name[end]) changed, and code that was " *
+                        "compiled before goes on with its old value", ONLY_RESTART)
+        any(other -> other.file == file.path && other.reason == notice.reason, package.lasting) ||
+            push!(package.lasting, notice)
+    end
+end
+
+function constants!(found::Dict{Any,UInt64}, pieces::Vector{Any}, outer::Tuple)
+    for piece in pieces
+        piece.kind === :const && (found[(outer..., piece.name)] = piece.key)
+        piece.kind === :module && constants!(found, piece.children, (outer..., piece.name))
+    end
+    return found
+end
+
+"Note what of `package` is not current, from what Revise tells and what is on the disk."
+function judge!(package::RevisedPackage, revise::Module)
+    package.notices = copy(package.lasting)
+    for (path, file) in collect(package.files)
+        entry = queue_entry(package, path)
+        if file.problem !== nothing && (entry !== nothing || file.text !== nothing)
+            push!(package.notices, Notice(path, file.problem.line, file.problem.reason,
+                                          file.problem.line == 0 ? RESTORE : CORRECT))
+        elseif entry === nothing && file.text !== nothing
+            push!(package.notices, Notice(path, 0, "Revise no longer follows it since it was " *
+                                          "missing", ONLY_RESTART))
+        elseif entry === nothing
+            delete!(package.files, path)
+        elseif haskey(revise.queue_errors, entry)
+            push!(package.notices, revise_notice(path, revise.queue_errors[entry][1]))
+        end
+    end
+end
+
+"What Revise could not take up beside the packages that are followed, as files of `includet`."
+function other_revise_lines(reviser::Reviser)
+    lines, revise = String[], revise_module()
+    revise === nothing && return lines
+    for ((data, name), problem) in revise.queue_errors
+        any(package -> package.data === data, reviser.revised) && continue
+        path = normpath(joinpath(data.info.basedir, String(name)))
+        notice = revise_notice(path, problem[1])
+        push!(lines, "$(shown_path(path)): $(notice.reason); $(notice.cure)")
     end
     return lines
 end
 
-"The packages that Revise follows, from its own tables."
-function revise_tracked()
-    try
-        tables = Base.loaded_modules[REVISE].pkgdatas
-        return "by Revise: " * join(["$(id.name) ($(counted(length(data.info.files), "file")))"
-                                     for (id, data) in tables], ", ")
-    catch
-        return "by Revise, which does not tell what"
+"What Revise could not do with the file at `path`. Its own exceptions hold the place and the cause."
+function revise_notice(path::String, @nospecialize(error))
+    line = hasproperty(error, :line) ? error.line : 0
+    if hasproperty(error, :loc)
+        told = match(r":(\d+)$", string(error.loc))
+        told === nothing || (line = parse(Int, told[1]))
     end
+    cause = hasproperty(error, :exc) ? error.exc : hasproperty(error, :error) ? error.error : error
+    reason = first_line(cause)
+    hopeless = occursin("redefinition of constant", reason)
+    return Notice(path, line, "Revise: " * reason, hopeless ? RESTART : RETRIED)
 end

@@ -1,0 +1,96 @@
+"""A thousand edits, each followed by an eval: none is stale unsaid, and none warns idly.
+
+Run it as ``python -m benchmarks.soak_edits [--edits 1000] [--seed 1]``. The edits are made in
+place, by rename, with swap files, without a change, twice within a tick of the clock, with other
+line ends, with errors, and while an eval runs; the eval comes 0 to 700 ms later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from benchmarks.soak_common import Soak, ask, rounds, spread
+from tests.support.edits import NAME, EditedPackage, Step, verdict
+from tests.support.wait import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.chaos.agent import Agent
+
+CODE = f"{NAME}.values()"
+
+
+async def edits(soak: Soak, count: int, seed: int) -> int:
+    """Make the edits and judge each answer; return the exit code."""
+    dice = random.Random(seed)
+    package = EditedPackage(soak.home.path / NAME, dice)
+    package.create()
+    soak.home.allow(package.root)
+    soak.home.start_daemon()
+    agent = await soak.agent()
+    await soak.start(agent, package.root)
+    await ask(agent, "ex", e=f"using {NAME}")
+    kinds: Counter[str] = Counter()
+    warned, seconds = 0, []
+    for _ in range(count):
+        before, was_stale = package.values(), bool(package.broken)
+        step = package.step()
+        kinds[step.kind] += 1
+        if step.during:
+            answer = await _during(agent, step, soak.home.path)
+        else:
+            await asyncio.sleep(step.delay)
+            began = time.monotonic()
+            answer = (await ask(agent, "ex", e=CODE, q=False)).text
+            seconds.append(time.monotonic() - began)
+        warned += "WARNING" in answer
+        wrong = verdict(step, before, was_stale, answer)
+        if wrong:
+            soak.lose("stale or needless", wrong)
+    step = package.mend()
+    wrong = verdict(step, (), False, (await ask(agent, "ex", e=CODE, q=False)).text)
+    if wrong:
+        soak.lose("stale or needless", wrong)
+    revise = os.environ.get("KAIMON_REVISE_PATH", "")
+    rows = [
+        ("reviser", "Revise" if revise else "built in"),
+        ("edits", f"{count} (seed {seed}): {', '.join(f'{k} {n}' for k, n in kinds.items())}"),
+        ("answers that had to warn, and did", str(warned)),
+        ("eval after an edit", spread(seconds)),
+    ]
+    return soak.report("Edits", rows)
+
+
+async def _during(agent: Agent, step: Step, place: Path) -> str:
+    """Edit while an eval runs: after it has begun, and before it calls the package."""
+    assert step.during
+    begun, edited = place / "begun", place / "edited"
+    code = f'touch("{begun}"); while !isfile("{edited}"); sleep(0.01); end; {CODE}'
+    running = asyncio.create_task(ask(agent, "ex", e=code, q=False))
+    await until(lambda: begun.exists() or running.done())
+    step.during()
+    edited.touch()
+    answer = (await running).text
+    begun.unlink()
+    edited.unlink()
+    return answer
+
+
+async def main() -> int:
+    options = rounds("Edits of source, each followed by an eval.", edits=1000, seed=1)
+    with Soak.opened() as soak:
+        try:
+            return await edits(soak, options.edits, options.seed)
+        finally:
+            await soak.close()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,35 @@
+"""Have a session read all its source files again and take up what changed.
+
+Exit code 0: it runs what is on the disk; 1: some file is not current.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kaimond.ctl import client, render
+from kaimond.ctl.failure import ExitCode
+from kaimond.ctl.output import say
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE: Final = "kaimonctl revise 1a2b3c4d"
+
+LIMIT: Final = 600.0
+"""Seconds: it waits behind what the session evaluates."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("session", metavar="KEY", help="the session's key")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask, and tell what came of it."""
+    with client.connect() as daemon:
+        answer = daemon.call("revise", LIMIT, session=options.session)
+    say("\n".join(render.escape(line) for line in str(answer.get("text", "")).splitlines()))
+    source = answer.get("source")
+    stale = source.get("stale") if isinstance(source, dict) else None
+    return ExitCode.FAILED if stale else ExitCode.DONE

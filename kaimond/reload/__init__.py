@@ -1,0 +1,1 @@
+"""Proof from outside that sessions run the source that is on the disk, or words why not."""

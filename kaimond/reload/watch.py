@@ -1,0 +1,113 @@
+"""Watches directories for all sessions: one watcher, started anew when what it watches changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from typing import TYPE_CHECKING, Final
+
+import watchfiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_log = logging.getLogger("kaimond.reload")
+
+STEP: Final = 100
+"""Milliseconds between two looks of watchfiles at what the kernel has told it."""
+
+GATHER: Final = 400
+"""Milliseconds that changes that follow each other are gathered at most."""
+
+_WAIT: Final = 600_000
+"""Milliseconds after which watchfiles' thread comes back without a change."""
+
+
+class Watch:
+    """Tells what changes in directories, not below them.
+
+    Args:
+        on_change: called with the paths that changed; with none when anything may have.
+    """
+
+    def __init__(self, on_change: Callable[[frozenset[str]], None]) -> None:
+        self._on_change = on_change
+        self._wanted: frozenset[str] = frozenset()
+        self._watched: frozenset[str] = frozenset()
+        self._task: asyncio.Task[None] | None = None
+        self.blind = False
+        """Whether the system refuses to watch, so that any file may change without a word."""
+
+    def set(self, directories: Iterable[str]) -> None:
+        """Watch exactly these directories, as far as they exist."""
+        self._wanted = frozenset(directories)
+        if frozenset(filter(os.path.isdir, self._wanted)) != self._watched:
+            self._restart()
+
+    def _restart(self) -> None:
+        if self._task:
+            self._task.cancel()
+        self._watched = frozenset(filter(os.path.isdir, self._wanted))
+        self.blind = False
+        self._task = asyncio.create_task(self._run(self._watched)) if self._watched else None
+
+    async def _run(self, directories: frozenset[str]) -> None:
+        named = _named(directories)
+        stop = asyncio.Event()
+        changes = watchfiles.awatch(
+            *directories,
+            watch_filter=None,
+            debounce=GATHER,
+            step=STEP,
+            rust_timeout=_WAIT,
+            recursive=False,
+            stop_event=stop,
+        )
+        try:
+            coming = asyncio.ensure_future(anext(changes))
+            # Its first step asks the kernel. What changed before that nobody has told us.
+            await asyncio.sleep(0)
+            self._on_change(frozenset())
+            while True:
+                told = frozenset(_as_asked(path, named) for _, path in await coming)
+                coming = asyncio.ensure_future(anext(changes))
+                self._on_change(told)
+                if not directories.isdisjoint(told):
+                    # A directory that was replaced is another one for the kernel.
+                    asyncio.get_running_loop().call_soon(self._renew, directories)
+        except (OSError, RuntimeError) as error:
+            _log.warning("source files cannot be watched, so they are looked at: %s", error)
+            self.blind = True
+            self._on_change(frozenset())
+        finally:
+            stop.set()
+            coming.cancel()
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await coming
+            await changes.aclose()
+
+    def _renew(self, directories: frozenset[str]) -> None:
+        if self._watched == directories:
+            self._restart()
+
+    async def close(self) -> None:
+        """Watch nothing any more."""
+        task, self._task = self._task, None
+        self._watched = self._wanted = frozenset()
+        if task:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _named(directories: Iterable[str]) -> dict[str, str]:
+    """The directories by their real paths, which macOS tells of files by."""
+    return {os.path.realpath(directory): directory for directory in directories}
+
+
+def _as_asked(path: str, named: Mapping[str, str]) -> str:
+    if path in named:
+        return named[path]
+    directory, name = os.path.split(path)
+    return os.path.join(named.get(directory, directory), name)  # noqa: PTH118

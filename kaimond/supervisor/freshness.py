@@ -1,0 +1,83 @@
+"""The part of the living sessions that keeps their source new: preferences, looks, second tries."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kaimond.evals.book import QueueFullError
+from kaimond.gate.link import GateSilentError
+from kaimond.reload.keeper import Keeper
+from kaimond.reload.preferences import CurrentPreferences
+from kaimond.runtime import UnsafeDirectoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.evals.book import EvalBook
+    from kaimond.evals.eval import Eval
+    from kaimond.gate.link import Link
+    from kaimond.paths import Paths
+
+LONG: Final = 86_400.0
+"""Seconds; for a question that has time."""
+
+NOTHING: Final = "nothing"
+"""The code of an eval that is there for what happens before each eval."""
+
+OURSELVES: Final = "kaimond"
+"""Who asks for what no agent has asked for."""
+
+
+class Freshness:
+    """What is done about the source of living sessions.
+
+    Args:
+        paths: where things live.
+        busy: tells whether a session evaluates.
+    """
+
+    def __init__(self, paths: Paths, busy: Callable[[str], bool]) -> None:
+        self.preferences = CurrentPreferences(paths.projects_file)
+        self.keeper = Keeper(self._reviser, self._read_again, busy)
+        self._book: EvalBook | None = None
+
+    def attach(self, book: EvalBook) -> None:
+        """Give it the evals; they need `keeper` before they exist."""
+        self._book = book
+
+    def _reviser(self, project: str) -> str:
+        return str(self.preferences.of(Path(project)).revise)
+
+    async def ask(self, key: str, link: Link) -> None:
+        """Ask a session that is taken up from the previous daemon what it runs."""
+        with contextlib.suppress(GateSilentError):
+            self.keeper.told(key, await link.request("sources", timeout=LONG, repeat=True))
+
+    def reread(self, key: str, agent: str, journal: Callable[[str], None]) -> Eval:
+        """Have a session read all its source files and take up what changed.
+
+        Args:
+            key: of the session.
+            agent: who asks, for people.
+            journal: called with the eval's id before anything is done.
+
+        Returns:
+            The eval that does it; its outcome tells.
+
+        Raises:
+            KeyError: the session cannot evaluate now.
+            kaimond.evals.book.QueueFullError: too much waits for it.
+            kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
+        """
+        assert self._book
+        return self._book.submit(
+            key, NOTHING, agent, quiet=True, silent=True, thorough=True, journal=journal
+        )
+
+    async def _read_again(self, key: str) -> None:
+        assert self._book
+        with contextlib.suppress(KeyError, QueueFullError, UnsafeDirectoryError):
+            item = self.reread(key, OURSELVES, lambda _: None)
+            await self._book.finished(item.id)

@@ -1,0 +1,202 @@
+"""Edits of a package as editors and version control make them, with what must hold after each."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAME: Final = "EditedPkg"
+UUID: Final = "8f1d0c2a-52f1-4b3c-9d55-4f6a1c0e7a11"
+FILES: Final = ("a.jl", "b.jl", "inner.jl")
+DELAYS: Final = (0.0, 0.0, 0.0, 0.002, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 0.7)
+"""Seconds between an edit and the eval after it."""
+
+
+@dataclass
+class Step:
+    """One edit that was made.
+
+    Attributes:
+        kind: of the edit.
+        delay: seconds to wait before the eval.
+        values: of all functions, once it is taken up.
+        stale: whether the session cannot take it up, so that answers must warn.
+        during: the edit is to be made by calling this while an eval runs; None if it was made.
+    """
+
+    kind: str
+    delay: float
+    values: tuple[int, ...]
+    stale: bool
+    during: Callable[[], None] | None = None
+
+
+@dataclass
+class EditedPackage:
+    """A package with a function in each of its files, one of them in a submodule.
+
+    Attributes:
+        root: its directory.
+        dice: decides everything.
+        state: by file, what its function returns when the newest text that parses is taken up.
+        broken: files that do not parse now.
+    """
+
+    root: Path
+    dice: random.Random
+    state: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FILES, 0))
+    broken: set[str] = field(default_factory=set)
+    _windows: set[str] = field(default_factory=set)
+    _counter: int = 0
+
+    def create(self) -> None:
+        """Write it, with a Project.toml of a package."""
+        (self.root / "src").mkdir(parents=True)
+        project = f'name = "{NAME}"\nuuid = "{UUID}"\nversion = "0.1.0"\n'
+        (self.root / "Project.toml").write_text(project)
+        (self.root / "Manifest.toml").write_text("")
+        (self.root / "src" / f"{NAME}.jl").write_text(
+            f'module {NAME}\ninclude("a.jl")\ninclude("b.jl")\n'
+            'module Inner\ninclude("inner.jl")\nend\n'
+            "values() = (a(), b(), Inner.inner())\nend\n"
+        )
+        for name in FILES:
+            self.path(name).write_bytes(self.text(name))
+
+    def path(self, name: str) -> Path:
+        return self.root / "src" / name
+
+    def text(self, name: str, *, broken: bool = False) -> bytes:
+        function = name.removesuffix(".jl")
+        lines = [f"# {name}", f"{function}() = {self.state[name]:07d}"]
+        lines += ["function (", ""] if broken else [""]
+        end = "\r\n" if name in self._windows else "\n"
+        return end.join(lines).encode()
+
+    def values(self) -> tuple[int, ...]:
+        return tuple(self.state[name] for name in FILES)
+
+    def step(self) -> Step:
+        """Make one edit, or say how it is made during an eval."""
+        name = self.dice.choice(FILES)
+        kind = self.dice.choice(list(_KINDS))
+        during = _KINDS[kind](self, name)
+        delay = self.dice.choice(DELAYS)
+        return Step(kind, delay, self.values(), bool(self.broken), during)
+
+    def mend(self) -> Step:
+        """Leave nothing broken."""
+        for name in FILES:
+            self._in_place(name)
+        return Step("mend", 0.0, self.values(), stale=False)
+
+    def _next(self, name: str) -> None:
+        self._counter += 1
+        self.state[name] = self._counter
+        self.broken.discard(name)
+
+    def _in_place(self, name: str) -> None:
+        self._next(name)
+        self.path(name).write_bytes(self.text(name))
+
+    def _renamed_over(self, name: str) -> None:
+        self._next(name)
+        beside = self.path(f".{name}.tmp")
+        beside.write_bytes(self.text(name))
+        beside.replace(self.path(name))
+
+    def _swapped(self, name: str) -> None:
+        """The old file becomes a backup, the new one is written in its place."""
+        self._next(name)
+        backup = self.path(f"{name}~")
+        self.path(name).replace(backup)
+        self.path(name).write_bytes(self.text(name))
+        backup.unlink()
+
+    def _truncated_first(self, name: str) -> None:
+        self._next(name)
+        with self.path(name).open("wb") as file:
+            for line in self.text(name).splitlines(keepends=True):
+                file.write(line)
+                file.flush()
+
+    def _touched(self, name: str) -> None:
+        os.utime(self.path(name))
+
+    def _rewritten(self, name: str) -> None:
+        content = self.path(name).read_bytes()
+        self.path(name).write_bytes(content)
+
+    def _reverted(self, name: str) -> None:
+        before, content = self.state[name], self.path(name).read_bytes()
+        was_broken = name in self.broken
+        self._next(name)
+        self.path(name).write_bytes(self.text(name))
+        self.path(name).write_bytes(content)
+        self.state[name] = before
+        if was_broken:
+            self.broken.add(name)
+
+    def _twice(self, name: str) -> None:
+        """Two texts of one size, and the file's time says that there was only one write."""
+        self._in_place(name)
+        first = self.path(name).stat()
+        self._in_place(name)
+        os.utime(self.path(name), ns=(first.st_atime_ns, first.st_mtime_ns))
+
+    def _other_line_ends(self, name: str) -> None:
+        self._windows ^= {name}
+        self._in_place(name)
+
+    def _broken(self, name: str) -> None:
+        self.path(name).write_bytes(self.text(name, broken=True))
+        self.broken.add(name)
+
+    def _all_at_once(self, _name: str) -> None:
+        for each in FILES:
+            self._in_place(each)
+
+    def _during(self, name: str) -> Callable[[], None]:
+        return lambda: self._in_place(name)
+
+
+_KINDS: Final[dict[str, Callable[[EditedPackage, str], Callable[[], None] | None]]] = {
+    "in place": EditedPackage._in_place,
+    "renamed over": EditedPackage._renamed_over,
+    "swap file": EditedPackage._swapped,
+    "line by line": EditedPackage._truncated_first,
+    "touched": EditedPackage._touched,
+    "written again": EditedPackage._rewritten,
+    "edited and reverted": EditedPackage._reverted,
+    "twice in one tick": EditedPackage._twice,
+    "other line ends": EditedPackage._other_line_ends,
+    "does not parse": EditedPackage._broken,
+    "all files at once": EditedPackage._all_at_once,
+    "during an eval": EditedPackage._during,
+}
+
+
+def verdict(step: Step, before: tuple[int, ...], before_stale: bool, answer: str) -> str:
+    """What is wrong with the answer to the eval after, or during, a step; "" if nothing is.
+
+    Args:
+        step: that was made.
+        before: the values before it.
+        before_stale: whether answers had to warn before it.
+        answer: the whole text; its first line is the value.
+    """
+    during = step.during is not None
+    wanted, stale = (before, before_stale) if during else (step.values, step.stale)
+    shown = f"({', '.join(map(str, wanted))})"
+    first = answer.splitlines()[0] if answer else ""
+    if first != shown:
+        return f"{step.kind}: {first} instead of {shown}"
+    if stale != ("WARNING" in answer):
+        return f"{step.kind}: {'no' if stale else 'a needless'} warning: {answer}"
+    return ""
