@@ -52,7 +52,10 @@ def look(client: Client, text: str, command: str) -> Found:
     Raises:
         EditError: the text cannot be read.
     """
-    entry = _entry(client, text)
+    return _judged(client, _entry(client, text), command)
+
+
+def _judged(client: Client, entry: Any, command: str) -> Found:
     if entry is None:
         return Found(State.ABSENT)
     if not isinstance(entry, dict):
@@ -82,7 +85,8 @@ def install(client: Client, text: str, command: str, *, replace: bool = False) -
         EditError: the text cannot be read, or not be changed safely.
         ForeignEntryError: another server has our name.
     """
-    found = look(client, text, command)
+    entry = _entry(client, text)
+    found = _judged(client, entry, command)
     if found.state is State.FOREIGN:
         if not replace:
             raise ForeignEntryError(found.command)
@@ -90,14 +94,12 @@ def install(client: Client, text: str, command: str, *, replace: bool = False) -
         found = Found(State.ABSENT)
     if found.state is State.ABSENT:
         return _put_all(client, text, command)
-    entry = _entry(client, text)
-    values = {
-        **client.required(command),
-        **{key: value for key, value in client.defaults.items() if key not in entry},
-    }
+    lacking = {key: value for key, value in client.defaults.items() if key not in entry}
+    values = {**client.required(command), **lacking}
+    changes = {key: value for key, value in values.items() if entry.get(key) != value}
     if client.form == "toml":
-        return toml_text.put(text, client.path, values)
-    for key, value in values.items():
+        return toml_text.put(text, client.path, changes)
+    for key, value in changes.items():
         text = jsonc.put(text, (*client.path, key), value)
     return text
 
