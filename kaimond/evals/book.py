@@ -197,8 +197,9 @@ class EvalBook:
         journal: Callable[[str], None],
         silent: bool = False,
         thorough: bool = False,
+        call: tuple[tuple[str, str], ...] = (),
     ) -> Eval:
-        """Queue code for a session that is open.
+        """Queue code, or the call of a tool, for a session that is open.
 
         Args:
             key: of the session.
@@ -207,6 +208,7 @@ class EvalBook:
             quiet: the value is not wanted.
             silent: nothing of it is shown in the session's terminal.
             thorough: all source files are read for it, however they look.
+            call: fields that make it the call of a tool; `code` is for people then.
             journal: called with the new eval's id before anything is done.
 
         Raises:
@@ -227,6 +229,7 @@ class EvalBook:
             quiet=quiet,
             silent=silent,
             thorough=thorough,
+            call=call,
             submitted=time.time(),
             waited_for=desk.running or (PERSON if desk.held else ""),
         )
@@ -284,6 +287,7 @@ class EvalBook:
                 ("rows", ROWS),
                 ("columns", COLUMNS),
                 *(self._sources.fields(item) if self._sources else ()),
+                *item.call,
             ),
         )
 

@@ -95,11 +95,12 @@ class Eval:
         id: 8 hex characters; also the gate's request id, which makes a repeat recognisable.
         session: key of the session that evaluates it.
         boot_id: of the process image that it was given to; another image knows nothing of it.
-        code: what to evaluate.
+        code: what to evaluate; for the call of a tool, how it would be written.
         agent: who asked, for people.
         quiet: the value is not wanted.
         silent: nothing of it is shown in the session's terminal.
         thorough: all source files are read for it, however they look.
+        call: fields that make it the call of a tool, nothing for code.
         submitted: when, in seconds since the epoch, as all times here.
         began: when it was handed to the gate, 0 before.
         finished: when its end was known, 0 before.
@@ -116,6 +117,7 @@ class Eval:
     quiet: bool = False
     silent: bool = False
     thorough: bool = False
+    call: tuple[tuple[str, str], ...] = ()
     began: float = 0.0
     finished: float = 0.0
     waited_for: str = ""
@@ -144,6 +146,7 @@ class Eval:
             "quiet": self.quiet,
             "silent": self.silent,
             "thorough": self.thorough,
+            "call": [list(field) for field in self.call],
             "began": self.began,
             "finished": self.finished,
             "waited_for": self.waited_for,
@@ -156,4 +159,5 @@ class Eval:
         known = {item.name for item in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
         outcome = values.pop("outcome")
+        values["call"] = tuple((name, value) for name, value in values.get("call", ()))
         return cls(**values, outcome=Outcome.from_json(outcome) if outcome else None)

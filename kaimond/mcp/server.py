@@ -16,8 +16,10 @@ from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
 from kaimond.logs.context import about
+from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Agent, Call
+from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import ALIASES, TOOLS
@@ -58,6 +60,8 @@ class Agents:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._bus = InMemorySubscriptionBus()
+        self._listeners = Listeners(self._bus, core.supervisor.sessions.watch)
+        core.supervisor.sessions.offers.on_change = self._listeners.changed
 
     async def serve(self, connection: Connection, hello: Hello) -> None:
         """Talk MCP with one client until it goes away."""
@@ -77,6 +81,7 @@ class Agents:
                 await self._run(connection, agent)
             finally:
                 del self._core.agents[id(connection)]
+                self._listeners.gone(id(agent))
                 _log.info("agent disconnected")
 
     async def _run(self, connection: Connection, agent: Agent) -> None:
@@ -91,10 +96,12 @@ class Agents:
 
     def _server(self, agent: Agent) -> Server[dict[str, Any]]:
         async def list_tools(
-            _context: ServerRequestContext[dict[str, Any]],
+            context: ServerRequestContext[dict[str, Any]],
             _params: types.PaginatedRequestParams | None,
         ) -> types.ListToolsResult:
-            return types.ListToolsResult(tools=[tool.to_mcp() for tool in TOOLS.values()])
+            self._listeners.listed(id(agent), context.session)
+            own = [tool.to_mcp() for tool in TOOLS.values()]
+            return types.ListToolsResult(tools=own + session_tools.listed(self._core, TOOLS))
 
         async def call_tool(
             context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
@@ -129,11 +136,15 @@ def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any]]) -> N
 
 async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
     tool = TOOLS.get(ALIASES.get(name, name))
-    if tool is None:
-        known = ", ".join(TOOLS)
-        raise MCPError(types.INVALID_PARAMS, f"There is no tool {name!r}. The tools are: {known}.")
     try:
-        answer = await tool.call(call, given)
+        if tool:
+            answer = await tool.call(call, given)
+        else:
+            answer = await session_tools.call_session_tool(call, name, given)
+    except session_tools.UnknownToolError:
+        known = ", ".join([*TOOLS, *session_tools.names(call.core)])
+        message = f"There is no tool {name!r}. The tools are: {known}."
+        raise MCPError(types.INVALID_PARAMS, message) from None
     except (ArgumentError, SessionError) as error:
         _log.info("%s refused: %s", name, str(error).splitlines()[0])
         answer = Answer(str(error), is_error=True)

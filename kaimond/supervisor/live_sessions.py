@@ -24,12 +24,14 @@ from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.freshness import Freshness
 from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
+from kaimond.supervisor.offers import Offers
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from kaimond.config.settings import EvalSettings
     from kaimond.evals.eval import Eval
+    from kaimond.gate.frames import Message
     from kaimond.paths import Paths
     from kaimond.registry.record import ExitStatus, Record
     from kaimond.registry.registry import Registry
@@ -69,6 +71,7 @@ class LiveSessions:
             store, self._busy, self._idle, self._eval_finished, settings, self.keeper
         )
         self.freshness.attach(self.book)
+        self.offers = Offers()
         self._context = zmq.asyncio.Context()
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}
@@ -98,13 +101,23 @@ class LiveSessions:
             self._context,
             key,
             self._paths.session_socket(key),
-            on_message=lambda message: self.book.heard(key, message),
-            on_up=lambda: self.book.transport_up(key),
+            on_message=lambda message: self._heard(key, message),
+            on_up=lambda: self._transport_up(key),
         )
         live = Live(process, link)
         self._live[key] = live
         process.exited.add_done_callback(lambda _: self._exited(key, live))
         return live
+
+    def _heard(self, key: str, message: Message) -> None:
+        self.offers.heard(key, message)
+        self.book.heard(key, message)
+
+    def _transport_up(self, key: str) -> None:
+        live = self._live.get(key)
+        if live:
+            self.offers.ask(live.link)
+        self.book.transport_up(key)
 
     def will_end(self, key: str, reason: str) -> None:
         """The end of this session's process is wanted; ``reason`` goes into its record."""
@@ -130,6 +143,7 @@ class LiveSessions:
             return
         self.book.closed(key, f"the session's {how}")
         self._drop_output(key)
+        self.offers.ended(key)
         if not self._reasons.pop(key, ""):
             # On a way down that somebody asked for, whoever waits for it does this.
             self.chore(end_leftovers(key))

@@ -18,9 +18,12 @@ from kaimond.config.settings import Settings
 from kaimond.control.listener import DaemonLock, listen
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
+from kaimond.supervisor.offers import Offers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+
+    from kaimond.registry.record import Record
 
 SOON = 10.0
 
@@ -68,6 +71,24 @@ class Client:
             await self.writer.wait_closed()
 
 
+class NoSessions:
+    """What is asked of a supervisor, and of its sessions, where there are none but a test's own."""
+
+    def __init__(self) -> None:
+        self.sessions = self
+        self.offers = Offers()
+        self.records: list[Record] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def all_verified(self) -> list[Record]:
+        return self.records
+
+    def watch(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
 class Running:
     """A server and the way to it."""
 
@@ -100,7 +121,8 @@ class Running:
 async def running(where: paths.Paths) -> AsyncIterator[Running]:
     lock = DaemonLock(where)
     nothing = cast("Any", None)
-    core = Core(where, Settings(), store=nothing, supervisor=nothing, stopping=asyncio.Event())
+    supervisor = cast("Any", NoSessions())
+    core = Core(where, Settings(), store=nothing, supervisor=supervisor, stopping=asyncio.Event())
     made = Running(where, core)
     await made.server.start(listen(lock, where.control_socket))
     yield made

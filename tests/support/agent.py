@@ -16,6 +16,8 @@ from tests.support.home import PROGRAMS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from mcp.client.session import MessageHandlerFnT
+
     from tests.support.home import Home
 
 
@@ -69,18 +71,24 @@ def text(result: types.CallToolResult) -> str:
 
 @asynccontextmanager
 async def agent(
-    home: Home, *, mode: str = "legacy", cwd: Path | None = None
+    home: Home,
+    *,
+    mode: str = "legacy",
+    cwd: Path | None = None,
+    on_message: MessageHandlerFnT | None = None,
 ) -> AsyncIterator[Agent]:
     """An agent that starts its own shim in a home.
 
     Args:
         home: where.
         cwd: of the shim; the home if not given.
+        on_message: called with what the server says unasked.
         mode: `legacy` for clients that send `initialize`, `auto` for the newest protocol.
     """
     parameters = StdioServerParameters(
         command=str(PROGRAMS / "kaimon-mcp"), args=[], env=home.env, cwd=str(cwd or home.path)
     )
     with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230 - opening it never blocks
-        async with Client(stdio_client(parameters, errlog=nowhere), mode=mode) as client:
+        transport = stdio_client(parameters, errlog=nowhere)
+        async with Client(transport, mode=mode, message_handler=on_message) as client:
             yield Agent(client)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
 from kaimond.evals.book import QueueFullError
-from kaimond.evals.spool import Spool
-from kaimond.mcp.background import promoted
-from kaimond.mcp.ceilings import patience
-from kaimond.mcp.freshness import restarted_if_stale, with_finding
-from kaimond.mcp.render import render
+from kaimond.mcp.evaluating import answer_of, joined
+from kaimond.mcp.freshness import restarted_if_stale
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
-from kaimond.mcp.waiting import describe, wait_for
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.gate_skew import require_spoken
@@ -60,45 +55,12 @@ class ExArguments(SessionArguments):
 
 async def run(call: Call, arguments: ExArguments) -> Answer:
     """Evaluate, or join the evaluation that this request had started before a break."""
-    item, restarted = _joined(call), ""
+    item, restarted = joined(call), ""
     if item is None:
         _check(arguments)
         restarted = await restarted_if_stale(call, arguments.key())
         item = _submitted(call, arguments)
-    promote_after = call.core.settings.eval.promote_after
-    waits = patience(arguments.timeout, promote_after, call.agent.client)
-    item = await wait_for(call, item, waits.seconds)
-    spool = Spool(call.core.paths.session_spool(item.session))
-    doing = ""
-    if item.outcome is None:
-        doing = await describe(call, item)
-        # That took a moment, in which it may have ended.
-        item = call.core.supervisor.book.get(item.id) or item
-    if item.outcome is None:
-        answer = promoted(call, item, spool, arguments.max_output, doing)
-    else:
-        answer = render(item, spool, arguments.max_output)
-        answer = await with_finding(call, item, answer)
-    warnings = [restarted, waits.warning, _tainted(call, item)]
-    text = "\n".join([answer.text, *filter(None, warnings)])
-    return dataclasses.replace(answer, text=text)
-
-
-def _tainted(call: Call, item: Eval) -> str:
-    record = call.core.supervisor.registry.get(item.session)
-    if record is None or not record.tainted:
-        return ""
-    return (
-        f"(Session {record.key} is tainted: an earlier eval was interrupted by force, maybe inside "
-        'C code, and its state may be broken. manage_repl(command="restart") gives a fresh one.)'
-    )
-
-
-def _joined(call: Call) -> Eval | None:
-    started = call.replayed()
-    if not started:
-        return None
-    return call.core.supervisor.book.get(str(started.get("eval", "")))
+    return await answer_of(call, item, arguments.timeout, arguments.max_output, restarted)
 
 
 def _check(arguments: ExArguments) -> None:

@@ -1,0 +1,240 @@
+"""Tools that the code of a session offers, as MCP tools named `<namespace>_<name>`.
+
+A call is an eval like any other: queued, interruptible, with progress, and in the background if it
+takes long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+import mcp_types as types
+
+from kaimond.evals.book import QueueFullError
+from kaimond.gate.tools import call_fields
+from kaimond.mcp.evaluating import answer_of, joined
+from kaimond.mcp.tool import ArgumentError, SessionArguments
+from kaimond.mcp.tool_types import complaint, names_complaint, object_schema
+from kaimond.registry.state import USABLE
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import require_spoken
+from kaimond.supervisor.view import available, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kaimond.core import Core
+    from kaimond.gate.tools import ToolSpec
+    from kaimond.mcp.answer import Answer
+    from kaimond.mcp.call import Call
+    from kaimond.registry.record import Record
+
+LONGEST_DOC: Final = 1800
+"""Characters of a description; clients cut at 2 KB."""
+
+LONGEST_CODE: Final = 2000
+"""Characters of a call as it is shown to people."""
+
+_LONGEST_NAMESPACE: Final = 20
+_OUTPUT: Final = 6000
+_SESSION_WORDS: Final = {
+    "session": SessionArguments.model_fields["session"].description,
+    "ses": SessionArguments.model_fields["ses"].description,
+}
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One tool of one session.
+
+    Attributes:
+        name: as agents call it.
+        record: the session.
+        spec: the tool.
+    """
+
+    name: str
+    record: Record
+    spec: ToolSpec
+
+
+def namespace(said: str, folder: str) -> str:
+    """Return what the names of a session's tools begin with.
+
+    Args:
+        said: what its code has asked for, "" if nothing.
+        folder: the name of its project's folder.
+    """
+    text = said or folder.lower()
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:_LONGEST_NAMESPACE] or "session"
+
+
+def offered(core: Core) -> list[Offered]:
+    """Return every tool of every session that lives, in the order of the sessions' birth."""
+    offers = core.supervisor.sessions.offers.all()
+    return [
+        Offered(
+            f"{namespace(offer.namespace, PurePath(record.project).name)}_{spec.name}", record, spec
+        )
+        for record in core.supervisor.sessions.all_verified()
+        if (offer := offers.get(record.key))
+        for spec in offer.tools
+    ]
+
+
+def names(core: Core) -> list[str]:
+    """Return the names of all tools that are listed."""
+    return list(dict.fromkeys(one.name for one in offered(core) if not one.spec.hidden))
+
+
+def listed(core: Core, taken: Iterable[str]) -> list[types.Tool]:
+    """Return the tools for a client's list; of several with one name, the newest session's.
+
+    Args:
+        core: the daemon.
+        taken: names that are Kaimon's own, which no session can take.
+    """
+    own = set(taken)
+    found = {one.name: one for one in offered(core) if not one.spec.hidden and one.name not in own}
+    return [_to_mcp(one) for one in found.values()]
+
+
+def _to_mcp(one: Offered) -> types.Tool:
+    doc = one.spec.doc.strip() or f"The function `{one.spec.name}` of the session's own code."
+    where = f"A tool that code in the session of {one.record.project} offers."
+    schema = object_schema(one.spec.arguments)
+    schema["properties"] |= {
+        name: {"type": "string", "default": "", "description": words}
+        for name, words in _SESSION_WORDS.items()
+    }
+    return types.Tool(
+        name=one.name,
+        title=one.spec.name,
+        description=f"{doc[:LONGEST_DOC]}\n\n{where}",
+        input_schema=schema,
+        annotations=types.ToolAnnotations(
+            title=one.spec.name, destructive_hint=True, open_world_hint=True
+        ),
+    )
+
+
+class UnknownToolError(Exception):
+    """No session offers a tool of this name."""
+
+
+async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Answer:
+    """Call a tool, or join the call that this request had started before a break.
+
+    Args:
+        call: of the agent.
+        name: of the tool, as agents know it.
+        given: the arguments, with `session` perhaps.
+
+    Raises:
+        UnknownToolError: there is no such tool.
+        ArgumentError: the arguments are wrong; nothing was done.
+        kaimond.supervisor.errors.SessionError: the session cannot be told, or evaluates nothing.
+    """
+    item = joined(call)
+    if item is None:
+        candidates = [one for one in offered(call.core) if one.name == name]
+        if not candidates:
+            raise UnknownToolError
+        one = _chosen(call, candidates, _key(name, given))
+        own = {name: value for name, value in given.items() if name not in _SESSION_WORDS}
+        _check(one, own)
+        try:
+            item = call.core.supervisor.book.submit(
+                one.record.key,
+                written(one.spec.name, own),
+                call.agent.short,
+                quiet=False,
+                call=call_fields(one.spec.name, own),
+                journal=lambda eval_id: call.journal(tool=one.name, eval=eval_id),
+            )
+        except QueueFullError as full:
+            raise SessionError(
+                "queue-full", f"{full} Nothing was queued. Try again later."
+            ) from None
+    return await answer_of(call, item, None, _OUTPUT)
+
+
+def _key(name: str, given: dict[str, Any]) -> str:
+    keys = {given.get(word, "") for word in _SESSION_WORDS}
+    if not all(isinstance(key, str) for key in keys):
+        raise ArgumentError(f"{name}: `session` must be the key of a session. Nothing was done.")
+    keys.discard("")
+    if len(keys) > 1:
+        raise ArgumentError(
+            "`session` and `ses` mean the same and were given different keys. Give one."
+        )
+    return str(keys.pop()) if keys else ""
+
+
+def _chosen(call: Call, candidates: list[Offered], key: str) -> Offered:
+    """The session that is meant: by its key, or the only one that offers the tool."""
+    if key:
+        record = choose(call.core.supervisor, key)
+        candidates = [one for one in candidates if one.record.key == record.key]
+        if not candidates:
+            raise ArgumentError(
+                f"Session {record.key} ({record.title}) offers no tool of this name. "
+                "Nothing was done."
+            )
+    if len(candidates) > 1:
+        records = [one.record for one in candidates]
+        raise ArgumentError(
+            f"Several sessions offer {candidates[0].name}, so name one by its key, as "
+            f"session=... {available(records)}"
+        )
+    (one,) = candidates
+    if one.record.state not in USABLE:
+        raise SessionError(
+            "not-ready",
+            f"Session {one.record.key} is {one.record.state}, so nothing was called. "
+            "Wait a moment; ping shows when it is ready.",
+        )
+    require_spoken(one.record)
+    return one
+
+
+def _check(one: Offered, given: dict[str, Any]) -> None:
+    """Refuse what surely cannot be called, before it is queued."""
+    arguments = one.spec.arguments
+    kinds = {member.name: member.type for member in arguments}
+    wrong = [names_complaint(arguments, given)]
+    wrong += [
+        complaint(kinds[name], value, f"`{name}`") for name, value in given.items() if name in kinds
+    ]
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        wrong.append("an argument holds half of a surrogate pair, which is no text")
+    told = "; ".join(filter(None, wrong))
+    if told:
+        known = ", ".join(f"`{name}`" for name in kinds) or "none"
+        raise ArgumentError(f"{one.name}: {told}. Nothing was done. Its parameters are: {known}.")
+
+
+def written(name: str, given: dict[str, Any]) -> str:
+    """Return a call as a person would write it in Julia, cut if it is long."""
+    arguments = ", ".join(f"{key} = {_literal(value)}" for key, value in given.items())
+    text = f"{name}({arguments})"
+    return text if len(text) <= LONGEST_CODE else f"{text[:LONGEST_CODE]}..."
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        fields = ", ".join(f"{key} = {_literal(item)}" for key, item in value.items())
+        return f"({fields},)" if len(value) == 1 else f"({fields})"
+    return json.dumps(value)

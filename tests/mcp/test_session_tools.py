@@ -1,0 +1,230 @@
+"""Tools of sessions in the list, their names, and what is refused before anything is queued."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+import pytest
+
+from kaimond import wire
+from kaimond.gate.frames import Message
+from kaimond.gate.tools import Member, Offer, ToolSpec, Type
+from kaimond.mcp import session_tools
+from kaimond.mcp.session_tools import namespace, written
+from kaimond.mcp.tool import ArgumentError
+from kaimond.mcp.tools import TOOLS
+from kaimond.registry.record import Record
+from kaimond.registry.state import State
+from kaimond.supervisor.offers import Offers
+from tests.mcp.conftest import sdk_client
+
+if TYPE_CHECKING:
+    from tests.control.conftest import NoSessions, Running
+
+GREET = ToolSpec(
+    "greet",
+    "Says hello.",
+    (Member("name", True, Type("string")), Member("times", False, Type("integer"))),
+)
+
+
+def record(key: str, project: str = "/home/you/MyPkg", state: State = State.READY) -> Record:
+    return Record(key, project, "", state, "agent", 1.0)
+
+
+@pytest.fixture
+def sessions(running: Running) -> NoSessions:
+    made: NoSessions = running.core.supervisor  # type: ignore[assignment] # see its fixture
+    return made
+
+
+def told(sessions: NoSessions, one: Record, *tools: ToolSpec, space: str = "") -> None:
+    """A session lives, and its gate has told what it offers."""
+    sessions.records.append(one)
+    sessions.offers._set(one.key, Offer(space, tools))
+
+
+@pytest.mark.parametrize(
+    ("said", "folder", "expected"),
+    [
+        ("weather", "MyPkg", "weather"),
+        ("", "MyPkg", "mypkg"),
+        ("", "My-Pkg.jl", "my_pkg_jl"),
+        ("", "Größe", "gr_e"),
+        ("", "...", "session"),
+        ("Weather Bureau!", "x", "Weather_Bureau"),
+        ("", "a" * 30, "a" * 20),
+    ],
+)
+def test_the_namespace_is_what_names_may_be_made_of(said: str, folder: str, expected: str) -> None:
+    assert namespace(said, folder) == expected
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_a_clients_list_has_the_tools_of_sessions_behind_our_own(
+    running: Running, sessions: NoSessions, mode: str
+) -> None:
+    hidden = ToolSpec("__secret", "", ())
+    told(sessions, record("aaaaaaaa"), GREET, hidden)
+    told(sessions, record("bbbbbbbb", "/p/list"), ToolSpec("evals", "", ()))
+    async with sdk_client(running, mode) as client:
+        *own, greet = (await client.list_tools()).tools
+    assert [tool.name for tool in own] == list(TOOLS)
+    assert greet.name == "mypkg_greet"
+    assert greet.description
+    assert greet.description.startswith("Says hello.\n\n")
+    assert "/home/you/MyPkg" in greet.description
+    assert greet.input_schema["required"] == ["name"]
+    assert list(greet.input_schema["properties"]) == ["name", "times", "session", "ses"]
+    assert greet.input_schema["additionalProperties"] is False
+
+
+async def test_of_two_sessions_with_one_tool_it_is_listed_once(
+    running: Running, sessions: NoSessions
+) -> None:
+    told(sessions, record("aaaaaaaa"), GREET)
+    told(sessions, record("bbbbbbbb"), GREET)
+    assert session_tools.names(running.core) == ["mypkg_greet"]
+    assert len(session_tools.listed(running.core, TOOLS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "mypkg_greet: missing parameter `name`. Nothing was done. Its parameters are: `name`"),
+        ({"name": "x", "nam": 1}, "unknown parameter `nam`"),
+        ({"name": 3, "times": "x"}, "`name` must be a text, not 3; `times` must be a whole number"),
+        ({"name": "x", "session": 3}, "`session` must be the key of a session"),
+        ({"name": "x", "session": "a", "ses": "b"}, "were given different keys"),
+    ],
+)
+async def test_wrong_arguments_are_refused_by_name(
+    running: Running, sessions: NoSessions, given: dict[str, Any], words: str
+) -> None:
+    told(sessions, record("aaaaaaaa"), GREET)
+    async with sdk_client(running, "legacy") as client:
+        result = await client.call_tool("mypkg_greet", given)
+    assert isinstance(result, types.CallToolResult)
+    assert result.is_error
+    (block,) = result.content
+    assert isinstance(block, types.TextContent)
+    assert words in block.text
+
+
+def test_what_is_no_text_is_refused() -> None:
+    greet = session_tools.Offered("mypkg_greet", record("aaaaaaaa"), GREET)
+    with pytest.raises(ArgumentError, match="half of a surrogate pair"):
+        session_tools._check(greet, {"name": "\ud800"})
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        ((State.READY, State.READY), "Several sessions offer mypkg_greet, so name one by its key"),
+        ((State.RESTARTING,), "Session aaaaaaaa is restarting, so nothing was called."),
+    ],
+)
+async def test_a_call_that_means_no_session_in_particular_is_refused(
+    running: Running, sessions: NoSessions, states: tuple[State, ...], words: str
+) -> None:
+    for key, state in zip(("aaaaaaaa", "bbbbbbbb"), states, strict=False):
+        told(sessions, record(key, state=state), GREET)
+    async with sdk_client(running, "legacy") as client:
+        result = await client.call_tool("mypkg_greet", {"name": "x"})
+    assert isinstance(result, types.CallToolResult)
+    assert result.is_error
+    assert words in result.content[0].text  # type: ignore[union-attr] # a text
+    assert ("aaaaaaaa" in result.content[0].text) is True  # type: ignore[union-attr] # a text
+
+
+async def test_an_unknown_tool_is_told_with_those_that_there_are(
+    running: Running, sessions: NoSessions
+) -> None:
+    told(sessions, record("aaaaaaaa"), GREET)
+    async with sdk_client(running, "legacy") as client:
+        with pytest.raises(Exception, match=r"There is no tool 'mypkg_gret'.*mypkg_greet"):
+            await client.call_tool("mypkg_gret", {})
+
+
+async def test_a_client_that_has_the_list_is_told_when_it_changes(
+    running: Running, sessions: NoSessions
+) -> None:
+    listed = b'{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n'
+    changed = "notifications/tools/list_changed"
+    client = await running.connect(wire.hello("mcp", agent="a" * 16))
+    assert (await client.hear())["ok"] is True
+    parameters = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    await client.say(
+        wire.encode({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": parameters})
+    )
+    assert "result" in await client.hear()
+    await client.say(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
+    await client.say(listed)
+    assert (await client.hear())["id"] == 2
+
+    told(sessions, record("aaaaaaaa"), GREET)
+    assert (await client.hear())["method"] == changed
+    # Several changes in a row are told once.
+    sessions.offers._set("aaaaaaaa", Offer("x", (GREET,)))
+    sessions.offers._set("aaaaaaaa", Offer("y", (GREET,)))
+    assert (await client.hear())["method"] == changed
+    await client.say(listed)
+    answer = await client.hear()
+    assert answer["result"]["tools"][-1]["name"] == "y_greet"
+
+    sessions.offers.ended("aaaaaaaa")
+    assert (await client.hear())["method"] == changed
+
+
+async def test_a_client_of_the_newest_protocol_is_told_if_it_has_subscribed(
+    running: Running, sessions: NoSessions
+) -> None:
+    heard: list[Any] = []
+    async with (
+        sdk_client(running, "auto") as client,
+        client.listen(tools_list_changed=True) as events,
+    ):
+        told(sessions, record("aaaaaaaa"), GREET)
+        async for event in events:
+            heard.append(event)
+            break
+    assert len(heard) == 1
+
+
+def test_a_call_is_shown_as_it_would_be_written() -> None:
+    given = {"a": "x$y\n", "b": [1, None, True], "c": {"k": 1.5}, "d": {"k": 1, "l": {}}}
+    assert written("f", given) == (
+        'f(a = "x\\$y\\n", b = [1, nothing, true], c = (k = 1.5,), d = (k = 1, l = ()))'
+    )
+    assert written("f", {}) == "f()"
+    assert written("f", {"a": "x" * 5000}).endswith("x...")
+
+
+# What gates say
+
+
+def message(*fields: tuple[str, str]) -> Message:
+    return Message("tools", "tools", tuple((name, value.encode()) for name, value in fields))
+
+
+def test_only_what_is_another_offer_is_a_change() -> None:
+    offers = Offers()
+    changes: list[int] = []
+    offers.on_change = lambda: changes.append(1)
+    offers.heard("k", message(("revision", "0")))
+    offers.heard("k", Message("x", "pong"))
+    assert changes == []
+    offers.heard("k", message(("revision", "1"), ("tool", "f"), ("doc", "")))
+    offers.heard("k", message(("revision", "2"), ("tool", "f"), ("doc", "")))
+    assert len(changes) == 1
+    assert offers.of("k").tools[0].name == "f"
+    offers.heard("k", message(("tool", "f")))
+    assert len(changes) == 2
+    assert offers.all() == {}
+    offers.ended("k")
+    assert len(changes) == 2
