@@ -167,6 +167,10 @@ async def _end(core: Core, server: ControlServer) -> None:
             await core.supervisor.stop_all("kaimond ended")
         retire(core.paths.control_socket)
         await server.answered(ANSWER_TIMEOUT)
+    why = "kaimond is replaced by the installed one." if core.reloading else "kaimond ended."
+    await core.supervisor.sessions.terminals.close_all(
+        f"{why} The session goes on.", again=core.reloading, timeout=ANSWER_TIMEOUT
+    )
     await server.close()
     await core.supervisor.close()
     _log.info("kaimond has ended%s", ", its successor takes over" if core.reloading else "")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from kaimond.control.caller import Caller
     from kaimond.core import Core
 
 
@@ -41,3 +42,18 @@ class Command(Generic[P]):
     name: str
     params: type[P]
     run: Callable[[Core, P], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class StreamCommand(Generic[P]):
+    """A command that goes on talking with its caller after its answer.
+
+    Attributes:
+        name: as of a `Command`.
+        params: as of a `Command`.
+        run: begins it and returns the answer.
+    """
+
+    name: str
+    params: type[P]
+    run: Callable[[Core, P, Caller], Awaitable[dict[str, Any]]]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from kaimond import wire
-from kaimond.control.commands import COMMANDS
+from kaimond.control.caller import Caller
+from kaimond.control.command import StreamCommand
+from kaimond.control.commands import COMMANDS, STREAM_COMMANDS
 from kaimond.supervisor.errors import SessionError
 
 if TYPE_CHECKING:
@@ -46,13 +48,21 @@ async def serve_rpc(core: Core, connection: Connection) -> None:
     Raises:
         wire.WireError: the client sent a line that is too long.
     """
+    caller = Caller(connection)
+    try:
+        await _serve(core, connection, caller)
+    finally:
+        caller.gone()
+
+
+async def _serve(core: Core, connection: Connection, caller: Caller) -> None:
     room = asyncio.Semaphore(MOST_OPEN)
     under_way = 0
 
     async def answer(line: bytes) -> None:
         nonlocal under_way
         try:
-            await connection.send(wire.encode(await _answer(core, line)))
+            await connection.send(wire.encode(await _answer(core, caller, line)))
         except ConnectionError:
             _log.debug("process %d is gone", connection.pid)
         finally:
@@ -65,6 +75,8 @@ async def serve_rpc(core: Core, connection: Connection) -> None:
     async with asyncio.TaskGroup() as group:
         try:
             async for line in connection.lines():
+                if caller.took(line):
+                    continue
                 await room.acquire()
                 under_way += 1
                 connection.answered.clear()
@@ -76,12 +88,12 @@ async def serve_rpc(core: Core, connection: Connection) -> None:
         raise broken
 
 
-async def _answer(core: Core, line: bytes) -> dict[str, Any]:
+async def _answer(core: Core, caller: Caller, line: bytes) -> dict[str, Any]:
     request: str | int | None = None
     try:
         message = _decoded(line)
         request = message.get("id") if isinstance(message.get("id"), str | int) else None
-        return {"jsonrpc": "2.0", "id": request, "result": await _run(core, message)}
+        return {"jsonrpc": "2.0", "id": request, "result": await _run(core, caller, message)}
     except RpcError as error:
         failure = {"code": error.code, "message": str(error), "data": {"kind": error.kind}}
     except SessionError as error:
@@ -112,13 +124,13 @@ def _decoded(line: bytes) -> dict[str, Any]:
         raise RpcError(PARSE_ERROR, error.code, error.message) from None
 
 
-async def _run(core: Core, message: dict[str, Any]) -> dict[str, Any]:
+async def _run(core: Core, caller: Caller, message: dict[str, Any]) -> dict[str, Any]:
     method, params = message.get("method"), message.get("params", {})
     if not isinstance(method, str) or not isinstance(params, dict):
         raise RpcError(INVALID_REQUEST, "request", "this is no JSON-RPC 2.0 request")
-    command = COMMANDS.get(method)
+    command = COMMANDS.get(method) or STREAM_COMMANDS.get(method)
     if command is None:
-        known = ", ".join(COMMANDS)
+        known = ", ".join([*COMMANDS, *STREAM_COMMANDS])
         raise RpcError(
             METHOD_NOT_FOUND,
             "unknown-method",
@@ -133,4 +145,6 @@ async def _run(core: Core, message: dict[str, Any]) -> dict[str, Any]:
         raise RpcError(
             INVALID_PARAMS, "params", f"{method}: `{name}`: {first['msg']}. Nothing was done."
         ) from None
+    if isinstance(command, StreamCommand):
+        return await command.run(core, checked, caller)
     return await command.run(core, checked)

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "status": "is the daemon up, and what runs",
     "sessions": "the sessions, one a line",
     "start": "start a session for a project, and the daemon if need be",
+    "attach": "open the live REPL of a session in this terminal",
     "shutdown": "end a session",
     "interrupt": "interrupt what a session evaluates",
     "restart": "give a session a fresh Julia",

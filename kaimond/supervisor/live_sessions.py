@@ -25,6 +25,7 @@ from kaimond.supervisor.freshness import Freshness
 from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
 from kaimond.supervisor.offers import Offers
+from kaimond.supervisor.terminals import VERB, Terminals
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -75,6 +76,7 @@ class LiveSessions:
         self._context = zmq.asyncio.Context()
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}
+        self.terminals = Terminals(self.get, self.book, self.watch, self._forced)
         self._chores: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
@@ -110,14 +112,18 @@ class LiveSessions:
         return live
 
     def _heard(self, key: str, message: Message) -> None:
-        self.offers.heard(key, message)
-        self.book.heard(key, message)
+        if message.verb == VERB:
+            self.terminals.heard(key, message)
+        else:
+            self.offers.heard(key, message)
+            self.book.heard(key, message)
 
     def _transport_up(self, key: str) -> None:
         live = self._live.get(key)
         if live:
             self.offers.ask(live.link)
         self.book.transport_up(key)
+        self.terminals.transport_up(key)
 
     def will_end(self, key: str, reason: str) -> None:
         """The end of this session's process is wanted; ``reason`` goes into its record."""
@@ -144,9 +150,21 @@ class LiveSessions:
         self.book.closed(key, f"the session's {how}")
         self._drop_output(key)
         self.offers.ended(key)
+        self.terminals.session_ended(key, self._ending_of(key))
         if not self._reasons.pop(key, ""):
             # On a way down that somebody asked for, whoever waits for it does this.
             self.chore(end_leftovers(key))
+
+    def _ending_of(self, key: str) -> str:
+        record = self._registry.get(key)
+        return record.ending if record else ""
+
+    def _forced(self, key: str) -> None:
+        """What a person had entered was interrupted by force."""
+        record = self.verified(key)
+        if record and record.alive:
+            self._registry.note(key, tainted=True)
+            _log.warning("tainted: a terminal's input was interrupted by force")
 
     def _record_exit(self, record: Record, how: str, status: ExitStatus) -> None:
         asked = _sentence(self._reasons.get(record.key, ""))
@@ -172,6 +190,7 @@ class LiveSessions:
         """End a session that has no process."""
         self._registry.apply(key, Event.EXITED, reason, **self._end(key, _sentence(reason)))
         self._clear(key, reason)
+        self.terminals.session_ended(key, self._ending_of(key))
 
     def set_aside(self, key: str) -> None:
         """A session outlived the previous daemon, and this one does not speak with its gate."""
@@ -228,6 +247,7 @@ class LiveSessions:
         assert record is not None
         self.keeper.opened(key, record.project)
         self.book.opened(key, live.link, Spool(self._paths.session_spool(key)), boot_id)
+        self.terminals.image_ready(key, record.generation)
 
     def adopted(self, key: str, boot_id: str) -> None:
         """A process image that outlived the previous daemon evaluates, or can."""

@@ -102,6 +102,7 @@ class Restarter:
                 raise SessionError("not-ready", f"Session {key} ended before it was restarted.")
             self._registry.apply(key, Event.RESTART, reason, proving=record.generation + 1)
             free = await quiet(key, live, self._sessions.book, reason)
+            self._sessions.terminals.image_gone(key)
             after, way = await self._replaced(record, live, plan, in_place=free)
         return Restarted(after, way, time.monotonic() - began)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.control.commands import (
+    attach,
     interrupt,
     reload,
     restart,
@@ -18,7 +19,7 @@ from kaimond.control.commands import (
 )
 
 if TYPE_CHECKING:
-    from kaimond.control.command import Command
+    from kaimond.control.command import Command, StreamCommand
 
 COMMANDS: Final[dict[str, Command[Any]]] = {
     command.name: command
@@ -34,4 +35,8 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
         version.COMMAND,
         stop.COMMAND,
     )
+}
+
+STREAM_COMMANDS: Final[dict[str, StreamCommand[Any]]] = {
+    command.name: command for command in (attach.COMMAND,)
 }

@@ -1,0 +1,95 @@
+"""attach: a terminal with the live REPL of a session. One for each connection.
+
+After the answer the daemon notifies of ``attach.output`` (``data`` in base64) and, last, of
+``attach.ended`` (``kind``, ``text``, ``again``); the client sends ``attach.input`` (``data`` in
+base64) and ``attach.resize`` (``rows``, ``columns``). Each names the ``terminal``. Hanging up
+detaches.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import Field
+
+from kaimond.control.command import SessionParams, StreamCommand
+from kaimond.registry.state import USABLE
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.view import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kaimond.control.caller import Caller
+    from kaimond.core import Core
+    from kaimond.registry.record import Record
+    from kaimond.supervisor.supervisor import Supervisor
+    from kaimond.supervisor.terminal import Terminal
+    from kaimond.supervisor.terminals import Terminals
+
+_MOST: Final = 10_000
+"""Rows or columns; a kernel takes up to 65,535."""
+
+Size = Annotated[int, Field(ge=1, le=_MOST)]
+
+
+class AttachParams(SessionParams):
+    """What the person's terminal is like."""
+
+    rows: Size = 24
+    columns: Size = 80
+    term: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")] = "dumb"
+
+
+async def run(core: Core, params: AttachParams, caller: Caller) -> dict[str, Any]:
+    """Open it; the prompt comes as output, as soon as the session is free."""
+    record = await _usable(core.supervisor, params.session)
+    terminals = core.supervisor.sessions.terminals
+    terminal = terminals.open(record.key, (params.rows, params.columns), params.term, caller)
+    caller.listen("attach.input", lambda said: _type(terminals, terminal, said))
+    caller.listen("attach.resize", lambda said: _resize(terminal, said))
+    caller.when_gone(lambda: terminals.close(terminal))
+    return {
+        "terminal": terminal.id,
+        "session": record.key,
+        "title": record.title,
+        "generation": record.generation,
+    }
+
+
+async def _usable(supervisor: Supervisor, key: str) -> Record:
+    """The session, once what is under way with it is through."""
+    record = choose(supervisor, key)
+    if record.spawned_by == "user":
+        raise SessionError(
+            "own-terminal",
+            f"Session {record.key} ({record.title}) is a REPL that somebody started, with a "
+            f"terminal of its own (process {record.pid}); go there. `kaimonctl attach` is for "
+            "sessions that kaimond starts.",
+        )
+    if record.state not in USABLE:
+        await supervisor.settled(record.key)
+        record = choose(supervisor, record.key)
+    return record
+
+
+def _type(terminals: Terminals, terminal: Terminal, said: Mapping[str, Any]) -> None:
+    data = said.get("data")
+    if said.get("terminal") == terminal.id and isinstance(data, str):
+        try:
+            typed = base64.b64decode(data, validate=True)
+        except binascii.Error:
+            return
+        terminals.type(terminal, typed)
+
+
+def _resize(terminal: Terminal, said: Mapping[str, Any]) -> None:
+    size = (said.get("rows"), said.get("columns"))
+    rows, columns = (each if isinstance(each, int) and 0 < each <= _MOST else 0 for each in size)
+    if said.get("terminal") == terminal.id and rows and columns:
+        terminal.pty.resize(rows, columns)
+
+
+COMMAND: Final = StreamCommand("attach", AttachParams, run)

@@ -1,0 +1,186 @@
+"""Open the live REPL of a session in this terminal; agents and you share its state.
+
+^D at an empty prompt, the detach key, or a terminal that goes away leave everything running. ^C
+interrupts what you have entered, and nothing of an agent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import select
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.ctl import client, render
+from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import remark
+from kaimond.ctl.raw_terminal import DetachKey, RawTerminal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXAMPLE: Final = "kaimonctl attach 1a2b3c4d"
+
+DETACH_KEY: Final = "^]"
+
+LIMIT: Final = 150.0
+"""Seconds for the answer: the session may be restarting, which has its own deadline."""
+
+AGAIN_FOR: Final = 60.0
+"""Seconds during which a connection that broke is tried again."""
+
+_PAUSE: Final = 0.2
+
+
+@dataclass(frozen=True)
+class End:
+    """How an attachment ended.
+
+    Attributes:
+        kind: the daemon's word; ``detached`` or ``gone`` if it was this side; ``lost`` if the
+            connection broke.
+        text: a sentence for the person.
+        again: whether to attach again.
+    """
+
+    kind: str
+    text: str = ""
+    again: bool = False
+
+
+_CODES: Final = {
+    "left": ExitCode.DONE,
+    "detached": ExitCode.DONE,
+    "gone": ExitCode.DONE,
+    "daemon-ends": ExitCode.NOT_RUNNING,
+}
+"""All other ends are failures."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("session", metavar="KEY", help="the session's key")
+    parser.add_argument(
+        "--detach-key",
+        metavar="KEYS",
+        type=_keys,
+        default=DETACH_KEY,
+        help=f"control keys that detach, such as ^P^Q; {DETACH_KEY} if not given",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Attach, and again should the daemon be replaced meanwhile."""
+    screen = RawTerminal()
+    daemon = client.connect_or_start()
+    key, first = options.session, True
+    while True:
+        with daemon:
+            begun = _attach(daemon, screen, key)
+            key = begun["session"]
+            remark(_greeting(begun, options.detach_key, again=not first))
+            with screen:
+                end = _converse(daemon, screen, begun["terminal"], DetachKey(options.detach_key))
+        if not end.again:
+            return _conclude(end, key)
+        remark(f"{render.escape(end.text)} Attaching again (^C gives up) …")
+        daemon, first = _connected_again(key), False
+
+
+def _attach(daemon: client.Client, screen: RawTerminal, key: str) -> dict[str, Any]:
+    rows, columns = screen.size()
+    term = os.environ.get("TERM") or "dumb"
+    return daemon.call("attach", LIMIT, session=key, rows=rows, columns=columns, term=term)
+
+
+def _greeting(begun: Mapping[str, Any], detach_key: str, *, again: bool) -> str:
+    name = f"session {begun['session']} ({render.escape(str(begun['title']))})"
+    if again:
+        return f"attached to {name} again, generation {begun['generation']}"
+    return f"attached to {name}. {detach_key} detaches, as does ^D; the session goes on."
+
+
+def _converse(daemon: client.Client, screen: RawTerminal, terminal: str, keys: DetachKey) -> End:
+    """Pass on what is typed and shown until one side ends it."""
+    while True:
+        # What came together with the answer makes no descriptor readable.
+        wait = 0.0 if daemon.buffered else None
+        watched = [screen.input, screen.woken, daemon.fileno()]
+        ready, _, _ = select.select(watched, [], [], wait)
+        if screen.woken in ready:
+            screen.calm()
+            rows, columns = screen.size()
+            daemon.notify("attach.resize", terminal=terminal, rows=rows, columns=columns)
+        if screen.input in ready:
+            typed = screen.read()
+            passed, leaves = keys.feed(typed)
+            if passed:
+                data = base64.b64encode(passed).decode()
+                daemon.notify("attach.input", terminal=terminal, data=data)
+            if leaves:
+                return End("detached", "Detached.")
+            if not typed:
+                return End("gone")
+        if daemon.buffered or daemon.fileno() in ready:
+            messages = daemon.arrived()
+            end = _shown(screen, messages or ())
+            if end:
+                return end
+            if messages is None:
+                return End("lost", "The connection to kaimond broke; the session goes on.", True)
+
+
+def _shown(screen: RawTerminal, messages: tuple[Mapping[str, Any], ...]) -> End | None:
+    for message in messages:
+        said = message.get("params")
+        if not isinstance(said, dict):
+            continue
+        if message.get("method") == "attach.output":
+            try:
+                screen.write(base64.b64decode(str(said.get("data", ""))))
+            except OSError:
+                return End("gone")
+        elif message.get("method") == "attach.ended":
+            text = str(said.get("text", ""))
+            return End(str(said.get("kind", "")), text, again=said.get("again") is True)
+    return None
+
+
+def _conclude(end: End, key: str) -> int:
+    code = _CODES.get(end.kind, ExitCode.FAILED)
+    text = render.escape(end.text)
+    if end.kind == "detached":
+        text = f"{text} Session {key} goes on; `kaimonctl attach {key}` comes back to it."
+    if code is ExitCode.DONE:
+        if text:
+            remark(text)
+        return code
+    raise CtlError(text or "the daemon ended it without a word", code)
+
+
+def _connected_again(key: str) -> client.Client:
+    until = time.monotonic() + AGAIN_FOR
+    while True:
+        try:
+            return client.connect_or_start()
+        except CtlError as error:
+            if time.monotonic() >= until:
+                raise CtlError(
+                    f"no kaimond could be reached for {AGAIN_FOR:.0f} s. {error} Session {key} "
+                    "does not need one to go on; attach again when kaimond runs.",
+                    error.code,
+                ) from None
+        time.sleep(_PAUSE)
+
+
+def _keys(text: str) -> str:
+    try:
+        DetachKey(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no sequence of control keys such as ^] or ^P^Q"
+        ) from None
+    return text

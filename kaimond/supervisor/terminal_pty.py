@@ -1,0 +1,136 @@
+"""One pseudo-terminal: the daemon holds both ends, the gate opens the slave by its path.
+
+Both ends die with the daemon, and the line editor in the session takes that for a hang-up and ends.
+The slave stays open here so that the pair outlives a restart of the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import struct
+import termios
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHUNK: Final = 2**16
+
+_MOST_READS: Final = 64
+"""Limits what a session that goes on writing can make us read at the end."""
+
+INPUT_LIMIT: Final = 2**18
+"""Bytes of input that wait while the session does not read; more is refused."""
+
+_LOCAL_FLAGS: Final = 3
+"""Where `termios.tcgetattr` has the local modes."""
+
+
+class Pty:
+    """A pseudo-terminal that is read at once, whatever becomes of what was read.
+
+    Args:
+        on_output: called with what the session wrote.
+
+    Attributes:
+        path: of the slave.
+
+    Raises:
+        OSError: there is none to be had.
+    """
+
+    def __init__(self, on_output: Callable[[bytes], None]) -> None:
+        self._on_output = on_output
+        self._master, self._slave = os.openpty()
+        try:
+            self.path = os.ttyname(self._slave)
+            os.set_blocking(self._master, False)
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._master, self._readable)
+        except BaseException:
+            os.close(self._master)
+            os.close(self._slave)
+            raise
+        self._input = bytearray()
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not been closed."""
+        return self._master >= 0
+
+    @property
+    def cooked(self) -> bool:
+        """Whether a ^C means an interrupt now, and no key: the line editor sets raw mode."""
+        with contextlib.suppress(OSError, termios.error):
+            if self.open:
+                return bool(termios.tcgetattr(self._slave)[_LOCAL_FLAGS] & termios.ISIG)
+        return False
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell the session how large the person's terminal is."""
+        if self.open:
+            size = struct.pack("HHHH", rows, columns, 0, 0)
+            fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+
+    def write(self, data: bytes) -> bool:
+        """Type; tell whether there was room for it."""
+        if not self.open:
+            return True
+        if len(self._input) + len(data) > INPUT_LIMIT:
+            return False
+        self._input += data
+        self._writable()
+        return True
+
+    def forget_input(self) -> None:
+        """Drop what was typed and not read yet."""
+        self._input.clear()
+        if self.open:
+            termios.tcflush(self._slave, termios.TCIFLUSH)
+
+    def drain(self) -> None:
+        """Take what the session has written by now."""
+        for _ in range(_MOST_READS):
+            if not (self.open and self._readable()):
+                return
+
+    def close(self) -> None:
+        """Hang up."""
+        if not self.open:
+            return
+        self._loop.remove_reader(self._master)
+        self._loop.remove_writer(self._master)
+        os.close(self._master)
+        os.close(self._slave)
+        self._master = self._slave = -1
+
+    def _readable(self) -> bool:
+        try:
+            data = os.read(self._master, _CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            # It cannot hang up while the slave is open here. Should it, nothing may spin.
+            data = b""
+        if data:
+            self._on_output(data)
+        else:
+            self._loop.remove_reader(self._master)
+        return bool(data)
+
+    def _writable(self) -> None:
+        try:
+            written = os.write(self._master, self._input) if self._input else 0
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            self._input.clear()
+            written = 0
+        del self._input[:written]
+        if self._input:
+            self._loop.add_writer(self._master, self._writable)
+        else:
+            self._loop.remove_writer(self._master)
