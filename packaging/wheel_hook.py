@@ -23,7 +23,10 @@ class WheelHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore
         folder = Path(self._folder.name)
         generator = Path(self.root) / "packaging" / "manual" / "make_manual.py"
         command = [sys.executable, "-B", str(generator), str(folder)]
-        subprocess.run(command, env={**os.environ, "PYTHONPATH": self.root}, check=True)
+        # What the builder can import, the generator must be able to: builders isolate themselves by
+        # paths that a new interpreter does not know.
+        path = os.pathsep.join([self.root, *filter(None, sys.path)])
+        subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True)
         build_data["shared_data"].update(
             {
                 str(file): f"share/{file.relative_to(folder)}"

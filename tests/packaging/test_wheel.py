@@ -122,6 +122,18 @@ def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -
     assert different == []
 
 
+def test_a_builder_that_isolates_itself_by_paths_builds_it_too(tmp_path: Path) -> None:
+    # As pip does: what is required is on the builder's path, and not the interpreter's own.
+    code = (
+        f"import sys; sys.path.append({sysconfig.get_path('purelib')!r})\n"
+        "from hatchling.build import build_wheel\n"
+        f"build_wheel({str(tmp_path)!r})\n"
+    )
+    run(getattr(sys, "_base_executable", sys.executable), "-c", code, cwd=CHECKOUT)
+
+    assert [file.suffix for file in tmp_path.iterdir()] == [".whl"]
+
+
 def test_the_installed_programs_are_not_the_checkout(installed: Path) -> None:
     code = "import kaimond, mcp; print(kaimond.__file__)"
     shown = run(installed / "bin" / "python", "-P", "-c", code, cwd="/")
