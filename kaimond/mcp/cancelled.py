@@ -16,12 +16,17 @@ _WORDS: Final = {
     Cancelled.GAVE_WAY: "ended in its own way after it was asked to (its code watches "
     "is_cancelled). check_eval shows its result.",
     Cancelled.ENDED: "had ended already, so nothing was interrupted.",
+    Cancelled.BEHIND: "was not interrupted: it is behind code that the person runs whose REPL this "
+    "is, and that is left alone. When that code ends the eval is cancelled or runs; check_eval "
+    "tells.",
     Cancelled.STUBBORN: "still runs: its code does not let itself be interrupted. "
     'manage_repl(command="restart") ends it, and clears the session\'s state.',
 }
+
+_FAILED: Final = (Cancelled.BEHIND, Cancelled.STUBBORN)
 
 
 def told(item: Eval, came: Cancelled) -> Answer:
     """The answer."""
     meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
-    return Answer(f"Eval {item.id} {_WORDS[came]}", is_error=came is Cancelled.STUBBORN, meta=meta)
+    return Answer(f"Eval {item.id} {_WORDS[came]}", is_error=came in _FAILED, meta=meta)

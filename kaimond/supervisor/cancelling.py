@@ -36,6 +36,8 @@ class Cancelled(StrEnum):
     """It ended by itself, in time, after it was asked to."""
     ENDED = "ended"
     """It had ended, or ended by itself before the interrupt reached it."""
+    BEHIND = "behind"
+    """It waits for what the person computes whose REPL it is."""
     STUBBORN = "stubborn"
     """It still runs: its code swallows interrupts, or cannot be reached."""
 
@@ -55,7 +57,7 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     if children:
         await end_descendants(children, _GRACE)
     if not came.free and not live.process.exited.done():
-        return Cancelled.STUBBORN
+        return Cancelled.STUBBORN if live.may_interrupt(item.id) else Cancelled.BEHIND
     try:
         async with asyncio.timeout(_RESULT_WAIT):
             ended = await book.finished(item.id)

@@ -14,8 +14,11 @@ from kaimond import platform
 from kaimond.gate.link import GateSilentError
 from kaimond.supervisor.activity import Activity
 from kaimond.supervisor.health import Seen
+from kaimond.supervisor.process import started_since
 
 if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
+    from kaimond.evals.spool import Spool
     from kaimond.gate.frames import Message
     from kaimond.gate.link import Link
     from kaimond.supervisor.process import SessionProcess
@@ -32,6 +35,7 @@ class Live:
 
     Attributes:
         process: the Julia process.
+        own_spool: where the evals of a process print that a person started; None if it is ours.
         link: to its gate.
         pong: the last answer to a ping.
         busy_since: when its running eval began, on the monotonic clock; None while idle.
@@ -42,6 +46,7 @@ class Live:
 
     process: SessionProcess
     link: Link
+    own_spool: Spool | None = None
     pong: Message | None = None
     busy_since: float | None = None
     activity: Activity = field(init=False, repr=False)
@@ -63,6 +68,20 @@ class Live:
     def end_turn(self) -> None:
         """Agents' evals are evaluated again."""
         self.turn = ""
+
+    def may_interrupt(self, eval_id: str) -> bool:
+        """Whether a SIGINT to this process can hit nothing but an eval of an agent.
+
+        A gate that a person opened keeps the eval's spool locked for exactly as long as it runs.
+        """
+        return self.own_spool is None or self.own_spool.locked(eval_id)
+
+    def children_of(self, item: Eval) -> list[psutil.Process]:
+        """The processes that an eval may have started; a person's own are not among them."""
+        children = self.process.descendants()
+        if self.own_spool is None:
+            return children
+        return started_since(children, item.began)
 
     async def look(self, timeout: float) -> Seen:
         """Measure: ask an idle gate, and see how the transport is.

@@ -106,7 +106,9 @@ class LiveSessions:
             on_message=lambda message: self._heard(key, message),
             on_up=lambda: self._transport_up(key),
         )
-        live = Live(process, link)
+        record = self._registry.get(key)
+        own = Spool(self._paths.session_spool(key)) if record and record.joined else None
+        live = Live(process, link, own)
         self._live[key] = live
         process.exited.add_done_callback(lambda _: self._exited(key, live))
         return live
@@ -125,6 +127,16 @@ class LiveSessions:
         self.book.transport_up(key)
         self.terminals.transport_up(key)
 
+    def link(self, key: str) -> Link:
+        """A connection of its own to a gate that is no session yet; whoever asks closes it."""
+        return Link(
+            self._context,
+            key,
+            self._paths.session_socket(key),
+            on_message=lambda _message: None,
+            on_up=lambda: None,
+        )
+
     def will_end(self, key: str, reason: str) -> None:
         """The end of this session's process is wanted; ``reason`` goes into its record."""
         self._reasons[key] = reason
@@ -137,21 +149,21 @@ class LiveSessions:
         assert record is not None
         how = f"process {record.pid} {live.process.exited.result()}"
         # A restart goes on from here; the evals were ended when it began.
-        restarting = record.state is State.RESTARTING
+        restarting = record.state is State.RESTARTING and not record.joined
         if not restarting:
             self._record_exit(record, how, live.process.exited.result())
         # Only now: had the record not been written, the next look would try again.
         del self._live[key]
         self.keeper.closed(key)
         self.chore(live.link.close())
-        self._paths.session_socket(key).unlink(missing_ok=True)
+        self._forget_files(key)
         if restarting:
             return
         self.book.closed(key, f"the session's {how}")
         self._drop_output(key)
         self.offers.ended(key)
         self.terminals.session_ended(key, self._ending_of(key))
-        if not self._reasons.pop(key, ""):
+        if not self._reasons.pop(key, "") and not record.joined:
             # On a way down that somebody asked for, whoever waits for it does this.
             self.chore(end_leftovers(key))
 
@@ -169,6 +181,10 @@ class LiveSessions:
     def _record_exit(self, record: Record, how: str, status: ExitStatus) -> None:
         asked = _sentence(self._reasons.get(record.key, ""))
         failpoints.passing("exit.before-record")
+        if not asked and self._took_back(record):
+            ending = f"Its process {record.pid} exited in order."
+            self._registry.apply(record.key, Event.LEFT, how, **self._end(record.key, ending))
+            return
         self._registry.apply(
             record.key,
             Event.EXITED,
@@ -183,12 +199,43 @@ class LiveSessions:
         """End what may be left of a session whose process nobody knows, and its files."""
         await end_leftovers(key)
         # A process that was still starting may have made its socket in the meantime.
-        self._paths.session_socket(key).unlink(missing_ok=True)
+        self._forget_files(key)
         self._drop_output(key)
+
+    def left(self, key: str, ending: str) -> None:
+        """A person took their REPL back; its process goes on.
+
+        Args:
+            key: of the session.
+            ending: a sentence for its record.
+        """
+        live = self._live[key]
+        self._registry.apply(key, Event.LEFT, "it was taken back", **self._end(key, ending))
+        del self._live[key]
+        live.process.release()
+        self.keeper.closed(key)
+        self.chore(live.link.close())
+        self._forget_files(key)
+        self._reasons.pop(key, None)
+        self.book.closed(key, "the session was taken back by its user")
+        self._drop_output(key)
+        self.offers.ended(key)
+        self.terminals.session_ended(key, ending)
+
+    def _took_back(self, record: Record) -> bool:
+        """Whether a joined session has removed its announcement, as it does at an orderly exit."""
+        return record.joined and not self._paths.announcement(record.key).exists()
+
+    def _forget_files(self, key: str) -> None:
+        for path in (self._paths.session_socket(key), self._paths.announcement(key)):
+            path.unlink(missing_ok=True)
 
     def never_ran(self, key: str, reason: str) -> None:
         """End a session that has no process."""
-        self._registry.apply(key, Event.EXITED, reason, **self._end(key, _sentence(reason)))
+        record = self._registry.get(key)
+        orderly = record and record.state is not State.STOPPING and self._took_back(record)
+        event = Event.LEFT if orderly else Event.EXITED
+        self._registry.apply(key, event, reason, **self._end(key, _sentence(reason)))
         self._clear(key, reason)
         self.terminals.session_ended(key, self._ending_of(key))
 
@@ -214,7 +261,8 @@ class LiveSessions:
                 self.book.abandoned(key, Spool(self._paths.session_spool(key)), reason)
             else:
                 self._clear(key, record.ending.rstrip(".") if record else "the session is unknown")
-        for path in (*self._paths.sockets.glob("*.sock"), *self._paths.spool.glob("*")):
+        files = (*self._paths.sockets.glob("*.sock"), *self._paths.sockets.glob("*.json"))
+        for path in (*files, *self._paths.spool.glob("*")):
             if self._ended(path.stem):
                 self._clear(path.stem, "the session has ended")
         self.chore(end_strays(self._ended))
@@ -231,7 +279,7 @@ class LiveSessions:
     def _clear(self, key: str, reason: str) -> None:
         spool = Spool(self._paths.session_spool(key))
         self.book.abandoned(key, spool, reason)
-        self._paths.session_socket(key).unlink(missing_ok=True)
+        self._forget_files(key)
         self._drop_output(key)
 
     def _end(self, key: str, ending: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from kaimond.supervisor.ending import end_process, quiet
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.gate_skew import require_spoken, unspoken
 from kaimond.supervisor.idle import IdleWatch, LiveFacts
+from kaimond.supervisor.joined import JoinedSessions
+from kaimond.supervisor.joining import Joiner
 from kaimond.supervisor.live import LOOK_TIMEOUT
 from kaimond.supervisor.live_sessions import LiveSessions, note_failure
 from kaimond.supervisor.plan import Planner
@@ -69,6 +71,10 @@ class Supervisor:
         self._restarter = Restarter(
             settings.session, registry, self.sessions, self._planner, self._booter, self._locks
         )
+        self._joined = JoinedSessions(
+            settings.session, registry, self.sessions, self._booter, self._locks
+        )
+        self._joiner = Joiner(paths, registry, self.sessions, self._joined, self._restarter)
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._ending = False
         facts = LiveFacts(paths.projects_file, registry, self.sessions)
@@ -169,6 +175,9 @@ class Supervisor:
         Raises:
             SessionError: it was not restarted; the message says what is true now.
         """
+        record = self.registry.get(key)
+        if record and record.joined:
+            return await self._joined.restart(key, reason)
         return await self._restarter.restart(key, reason)
 
     async def cancel(self, item: Eval, reason: str) -> Cancelled:
@@ -215,6 +224,8 @@ class Supervisor:
         live = self.sessions.get(key)
         if live is None:
             self.sessions.never_ran(key, reason)
+        elif record.joined:
+            await self._joined.stop(record, live, reason, self._rung)
         else:
             free = await quiet(key, live, self.book, reason)
             failpoints.passing("stop.before-end")
@@ -232,9 +243,15 @@ class Supervisor:
                 await self._stop(key, reason)
 
     async def stop_all(self, reason: str) -> list[str]:
-        """End every session, and start no more; return what could not be ended, in sentences."""
+        """End every session that kaimond started, and start no more.
+
+        A REPL that a person started goes on, and joins the next daemon.
+
+        Returns:
+            What could not be ended, in sentences.
+        """
         self._ending = True
-        keys = [record.key for record in self.registry.alive()]
+        keys = [record.key for record in self.registry.alive() if not record.joined]
         results = await asyncio.gather(
             *(self.stop(key, reason) for key in keys), return_exceptions=True
         )
@@ -248,6 +265,7 @@ class Supervisor:
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""
         self.idle.close()
+        await self._joiner.close()
         starts = list(self._starting.values())
         for task in starts:
             task.cancel()
@@ -267,6 +285,7 @@ class Supervisor:
             self._adopt(record)
             failpoints.passing("adopt.after")
         self.sessions.sweep()
+        self._joiner.begin()
         self.idle.look()
 
     def _adopt(self, record: Record) -> None:
@@ -274,7 +293,8 @@ class Supervisor:
         try:
             process = SessionProcess.adopt(record.pid, record.process_start)
         except ProcessGoneError:
-            if record.state is State.RESTARTING or record.respawning:
+            restarting = record.state is State.RESTARTING or record.respawning
+            if restarting and not record.joined:
                 self.sessions.watch(self._restarter.finish(record, None))
             else:
                 asked = "as was asked, " if record.state is State.STOPPING else ""
@@ -286,6 +306,8 @@ class Supervisor:
         live = self.sessions.take_charge(key, process)
         _log.info("adopted process %d, %s", process.pid, record.state, extra={"session": key})
         match record.state:
+            case State.STARTING | State.RESTARTING if record.joined:
+                self._joined.adopted(record, live)
             case State.STARTING:
                 answer = self._booter.await_answer(record, live)
                 self._join_starts(record.project, record.name, answer)

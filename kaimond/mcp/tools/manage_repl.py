@@ -65,6 +65,12 @@ async def _restart(call: Call, record: Record) -> Answer:
             "say allow_restart = false. The user can change that under session_prefs in "
             f"{call.core.paths.projects_file}.",
         )
+    if not record.allow_restart:
+        raise SessionError(
+            "restart-not-allowed",
+            f"Session {record.key} was not restarted and is as it was: a person started it with "
+            "Gate.serve(allow_restart=false). That person can restart it, with Gate.restart().",
+        )
     done = await call.core.supervisor.restart(
         record.key, f"the session was restarted by agent {call.agent.short}"
     )

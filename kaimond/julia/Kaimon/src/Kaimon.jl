@@ -18,6 +18,8 @@ daemon reads while it grows.
 """
 module Kaimon
 
+export Gate
+
 # Start-up is dominated by compilation, and nothing here is worth optimising further.
 Base.Experimental.@optlevel 1
 
@@ -37,11 +39,13 @@ include("frames.jl")
 include("config.jl")
 include("identity.jl")
 include("capture.jl")
+include("screen.jl")
 include("render.jl")
 include("displays.jl")
 include("errors.jl")
 include("code.jl")
 include("reviser/following.jl")
+include("joined.jl")
 include("server.jl")
 include("reviser/wiring.jl")
 include("rehearsal.jl")
@@ -49,5 +53,11 @@ include("evaluator.jl")
 include("restart.jl")
 include("verbs.jl")
 include("managed.jl")
+include("announce.jl")
+include("resume.jl")
+include("serving.jl")
+include("gate.jl")
+
+__init__() = note_origin()
 
 end

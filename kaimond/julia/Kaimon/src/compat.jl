@@ -64,6 +64,23 @@ route_runtime_stdout() =
 route_runtime_stderr() =
     unsafe_store!(cglobal(:jl_uv_stderr, Ptr{Cvoid}), Ptr{Cvoid}(2))
 
+"What the runtime prints its output and its errors to."
+runtime_streams() = (unsafe_load(cglobal(:jl_uv_stdout, Ptr{Cvoid})),
+                     unsafe_load(cglobal(:jl_uv_stderr, Ptr{Cvoid})))
+
+function set_runtime_streams(streams::Tuple{Ptr{Cvoid},Ptr{Cvoid}})
+    unsafe_store!(cglobal(:jl_uv_stdout, Ptr{Cvoid}), streams[1])
+    unsafe_store!(cglobal(:jl_uv_stderr, Ptr{Cvoid}), streams[2])
+    return nothing
+end
+
+set_standard_input(input) = Core.eval(Base, :(stdin = $input))
+
+function set_standard_streams(input, output, errors)
+    Core.eval(Base, :(stdin = $input; stdout = $output; stderr = $errors))
+    return nothing
+end
+
 "Make `io` the process's standard output (1) or standard error (2), as `redirect_stdout` would."
 function redirect_standard(io::SpoolIO, number::Integer)
     redirect_fd(io.fd, number)
@@ -188,4 +205,58 @@ function cache_file(id::Base.PkgId, top::Module)
         # An unreadable cache file tells nothing.
     end
     return nothing
+end
+
+"The backend of the process's REPL, or nothing. Not defined, or nothing, before there is one."
+function repl_backend()
+    isdefined(Base, :active_repl_backend) || return nothing
+    backend = Base.active_repl_backend
+    return backend !== nothing && isdefined(backend, :backend_task) ? backend : nothing
+end
+
+"""
+Call `f()` without moving the current task's random number stream.
+
+From 1.7 to 1.9 starting a task draws from its parent's stream, which is the user's.
+"""
+function keeping_random_stream(f)
+    task = current_task()
+    names = filter(name -> hasfield(Task, name),
+                   (:rngState0, :rngState1, :rngState2, :rngState3))
+    before = map(name -> getfield(task, name), names)
+    result = f()
+    foreach((name, value) -> setfield!(task, name, value), names, before)
+    return result
+end
+
+"""
+Will this process become a REPL, or is it one?
+
+In startup.jl and in files of `-L`, `isinteractive()` is still false unless `-i` was given.
+"""
+function becomes_interactive()
+    isinteractive() && return true
+    options = Base.JLOptions()
+    options.isinteractive != 0 && return true
+    has_code() && return false
+    return stdin isa Base.TTY
+end
+
+"Was this process started with a program, or with code to run (`-e`, `-E`)?"
+function has_code()
+    isempty(PROGRAM_FILE) || return true
+    commands = Base.JLOptions().commands
+    commands == C_NULL && return false
+    return any(command -> first(command) in ('e', 'E'), Base.unsafe_load_commands(commands))
+end
+
+"The arguments that this process was started with, after the program's name."
+function start_arguments()
+    if Sys.isapple()
+        count = unsafe_load(ccall(:_NSGetArgc, Ptr{Cint}, ()))
+        words = unsafe_load(ccall(:_NSGetArgv, Ptr{Ptr{Ptr{UInt8}}}, ()))
+        return String[unsafe_string(unsafe_load(words, index)) for index in 2:count]
+    end
+    words = split(read("/proc/self/cmdline", String), '\0')
+    return String[words[index] for index in 2:length(words) - 1]
 end

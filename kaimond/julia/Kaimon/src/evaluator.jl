@@ -1,19 +1,22 @@
 # The eval task: one evaluation after the other, each captured, shown and answered.
 
-"Run what is queued, for ever; until the first request comes, rehearse."
+"Run what is queued, for ever or until the gate is closed; until the first request comes, rehearse."
 function eval_loop(server::Server)
     rehearsals = Function[() -> prepare_reviser(server), rehearse_value, rehearse_message,
                           rehearse_trace, rehearse_backtrace, rehearse_looking, rehearse_parsing,
                           rehearse_walking, rehearse_taking_up]
     disable_sigint() do
-        while true
+        while !has_hung_up(server)
             try
                 while !isready(server.queue) && !isempty(rehearsals)
                     popfirst!(rehearsals)()
                     yield()
                 end
-                run_request(server, take!(server.queue))
+                # Waiting can be cut short by a SIGINT; taking cannot.
+                calmly(() -> wait(server.queue), server)
+                in_turn(run_request, server, take!(server.queue))
             catch error
+                has_hung_up(server) && break
                 note("an evaluation met an error of the gate: $(error_text(error))")
                 request = server.running
                 request === nothing || abandon(server, request, error_text(error))
@@ -23,7 +26,7 @@ function eval_loop(server::Server)
 end
 
 function run_request(server::Server, request::EvalRequest)
-    consume_stale_sigint()
+    take_sigint(server)
     server.running = request
     DISPLAY_SIZE[] = request.display_size
     started = time_ns()

@@ -1,5 +1,8 @@
 # A managed session: the daemon started this process for the gate alone.
 
+"Did the daemon start this process?"
+const MANAGED = Ref(false)
+
 """
 Open the gate that the environment describes and never return. Called by boot.jl.
 
@@ -7,6 +10,7 @@ What goes wrong before the gate is open is written to the session's log, and the
 with code 1.
 """
 function run_managed()
+    MANAGED[] = true
     config = Config(Dict{String,String}(ENV), pwd())
     hide_configuration!(ENV, config)
     capture = Capture(config.log)

@@ -3,6 +3,7 @@
 # open and fcntl are variadic in C, and macOS on ARM passes variadic arguments differently, so they
 # must be called with the variadic ccall syntax (`Cint...`).
 
+const O_RDONLY = 0
 const O_WRONLY = 1
 const O_APPEND = Sys.isapple() ? 0x8 : 0o2000
 const O_CREAT = Sys.isapple() ? 0x200 : 0o100
@@ -12,6 +13,8 @@ const F_GETFD = 1
 const F_SETFD = 2
 const FD_CLOEXEC = 1
 const SIG_SETMASK = Sys.isapple() ? 3 : 2
+const LOCK_EX = 2
+const LOCK_UN = 8
 const IOLBF = 1
 const X_OK = 1
 "Our own descriptors start here, away from the small numbers that programs expect for theirs."
@@ -29,6 +32,14 @@ open_append(path::AbstractString) = checked(
     ccall(:open, Cint, (Cstring, Cint, Cint...),
           path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600),
     "opening $path")
+
+"Open `path` for reading; not inherited by children."
+open_to_read(path::AbstractString) = checked(
+    ccall(:open, Cint, (Cstring, Cint, Cint...), path, O_RDONLY | O_CLOEXEC, 0), "opening $path")
+
+"Lock the file behind `fd`, of which nobody else holds a lock for long."
+lock_file(fd::Integer) = ccall(:flock, Cint, (Cint, Cint), fd, LOCK_EX)
+unlock_file(fd::Integer) = ccall(:flock, Cint, (Cint, Cint), fd, LOCK_UN)
 
 "A copy of `fd`, numbered `FIRST_OWN_FD` or higher; not inherited by children."
 duplicate_high(fd::Integer) = checked(

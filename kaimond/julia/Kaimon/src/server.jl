@@ -30,6 +30,7 @@ An open gate.
 - `interruptible`: is the eval task in user code? Only then may an exception be thrown into it.
 - `reviser`: keeps packages as their files are.
 - `draining`: a task is reading messages already; see `drain`.
+- `joined`: what only a process has that a person started, or nothing.
 
 The dictionaries are of type Any because the system image holds their code; any other type costs
 a twentieth of a second to compile.
@@ -37,7 +38,7 @@ a twentieth of a second to compile.
 mutable struct Server
     config::Config
     identity::Identity
-    capture::Capture
+    capture::Union{Capture,Screen}
     display::EvalDisplay
     socket::Socket
     watcher::FileWatching.FDWatcher
@@ -51,8 +52,10 @@ mutable struct Server
     reviser::Reviser
     eval_task::Task
     draining::Bool
+    joined::Union{Joined,Nothing}
 
-    function Server(config::Config, capture::Capture)
+    function Server(config::Config, capture::Union{Capture,Screen},
+                    joined::Union{Joined,Nothing}=nothing)
         socket = router_socket(LibZMQ(config.libzmq))
         bind_ipc(socket, config.endpoint)
         watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
@@ -60,6 +63,7 @@ mutable struct Server
                      Channel{EvalRequest}(Inf), Dict{String,Any}(),
                      Dict{String,Any}(), Set{String}(), nothing, false, Reviser())
         server.draining = false
+        server.joined = joined
         return server
     end
 end
@@ -67,7 +71,7 @@ end
 "Start serving, on two tasks that live as long as the process."
 function start(server::Server)
     # A script dies from SIGINT by default; here it is how a computing evaluation is interrupted.
-    Base.exit_on_sigint(false)
+    server.joined === nothing && Base.exit_on_sigint(false)
     server.eval_task = @async eval_loop(server)
     @async pump(server)
     return nothing
@@ -75,6 +79,7 @@ end
 
 "Send a reply and take in what arrived meanwhile."
 function send(server::Server, peer::Frame, frames::Vector{Frame})
+    has_hung_up(server) && return nothing
     lock(server.lock) do
         send_frames(server.socket, pushfirst!(copy(frames), peer))
     end
@@ -93,7 +98,7 @@ handler that replies gets here again; it leaves the rest to the call that is alr
 looks again before it ends, or thousands of requests in one go would nest thousands of calls deep.
 """
 function drain(server::Server)
-    server.draining && return nothing
+    (server.draining || has_hung_up(server)) && return nothing
     server.draining = true
     try
         while true
@@ -111,6 +116,7 @@ end
 
 "Serve one request. Whatever is wrong with it is told to its sender and goes no further."
 function handle(server::Server, frames::Vector{Frame})
+    server.joined === nothing || (server.joined.heard = time())
     try
         message = parse_message(frames)
         handler = handler_of(message.verb)
@@ -122,16 +128,20 @@ function handle(server::Server, frames::Vector{Frame})
     end
 end
 
-"Read requests for ever."
+"Has a person taken the process back?"
+has_hung_up(server::Server) = !isopen(server.queue)
+
+"Read requests for ever, or until the gate is closed."
 function pump(server::Server)
     disable_sigint() do
-        while true
+        while !has_hung_up(server)
             try
                 drain(server)
-                wait(server.watcher)
-                consume_stale_sigint()
+                calmly(() -> wait(server.watcher), server)
+                take_sigint(server)
                 istaskdone(server.eval_task) && replace_eval_task(server)
             catch error
+                has_hung_up(server) && break
                 note("the pump met an error and goes on: $(error_text(error))")
                 # Should the error come back at once, do not fill the log and the processor.
                 Libc.systemsleep(0.02)
@@ -160,6 +170,7 @@ function replace_eval_task(server::Server)
     server.interruptible = false
     request = server.running
     server.eval_task = @async eval_loop(server)
+    server.joined === nothing || end_turn(server.joined)
     request === nothing ||
         abandon(server, request, "the interrupt ended the evaluation in the midst of its clean-up")
     return nothing

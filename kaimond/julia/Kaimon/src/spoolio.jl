@@ -6,18 +6,28 @@ exact order with that of C code and children, and can be read while the code tha
 yields. Mutable, so that stdout and stderr are different objects although they share a descriptor.
 The descriptor's number never changes and only what it refers to does; a stream that some task
 took hold of during an evaluation therefore stays valid for ever.
+
+In a process of a person's, what the task `main` prints goes to the descriptor `person` instead.
 """
 mutable struct SpoolIO <: IO
     fd::Cint
+    main::Union{Task,Nothing}
+    person::Cint
 end
+
+SpoolIO(fd::Integer) = SpoolIO(fd, nothing, -1)
+
+"The descriptor that takes what the current task prints."
+descriptor(io::SpoolIO) = io.main !== nothing && io.main === current_task() ? io.person : io.fd
 
 "Rows and columns that output streams and shown values are to assume."
 const DISPLAY_SIZE = Ref((24, 80))
 
 function Base.unsafe_write(io::SpoolIO, data::Ptr{UInt8}, count::UInt)
     left = count
+    fd = descriptor(io)
     while left > 0
-        written = ccall(:write, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), io.fd, data, left)
+        written = ccall(:write, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), fd, data, left)
         if written >= 0
             left -= written
             data += written
@@ -41,7 +51,7 @@ end
 
 Base.fd(io::SpoolIO) = io.fd
 # By this Base hands the stream to a child process.
-Base.rawhandle(io::SpoolIO) = RawFD(io.fd)
+Base.rawhandle(io::SpoolIO) = RawFD(descriptor(io))
 Base.isopen(::SpoolIO) = true
 Base.isreadable(::SpoolIO) = false
 Base.iswritable(::SpoolIO) = true

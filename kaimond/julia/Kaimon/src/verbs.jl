@@ -103,6 +103,7 @@ on_sources(server::Server, message::Message) =
 function on_interrupt(server::Server, message::Message)
     id = required(message, "eval")
     running = server.running
+    withdraw_waiting(server, id)
     outcome = if running !== nothing && running.id == id && server.interruptible
         schedule(server.eval_task, InterruptException(); error=true)
         "thrown"
@@ -118,6 +119,7 @@ function on_interrupt(server::Server, message::Message)
 end
 
 function on_restart(server::Server, message::Message)
+    server.joined === nothing || return on_joined_restart(server, message)
     reason = execute(server, required(message, "nonce"), repeated(message, "arg"))
     reply(server, message, "failed", [Field("reason", reason)])
 end
@@ -128,6 +130,7 @@ const LAST_REPLY_SECONDS = 0.05
 function on_exit(server::Server, message::Message)
     reply(server, message, "bye")
     Libc.systemsleep(LAST_REPLY_SECONDS)
+    server.joined === nothing || return on_joined_exit(server)
     # Exit hooks are user code.
     reenable_sigint(() -> exit(0))
 end

@@ -16,6 +16,7 @@ mutable struct LibZMQ
     zmq_msg_size::Ptr{Cvoid}
     zmq_msg_more::Ptr{Cvoid}
     zmq_msg_close::Ptr{Cvoid}
+    zmq_close::Ptr{Cvoid}
 
     LibZMQ() = new()
 end
@@ -98,6 +99,12 @@ function bind_ipc(socket::Socket, path::AbstractString)
         ccall(socket.lib.zmq_bind, Cint, (Ptr{Cvoid}, Cstring), socket.pointer, "ipc://" * path)
     end
     code == -1 && throw(zmq_error(socket.lib, "zmq_bind(ipc://$path)"))
+    return nothing
+end
+
+"Close the socket, and with it its listener; nothing may be asked of it any more."
+function close_socket(socket::Socket)
+    ccall(socket.lib.zmq_close, Cint, (Ptr{Cvoid},), socket.pointer)
     return nothing
 end
 
