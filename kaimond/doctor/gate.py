@@ -112,7 +112,7 @@ def try_gate(world: World, directory: Path, cwd: Path) -> Trial:
     from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - its imports may fail
 
     try:
-        julia = world.julia(world.settings.julia.command, "kaimond.toml ([julia] command)")
+        julia = world.julia()
     except JuliaError as error:
         return Trial("", {}, str(error))
     return run(julia.path, directory, world.environ, cwd)

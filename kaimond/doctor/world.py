@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kaimond import paths as paths_of
 from kaimond.config import projects, settings
@@ -16,6 +16,7 @@ from kaimond.config import projects, settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kaimond.config.projects import ProjectEntry
     from kaimond.supervisor.julia import Julia
 
 
@@ -64,7 +65,7 @@ class World:
         self.contact = contact
         self.environ = os.environ if environ is None else environ
         self.paths = paths_of.resolve(self.environ)
-        self._asked: dict[str, Julia] = {}
+        self._asked: dict[tuple[str, Path | None], Julia] = {}
 
     @property
     def home(self) -> Path:
@@ -84,18 +85,32 @@ class World:
         """The list of projects."""
         return projects.load(self.paths.projects_file)
 
-    def julia(self, command: str, wanted_by: str) -> Julia:
-        """The Julia that a command means, found and asked as the daemon would.
+    def julia(self, entry: ProjectEntry | None = None) -> Julia:
+        """The Julia of a project, or of those that say nothing, found as the daemon would.
+
+        The daemon has another environment, and so perhaps another PATH: that of who started it.
 
         Raises:
             kaimond.supervisor.julia.JuliaError: there is none.
+            kaimond.config.launch.LaunchError: how the project's Julia is started is not settled.
         """
-        from kaimond.supervisor.julia import Julias  # noqa: PLC0415 - half of the checks need none
+        from kaimond.config import repo_launch  # noqa: PLC0415 - half of the checks need none
+        from kaimond.supervisor.julia import Julias  # noqa: PLC0415 - as above
 
-        if command not in self._asked:
-            finding = Julias().find(command, self.environ, wanted_by=wanted_by)
-            self._asked[command] = asyncio.run(finding)
-        return self._asked[command]
+        command, wanted_by, project = self.settings.julia.command, _DEFAULT, None
+        if entry and entry.launch:
+            launch = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
+            command, project = launch.julia(command), entry.path
+            if launch.julia_bin:
+                wanted_by = f"the launch_config of {entry.path}"
+        key = (command, project)
+        if key not in self._asked:
+            finding = Julias().find(command, self.environ, wanted_by=wanted_by, project=project)
+            self._asked[key] = asyncio.run(finding)
+        return self._asked[key]
+
+
+_DEFAULT: Final = "kaimond.toml ([julia] command)"
 
 
 def nearest_existing(path: Path) -> Path:

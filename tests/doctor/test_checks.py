@@ -108,6 +108,16 @@ def test_the_programs_are_looked_for_by_name(patient: Patient) -> None:
     assert str(folder) in finding.cure
 
 
+def test_links_to_the_programs_are_what_belongs_on_the_path(patient: Patient) -> None:
+    links = patient.home / ".local" / "bin"
+    links.mkdir(parents=True)
+    for name in installation.PROGRAMS:
+        (links / name).symlink_to(Path(sys.executable).parent / name)
+    patient.environ["PATH"] = "/nowhere"
+
+    assert f"Add {links} to PATH" in patient.one(installation.programs).cure
+
+
 def test_programs_of_another_installation_are_named(patient: Patient) -> None:
     other = patient.home / "other"
     other.mkdir()
@@ -175,11 +185,40 @@ def test_further_julias_and_the_channels_of_juliaup_are_told(patient: Patient) -
     assert "1.10, release (default)" in juliaup.text
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"InstalledChannels": 3}', "null"])
-def test_a_strange_file_of_juliaup_lists_nothing(tmp_path: Path, content: str) -> None:
-    (tmp_path / "juliaup.json").write_text(content)
+def test_a_channel_that_juliaup_does_not_have_is_told_with_the_command(patient: Patient) -> None:
+    file = patient.home / ".julia" / "juliaup" / "juliaup.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"InstalledChannels": {"release": {}}}))
+    patient.config("kaimond.toml", '[julia]\ncommand = "+1.10"\n')
+    finding = patient.one(julia.configured)
 
-    assert julia.juliaup_channels(tmp_path / "juliaup.json") == []
+    assert finding.level is Level.FAIL
+    assert "juliaup add 1.10" in finding.cure
+    assert "No session was started" not in finding.text
+
+
+def test_a_file_of_juliaup_that_cannot_be_read_warns(patient: Patient) -> None:
+    patient.julia()
+    file = patient.home / ".julia" / "juliaup" / "juliaup.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+
+    assert patient.examine(julia.others)[-1].level is Level.WARN
+
+
+def test_a_repository_whose_wishes_are_not_approved_is_told_with_the_command(
+    patient: Patient,
+) -> None:
+    patient.julia()
+    project = patient.home / "P"
+    project.mkdir()
+    (project / "Project.toml").touch()
+    (project / "kaimon.toml").write_text('[launch]\njulia_bin = "/their/julia"\n')
+    patient.config("projects.json", json.dumps({"projects": [{"project_path": str(project)}]}))
+    finding = patient.one(configuration.projects)
+
+    assert finding.level is Level.WARN
+    assert "kaimonctl project approve" in finding.cure
 
 
 # Directories

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaimond.config import settings as settings_of
 from kaimond.config.project_path import PROJECT_FILES
-from kaimond.doctor.checks.julia import DEFAULT
+from kaimond.doctor.checks.julia import split_cure
 from kaimond.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
@@ -63,12 +63,14 @@ def _project(world: World, entry: ProjectEntry) -> Finding:
 
 
 def _manifest(world: World, entry: ProjectEntry) -> Finding:
-    from kaimond.supervisor import manifest  # noqa: PLC0415 - not before it is needed
+    from kaimond.config.launch import LaunchError  # noqa: PLC0415 - not before it is needed
+    from kaimond.supervisor import manifest  # noqa: PLC0415 - as above
     from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - as above
 
-    assert entry.launch is not None
     try:
-        julia = world.julia(entry.launch.julia(world.settings.julia.command), DEFAULT)
+        julia = world.julia(entry)
+    except LaunchError as error:
+        return Finding("projects", Level.WARN, *split_cure(str(error)))
     except JuliaError:
         return Finding("projects", Level.OK, f"{entry.path}, not looked into for want of its Julia")
     checked = manifest.check(entry.path, manifest.depots(world.environ), None, julia.version)
@@ -76,5 +78,12 @@ def _manifest(world: World, entry: ProjectEntry) -> Finding:
         return Finding("projects", Level.OK, f"{entry.path}, with everything that it needs")
     more = f" and {len(checked.problems) - 1} more" if len(checked.problems) > 1 else ""
     text = f"{entry.path} needs Pkg.instantiate(): {checked.problems[0]}{more}"
-    command = f"{julia.path} --project={entry.path} -e 'using Pkg; Pkg.instantiate()'"
-    return Finding("projects", Level.WARN, text, f"The next start does it, or do it now: {command}")
+    words = [
+        julia.path,
+        *julia.args,
+        f"--project={entry.path}",
+        "-e",
+        "import Pkg; Pkg.instantiate()",
+    ]
+    cure = f"The next start does it, or do it now: {shlex.join(words)}"
+    return Finding("projects", Level.WARN, text, cure)

@@ -129,8 +129,12 @@ def programs(world: World) -> Iterator[Finding]:
             cure = "Remove one of the two, or put the one that you want first in PATH"
             yield Finding("programs", Level.WARN, text, cure)
     if unnamed:
-        text = f"{', '.join(unnamed)} in {folder}, which is not on the PATH"
-        cure = f"Add {folder} to PATH (uv tool update-shell, pipx ensurepath), or use the path"
+        # Where uv and pipx put links to the programs of their environments.
+        links = world.home / ".local" / "bin"
+        linked = all(_same_installation(links / name, folder / name) for name in unnamed)
+        shown = links if linked else folder
+        text = f"{', '.join(unnamed)} in {shown}, which is not on the PATH"
+        cure = f"Add {shown} to PATH (uv tool update-shell, pipx ensurepath), or use the path"
         yield Finding("programs", Level.WARN, text, cure)
     elif fine:
         yield Finding("programs", Level.OK, f"{', '.join(PROGRAMS)} in {folder}")

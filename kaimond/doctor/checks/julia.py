@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kaimond.doctor.finding import Finding, Level
 
@@ -14,31 +13,44 @@ if TYPE_CHECKING:
 
     from kaimond.doctor.world import World
 
-DEFAULT: Final = "kaimond.toml ([julia] command)"
-
 
 def configured(world: World) -> Iterator[Finding]:
-    """The Julia of all projects, and those of the projects that name their own."""
+    """The Julia that is used where nothing else is said, and those of projects that have another.
+
+    What keeps a project from having a Julia for another reason is told with the project.
+    """
+    from kaimond.config.launch import LaunchError  # noqa: PLC0415 - as below
     from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - its imports may fail
 
-    command = world.settings.julia.command
-    wanted = [(command, DEFAULT, Level.FAIL)]
+    usual = ""
+    try:
+        found = world.julia()
+    except JuliaError as error:
+        yield Finding("julia", Level.FAIL, *split_cure(str(error)))
+    else:
+        usual = found.path
+        yield Finding("julia", Level.OK, f"Julia {found.version} ({found.path})")
     for entry in world.projects.entries:
-        if entry.enabled and entry.launch and entry.launch.julia_bin:
-            source = f"the launch_config of {entry.path}"
-            wanted.append((entry.launch.julia(command), source, Level.WARN))
-    for name, source, level in wanted:
+        if not entry.enabled or entry.launch is None or not entry.path.is_dir():
+            continue
         try:
-            found = world.julia(name, source)
+            found = world.julia(entry)
+        except LaunchError:
+            continue
         except JuliaError as error:
             text, cure = split_cure(str(error))
-            yield Finding("julia", level, text, cure)
+            if usual or entry.launch.julia_bin:
+                yield Finding("julia", Level.WARN, f"for {entry.path}: {text}", cure)
         else:
-            yield Finding("julia", Level.OK, f"Julia {found.version} ({found.path}), from {source}")
+            if found.path != usual:
+                text = f"Julia {found.version} ({found.path}) for {entry.path}"
+                yield Finding("julia", Level.OK, text)
 
 
 def others(world: World) -> Iterator[Finding]:
     """What else is there to choose from: on the PATH, and by juliaup."""
+    from kaimond.supervisor import juliaup  # noqa: PLC0415 - as above
+
     seen = []
     for folder in world.environ.get("PATH", os.defpath).split(os.pathsep):
         program = Path(folder or ".") / "julia"
@@ -47,28 +59,29 @@ def others(world: World) -> Iterator[Finding]:
     if len(seen) > 1:
         listed = ", ".join(dict.fromkeys(seen))
         yield Finding("julia", Level.OK, f"on the PATH, the first one counts: {listed}")
-    depot = world.environ.get("JULIAUP_DEPOT_PATH", "") or str(world.home / ".julia")
-    file = Path(depot) / "juliaup" / "juliaup.json"
-    channels = juliaup_channels(file)
-    if channels:
-        yield Finding("julia", Level.OK, f"juliaup has {', '.join(channels)}")
-
-
-def juliaup_channels(file: Path) -> list[str]:
-    """The channels that juliaup has installed, as its own file lists them; none if it is absent."""
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        default = facts.get("Default")
-        names = sorted(map(str, facts["InstalledChannels"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-    return [f"{name} (default)" if name == default else name for name in names]
+        known = juliaup.load(world.environ)
+    except juliaup.JuliaupError as error:
+        yield Finding("julia", Level.WARN, str(error).rstrip("."), "juliaup status")
+        return
+    if known and known.channels:
+        names = [
+            f"{name} (default)" if name == known.default else str(name)
+            for name in sorted(known.channels)
+        ]
+        yield Finding("julia", Level.OK, f"juliaup has {', '.join(names)}")
 
 
 def split_cure(message: str) -> tuple[str, str]:
-    """A daemon's message about a start as what is wrong and what to do.
+    """A message about a start as what is wrong and what to do.
 
-    Such messages say in their middle that no session was started, which nobody asked for here.
+    Such messages say that no session was started, which nobody asked for here.
     """
-    text, _, cure = message.partition(" No session was started.")
-    return text.rstrip("."), cure.strip()
+    message = message.removeprefix("No session was started: ")
+    text, said, cure = message.partition(" No session was started.")
+    if not said:
+        # The last sentence of all our messages is what to do.
+        text, _, cure = message.rpartition(". ")
+        if not text:
+            text, cure = message, "See docs/julia.md"
+    return text.rstrip("."), cure.strip() or "See docs/julia.md"
