@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -147,6 +148,21 @@ def test_a_changed_macro_changes_what_uses_it(session: GateProcess) -> None:
     assert package.value("NAME.f(), NAME.g()") == "(2, 2)"
 
 
+def test_a_function_that_a_macro_calls_changes_what_uses_the_macro(session: GateProcess) -> None:
+    text = (
+        "inner(x) = x * {}\nhelper(x) = inner(x) + 1\nmacro m(x); helper(x); end\n"
+        "later() = {}\nmacro q(); :(later()); end\n"
+        "f() = @m(1)\nconst C = @q\ng() = @q"
+    )
+    package = SourcePackage(session, text.format(1, 1)).loaded()
+    assert package.value("NAME.f(), NAME.g()") == "(2, 1)"
+    package.body(text.format(2, 1))
+    assert package.value("NAME.f(), NAME.g()") == "(3, 1)"
+    # What a macro only quotes is called where it is used, so that nothing is expanded anew.
+    package.body(text.format(2, 2))
+    assert package.value("NAME.f(), NAME.g(), NAME.C") == "(3, 2, 1)"
+
+
 def test_a_docstring_is_text_like_any_other(session: GateProcess) -> None:
     package = SourcePackage(session, '"old words"\nf() = 1').loaded()
     package.body('"new words"\nf() = 1')
@@ -174,20 +190,44 @@ def test_methods_of_other_modules_made_in_a_loop_come_and_go(session: GateProces
     assert "MethodError" in package.evaluate("NAME.P(5) - NAME.P(3)").error
 
 
-def test_hundreds_of_files_changed_at_once_are_taken_up(session: GateProcess) -> None:
-    def text(version: int, number: int) -> str:
-        return "\n".join(f'"doc"\nf{number}_{n}(x) = {version} + x' for n in range(3))
+def test_a_checkout_of_another_branch_is_taken_up_at_once(session: GateProcess) -> None:
+    """Two hundred files change; one is gone, one has another name, one is new."""
+    package = SourcePackage(session, "")
+    package.name = "Branches"
+    source = package.path(".")
 
-    includes = "\n".join(f'include("f{number}.jl")' for number in range(200))
-    package = SourcePackage(
-        session, includes, {f"f{number}.jl": text(1, number) for number in range(200)}
-    ).loaded()
-    for number in range(200):
-        package.replace(f"f{number}.jl", text(2, number))
-    total = "sum(getfield(NAME, Symbol(:f, i, :_, j))(0) for i in 0:199, j in 0:2)"
+    def git(*words: str) -> None:
+        settings = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "gc.auto=0")
+        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        command = ["git", *settings, *words]
+        subprocess.run(command, cwd=source, env=environment, check=True, capture_output=True)
+
+    def commit(version: int, names: list[str]) -> None:
+        for path in source.glob("*.jl"):
+            path.unlink()
+        for number, name in enumerate(names):
+            text = "\n".join(f'"doc"\nf{number}_{n}(x) = {version} + x' for n in range(3))
+            package.write(name, text)
+        package.body("\n".join(f'include("{name}")' for name in names))
+        git("add", "--all", ".")
+        git("commit", "--quiet", "--message", "state")
+
+    source.mkdir(parents=True)
+    git("init", "--quiet")
+    git("checkout", "--quiet", "-b", "one")
+    commit(1, [f"f{number}.jl" for number in range(200)])
+    git("checkout", "--quiet", "-b", "two")
+    commit(2, [f"f{number}.jl" for number in range(198)] + ["other.jl"])
+    git("checkout", "--quiet", "one")
+    total = "sum(Base.invokelatest(getfield(NAME, f), 0) for f in names(NAME, all=true) "
+    total += "if startswith(string(f), 'f') && !isempty(methods(getfield(NAME, f))))"
+    assert package.value(total) == "600"
+    git("checkout", "--quiet", "two")
     outcome = package.evaluate(total)
-    assert outcome.value == "1200"
-    assert outcome.reply.text("reloaded").count("3 definitions") == 200
+    assert outcome.value == "1194"
+    assert not outcome.shows("stale")
+    git("checkout", "--quiet", "one")
+    assert package.value(total) == "600"
 
 
 def test_revise_is_told_of_every_edit_and_its_errors_are_told() -> None:

@@ -44,13 +44,15 @@ class EditedPackage:
     Attributes:
         root: its directory.
         dice: decides everything.
-        state: by file, what its function returns when the newest text that parses is taken up.
+        state: by file, what its function returns by the newest text that was meant to parse.
+        taken: by file, what it returned when an eval began last.
         broken: files that do not parse now.
     """
 
     root: Path
     dice: random.Random
     state: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FILES, 0))
+    taken: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FILES, 0))
     broken: set[str] = field(default_factory=set)
     _windows: set[str] = field(default_factory=set)
     _counter: int = 0
@@ -80,13 +82,19 @@ class EditedPackage:
         return end.join(lines).encode()
 
     def values(self) -> tuple[int, ...]:
-        return tuple(self.state[name] for name in FILES)
+        """What an eval that begins now is to show."""
+        return tuple((self.taken if name in self.broken else self.state)[name] for name in FILES)
+
+    def _evaluated(self) -> None:
+        self.taken = dict(zip(FILES, self.values(), strict=True))
 
     def step(self) -> Step:
         """Make one edit, or say how it is made during an eval."""
         name = self.dice.choice(FILES)
         kind = self.dice.choice(list(_KINDS))
         during = _KINDS[kind](self, name)
+        # An eval follows, or has begun when the edit is made.
+        self._evaluated()
         delay = self.dice.choice(DELAYS)
         return Step(kind, delay, self.values(), bool(self.broken), during)
 

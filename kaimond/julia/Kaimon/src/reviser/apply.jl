@@ -36,6 +36,7 @@ function bring_up_to_date!(reviser, package::Package, run)
                 push!(macros, Symbol("@", definition.piece.name))
         end
     end
+    union!(macros, macros_that_call(package, vcat(added, removed)))
     foreach(old -> take_away!(reviser, package, old, added, unapplied), removed)
     restore_replaced!(reviser, package, wanted, vcat(added, removed), run, unapplied)
     # What Julia refuses it would refuse again; what failed may work next time.
@@ -225,33 +226,3 @@ end
 
 unique_names(touched::Vector{Any}) =
     unique(each -> (each.home, each.piece.name), filter(each -> each.piece.kind === :method, touched))
-
-"Evaluate again what uses one of the changed `macros`, in all packages."
-function reexpand!(reviser, macros::Vector{Any}, run)
-    done = IdDict{Any,Any}()
-    index = 1
-    while index <= length(macros)
-        for package in reviser.packages, definition in copy(package.loaded)
-            piece = definition.piece
-            haskey(done, definition) && continue
-            uses_macro(piece.expression, Any[macros[index]]) && piece.kind !== :module || continue
-            if piece.kind in CONSTANT_KINDS
-                push!(package.lasting, Notice(piece.file, piece.line, "$(macros[index]), which " *
-                                              "$(piece.name) was made by, changed", ONLY_RESTART))
-                push!(package.notices, package.lasting[end])
-                done[definition] = true
-                continue
-            end
-            fresh = Definition(definition.home, piece)
-            forget!(package, definition)
-            if apply!(reviser, package, fresh, run, Any[])
-                foreach(Base.delete_method, live_methods(definition))
-                done[fresh] = true
-                piece.kind === :macro && push!(macros, Symbol("@", piece.name))
-            else
-                package.pending = true
-            end
-        end
-        index += 1
-    end
-end

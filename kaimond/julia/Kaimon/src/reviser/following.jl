@@ -46,8 +46,8 @@ Reviser() = Reviser(Any[], Any[], "auto", false, nothing, false, IdDict{Any,Any}
 follows_any(reviser::Reviser) = !isempty(reviser.packages) || !isempty(reviser.revised) ||
     haskey(Base.loaded_modules, REVISE)
 
-const REVISER_FILES = ("pieces", "files", "quiet", "walk", "live", "apply", "baseline", "taking_up",
-                       "foreign", "report", "rehearsal")
+const REVISER_FILES = ("pieces", "files", "quiet", "walk", "live", "macros", "apply",
+                       "baseline", "taking_up", "foreign", "report", "rehearsal")
 const REVISER_LOADED = Ref(false)
 
 "Load what follows packages, unless it is."

@@ -69,14 +69,17 @@ end
 const REVISE_ATTEMPTS = 3
 
 """
-Have Revise take up every file of its packages that looks changed, whether it has noticed or not.
+Have Revise take up every file of its packages that looks changed, whether it has noticed or not,
+and try again what may work now.
 
 Without a changed file, and with nothing in its queue, Revise is not called: a call takes 10 ms.
 """
 function take_up_by_revise!(reviser::Reviser, run, thorough::Bool)
     revise = revise_module()
     revise === nothing && return nothing
-    union!(revise.revision_queue, keys(revise.queue_errors))
+    for (entry, problem) in revise.queue_errors
+        revise_notice("", problem[1]).cure == RETRIED && push!(revise.revision_queue, entry)
+    end
     for attempt in 1:REVISE_ATTEMPTS
         changed = Any[]
         foreach(package -> queue_changes!(changed, package, revise, thorough), reviser.revised)
@@ -202,6 +205,7 @@ function revise_notice(path::String, @nospecialize(error))
     end
     cause = hasproperty(error, :exc) ? error.exc : hasproperty(error, :error) ? error.error : error
     reason = first_line(cause)
-    hopeless = occursin("redefinition of constant", reason)
-    return Notice(path, line, "Revise: " * reason, hopeless ? RESTART : RETRIED)
+    cure = occursin("redefinition of constant", reason) ? RESTART :
+        occursin("syntax:", reason) ? CORRECT : RETRIED
+    return Notice(path, line, "Revise: " * reason, cure)
 end

@@ -1,0 +1,143 @@
+"""The gate beside real Revise, from checkouts in the folder that KAIMON_REVISE_PATH names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.gate_julia.gate_process import GateProcess
+from tests.gate_julia.source_package import SourcePackage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = os.environ.get("KAIMON_REVISE_PATH", "")
+
+pytestmark = [
+    pytest.mark.julia,
+    pytest.mark.revise,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not FOLDER, reason="KAIMON_REVISE_PATH is not set"),
+]
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[GateProcess]:
+    """A session whose load path has Revise, and a folder for packages."""
+    environment = {"JULIA_LOAD_PATH": f"@:{FOLDER}:@stdlib", "KAIMON_REVISE": "auto"}
+    with GateProcess(environment=environment) as gate:
+        gate.ready()
+        # Revise is compiled for the depot of this session.
+        first = gate.begin(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
+        gate.finish(first, timeout=300)
+        # So is the taking up of a first change, which takes several seconds.
+        warm = SourcePackage(gate, "f() = 1")
+        warm.name = "Warm"
+        warm.body("f() = 1")
+        gate.finish(gate.begin("import Warm"), timeout=300)
+        warm.body("f() = 2")
+        gate.finish(gate.begin("1"), timeout=300)
+        yield gate
+
+
+def test_revise_is_there_before_the_users_packages_and_tracks_them(session: GateProcess) -> None:
+    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 1"}).loaded()
+    tracked = session.ping().text("tracked")
+    assert tracked.startswith("Revise 3.")
+    assert f"tracks {package.name} (2 files)" in tracked
+
+
+def test_the_reports_recipe(session: GateProcess) -> None:
+    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 1"}).loaded()
+    package.write("a.jl", "f() = g() + A\ng() = B\nconst A = 1\nconst B = 2")
+    assert package.value("NAME.f(), NAME.g(), NAME.A, NAME.B") == "(3, 2, 1, 2)"
+    assert package.value("NAME.f()") == "3"
+
+
+def test_every_edit_is_seen_by_the_next_eval(session: GateProcess) -> None:
+    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 0"}).loaded()
+    for number in range(1, 13):
+        (package.write, package.replace)[number % 2]("a.jl", f"f() = {number}")
+        outcome = package.evaluate("NAME.f()")
+        assert outcome.value == str(number)
+        assert not outcome.shows("stale")
+        assert outcome.reply.text("reloaded").endswith("/src/a.jl")
+
+
+def test_an_unchanged_eval_does_not_call_revise(session: GateProcess) -> None:
+    package = SourcePackage(session, "f() = 1").loaded()
+    session.evaluate(
+        "const revisions = Ref(0); const Revised = "
+        'Base.loaded_modules[Base.PkgId(Base.UUID("295af30f-e4ad-537b-8983-00126c2a3abe"), '
+        '"Revise")]; nothing'
+    )
+    session.evaluate("old = length(Revised.revision_queue)")
+    assert package.value("length(Revised.revision_queue)") == "0"
+    outcome = package.evaluate("NAME.f()")
+    assert not outcome.shows("reloaded")
+
+
+def test_calling_revise_oneself_works_as_usual(session: GateProcess) -> None:
+    package = SourcePackage(session, "f() = 1").loaded()
+    path = package.path(f"{package.name}.jl")
+    outcome = package.evaluate(
+        f'write("{path}", "module NAME\\nf() = 2\\nend"); sleep(1); '
+        "Base.invokelatest(Revised.revise); Base.invokelatest(NAME.f)"
+    )
+    assert outcome.value == "2"
+    assert package.value("NAME.f()") == "2"
+
+
+def test_what_does_not_parse_is_told_with_its_line_until_it_does(session: GateProcess) -> None:
+    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 1"}).loaded()
+    package.write("a.jl", "f() = 2\n\nfunction g(\nend\n")
+    for _ in range(2):
+        value, said = package.stale("NAME.f()")
+        assert value == "1"
+        assert "src/a.jl:" in said
+        assert "syntax error" in said
+    package.write("a.jl", "f() = 3")
+    assert package.value("NAME.f()") == "3"
+
+
+def test_what_throws_is_told_and_tried_again(session: GateProcess) -> None:
+    package = SourcePackage(session, "f() = 1\nflag = Ref(false)").loaded()
+    package.body('f() = 2\nflag = Ref(false)\nNAME.flag[] || error("not yet")')
+    said = package.stale()[1]
+    assert "not yet" in said
+    package.body("f() = 3\nflag = Ref(false)")
+    assert package.value("NAME.f()") == "3"
+
+
+def test_deleted_methods_and_files_go_and_come_back(session: GateProcess) -> None:
+    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 1\ng() = 1"}).loaded()
+    package.write("a.jl", "f() = 1")
+    assert package.value("length(methods(NAME.g))") == "0"
+    package.path("a.jl").unlink()
+    value, said = package.stale("NAME.f()")
+    assert value == "1"
+    assert "a.jl: the file is missing" in said
+    package.write("a.jl", "f() = 2")
+    assert package.value("NAME.f()") == "2"
+    package.path("a.jl").rename(package.path("b.jl"))
+    package.body('include("b.jl")')
+    assert package.value("NAME.f()") == "2"
+    package.write("b.jl", "f() = 3")
+    assert package.value("NAME.f()") == "3"
+
+
+def test_a_struct_and_a_constant_that_changed_are_told(session: GateProcess) -> None:
+    package = SourcePackage(session, "struct S; x; end\nf() = 1").loaded()
+    package.body("struct S; x; y; end\nf() = 1")
+    outcome = package.evaluate("fieldcount(NAME.S)")
+    assert outcome.shows("stale") == (outcome.value == "1")
+    package.body("struct S; x; end\nf() = 2")
+    assert package.value("NAME.f()") == "2"
+    # What stays said until a restart comes last.
+    package = SourcePackage(session, "const C = 1\nf() = C").loaded()
+    assert package.value("NAME.f()") == "1"
+    package.body("const C = 2\nf() = C")
+    outcome = package.evaluate("NAME.f()")
+    assert outcome.shows("stale") or outcome.value == "2"
