@@ -87,6 +87,19 @@ def test_an_ended_session_shows_its_ending_instead_of_a_health() -> None:
     assert "HEALTH" not in text
 
 
+def test_status_tells_what_is_not_current() -> None:
+    stale = "src/a.jl:3: syntax error\x1b[2J; correct the file"
+    view = {"key": "0a1b2c3d", "tracked": "R tracks P (2 files)", "stale": [stale]}
+    text = render.status(
+        {"sessions": [{**view, "changed": ["src/b.jl"], "remarks": ["Hm."]}]}, PLAIN
+    )
+    assert "0a1b2c3d  R tracks P (2 files)" in text
+    assert "0a1b2c3d  STALE src/a.jl:3: syntax error\\x1b[2J; correct the file" in text
+    assert "0a1b2c3d  changed, taken up by the next eval: src/b.jl" in text
+    assert "0a1b2c3d  Hm." in text
+    assert "STALE" not in render.status({"sessions": [{"key": "x"}]}, PLAIN)
+
+
 def test_status_tells_daemon_problems_sessions_and_agents() -> None:
     facts = {
         "version": "0.1.0",
