@@ -56,7 +56,7 @@ def survey(environ: Mapping[str, str], command: str, project: Path | None = None
 
 def _look(client: Client, environ: Mapping[str, str], command: str, project: Path | None) -> Seen:
     path = client.project_path(project) if project else client.user_path(environ)
-    present = _is_present(client, environ)
+    present = is_present(client, environ)
     try:
         found = entry.look(client, file.read(path), command)
     except EditError as error:
@@ -67,7 +67,8 @@ def _look(client: Client, environ: Mapping[str, str], command: str, project: Pat
     return Seen(client, path, present, found, problem)
 
 
-def _is_present(client: Client, environ: Mapping[str, str]) -> bool:
+def is_present(client: Client, environ: Mapping[str, str]) -> bool:
+    """Whether a client seems to be installed: its program is on PATH, or it has left files."""
     search = environ.get("PATH", os.defpath)
     if any(shutil.which(program, path=search) for program in client.programs):
         return True

@@ -90,8 +90,10 @@ def home() -> Iterator[Home]:
 def test_a_client_is_told_of_us_once_and_then_no_more(home: Home, client: str) -> None:
     file = home.path / USER_FILES[client]
 
-    said = home.mcp("install", "--client", client).stdout
+    done = home.mcp("install", "--client", client)
+    said = done.stdout
 
+    assert f"{CLIENTS[client].title} itself was not found here" in done.stderr
     assert str(file) in said
     assert str(home.program) in said
     assert CLIENTS[client].limits in said

@@ -127,6 +127,7 @@ def _install(client: Client, command: str, options: argparse.Namespace) -> int:
         say(snippet)
         return 0
     program.check(command)
+    present = survey.is_present(client, os.environ)
     try:
         written = file.change(
             path,
@@ -151,6 +152,8 @@ def _install(client: Client, command: str, options: argparse.Namespace) -> int:
             f"{client.project_note} That path is one of this machine; do not share the file "
             "with people who have kaimon-mcp elsewhere.".lstrip()
         )
+    if not present:
+        remark(f"{client.title} itself was not found here, neither on PATH nor by its files.")
     if written.changed:
         say(f"Restart {client.title} to use it.")
     return 0
