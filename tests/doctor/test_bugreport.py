@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kaimond.doctor import report
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -66,51 +68,33 @@ def test_an_archive_has_all_parts_and_no_secret(ill: Patient) -> None:
     done = bugreport(ill)
     assert done.returncode == 0, done.stderr
     (file,) = ill.home.glob("kaimon-bugreport-*.tar.gz")
-    parts = unpacked(file)
+    found = unpacked(file)
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert set(parts) >= {
+    assert set(found) >= {
         *("versions.txt", "doctor.txt", "status.json", "environment.txt"),
         *("config/kaimond.toml", "config/projects.json", "log/server.log"),
     }
-    everything = "".join(parts.values())
+    everything = "".join(found.values())
     assert SECRET not in everything
     assert str(ill.home) not in everything
-    assert "said [masked] at ~/MyPkg" in parts["log/server.log"]
-    assert "/no/julia" in parts["doctor.txt"]
-    assert "MY_API_KEY is set" in parts["environment.txt"]
-    assert json.loads(parts["status.json"])["state"] == "absent"
-
-
-def test_it_says_what_is_inside_and_that_nothing_was_sent(ill: Patient) -> None:
-    done = bugreport(ill)
-
+    assert "said [masked] at ~/MyPkg" in found["log/server.log"]
+    assert "/no/julia" in found["doctor.txt"]
+    assert "MY_API_KEY is set" in found["environment.txt"]
+    assert json.loads(found["status.json"])["state"] == "absent"
     assert "config/kaimond.toml" in done.stdout
     assert "Nothing was sent" in done.stdout
 
 
-def test_what_sessions_have_written_is_taken_only_if_asked_for(ill: Patient) -> None:
-    assert "my data" not in bugreport(ill, "-o", "-").stdout
-    assert "my data" in bugreport(ill, "-o", "-", "--session-output").stdout
+def test_another_name_gets_one_text_and_a_file_that_is_there_is_not_touched(ill: Patient) -> None:
+    assert bugreport(ill, "-o", "report.txt").returncode == 0
+    text = (ill.home / "report.txt").read_text()
+    assert "===== doctor.txt =====" in text
+    again = bugreport(ill, "-o", "report.txt")
 
-
-def test_paths_can_be_left_as_they_are(ill: Patient) -> None:
-    assert f"{ill.home}/MyPkg" in bugreport(ill, "-o", "-", "--show-home").stdout
-
-
-def test_another_name_gets_one_text(ill: Patient) -> None:
-    bugreport(ill, "-o", "report.txt")
-
-    assert "===== doctor.txt =====" in (ill.home / "report.txt").read_text()
-
-
-def test_a_file_that_is_there_is_not_touched(ill: Patient) -> None:
-    (ill.home / "report.txt").write_text("mine")
-    done = bugreport(ill, "-o", "report.txt")
-
-    assert done.returncode == 1
-    assert "not touched" in done.stderr
-    assert (ill.home / "report.txt").read_text() == "mine"
+    assert again.returncode == 1
+    assert "not touched" in again.stderr
+    assert (ill.home / "report.txt").read_text() == text
 
 
 def test_a_folder_that_is_not_there_is_told(ill: Patient) -> None:
@@ -120,9 +104,34 @@ def test_a_folder_that_is_not_there_is_told(ill: Patient) -> None:
     assert "cannot be written" in done.stderr
 
 
-def test_what_cannot_be_read_is_told_inside(ill: Patient) -> None:
+def parts(patient: Patient, monkeypatch: pytest.MonkeyPatch, **options: bool) -> dict[str, str]:
+    """The parts of a report, without the doctor's findings, which take their time."""
+    monkeypatch.setattr(report, "examine", lambda world: [])
+    return dict(report.Report(patient.world, **options).parts())
+
+
+def test_what_sessions_have_written_is_taken_only_if_asked_for(
+    ill: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "log/sessions/1a2b3c4d.log"
+    assert name not in parts(ill, monkeypatch)
+    assert parts(ill, monkeypatch, session_output=True)[name] == "my data\n"
+
+
+def test_paths_can_be_left_as_they_are(ill: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"{ill.home}/MyPkg" in parts(ill, monkeypatch, show_home=True)["log/server.log"]
+
+
+def test_a_long_log_is_cut_to_its_end(ill: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"line {number}\n" for number in range(report.LOG_LINES + 10)]
+    ill.world.paths.server_log.write_text("".join(lines))
+
+    assert parts(ill, monkeypatch)["log/server.log"] == "".join(lines[10:])
+
+
+def test_what_cannot_be_read_is_told_inside(ill: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     log = ill.world.paths.server_log
     log.unlink()
     log.mkdir()
 
-    assert "could not be collected" in bugreport(ill, "-o", "-").stdout
+    assert "could not be collected" in parts(ill, monkeypatch)["log/server.log"]

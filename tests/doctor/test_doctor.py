@@ -63,13 +63,15 @@ def test_whatever_is_not_well_comes_with_a_cure(patient: Patient) -> None:
     assert [each for each in found if each.level is not Level.OK and not each.cure] == []
 
 
-def test_the_exit_code_is_zero_where_nothing_fails(patient: Patient) -> None:
+def test_where_nothing_fails_the_exit_code_is_zero_and_nothing_is_made(patient: Patient) -> None:
     patient.julia()
+    before = sorted(patient.home.rglob("*"))
     done = doctor(patient)
 
     assert done.returncode == 0, done.stdout
     assert "fail  " not in done.stdout
     assert "0 failures" in done.stdout
+    assert sorted(patient.home.rglob("*")) == before
 
 
 def test_the_exit_code_is_one_where_something_fails_and_the_cure_is_told(patient: Patient) -> None:
@@ -89,14 +91,6 @@ def test_programs_get_the_same_findings(patient: Patient) -> None:
     assert told["ok"] is (done.returncode == 0)
     assert {each["level"] for each in told["findings"]} <= {"ok", "warn", "fail"}
     assert all(set(each) == {"check", "level", "text", "cure"} for each in told["findings"])
-
-
-def test_the_doctor_makes_nothing(patient: Patient) -> None:
-    patient.julia()
-    before = sorted(patient.home.rglob("*"))
-    doctor(patient)
-
-    assert sorted(patient.home.rglob("*")) == before
 
 
 def test_a_person_can_find_each_check_by_its_name() -> None:

@@ -55,15 +55,26 @@ def run(options: argparse.Namespace) -> int:
         session_output=options.session_output,
         show_home=options.show_home,
     )
-    parts = dict(report.parts())
     if options.output == "-":
-        sys.stdout.write(_as_text(parts))
+        sys.stdout.write(_as_text(dict(report.parts())))
         remark("nothing was sent. Look it through before you show it to anybody.")
         return 0
     stamp = time.strftime("%Y%m%d-%H%M%S")
     file = Path(options.output or f"kaimon-bugreport-{stamp}.tar.gz")
     packed = file.name.endswith((".tar.gz", ".tgz"))
-    _write(file, _as_archive(parts, f"kaimon-bugreport-{stamp}") if packed else _as_bytes(parts))
+    # Made first: that it cannot be made should not be told after half a minute of collecting.
+    with open(_make(file), "wb") as stream:
+        try:
+            parts = dict(report.parts())
+            folder = f"kaimon-bugreport-{stamp}"
+            stream.write(_as_archive(parts, folder) if packed else _as_bytes(parts))
+            stream.flush()
+        except OSError as error:
+            file.unlink(missing_ok=True)
+            raise CtlError(f"{file} could not be written ({error}), and is gone.") from None
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
     say(f"{render.escape(file.absolute())} holds:")
     for name, text in parts.items():
         say(f"  {render.escape(name):32} {text.count(chr(10)):6} lines")
@@ -93,22 +104,17 @@ def _as_archive(parts: Mapping[str, str], folder: str) -> bytes:
     return packed.getvalue()
 
 
-def _write(file: Path, content: bytes) -> None:
+def _make(file: Path) -> int:
+    """Make the file, for its owner only; return its descriptor."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        descriptor = os.open(file, flags, 0o600)
+        return os.open(file, flags, 0o600)
     except FileExistsError:
         raise CtlError(
-            f"{file} is there already, and was not touched. Choose another name."
+            f"{file} is there already, and was not touched. Choose another name with -o."
         ) from None
     except OSError as error:
         raise CtlError(
             f"{file} cannot be written ({error.strerror}). Nothing was written; choose another "
             "place with -o."
         ) from None
-    try:
-        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor has no Path
-            stream.write(content)
-    except OSError as error:
-        file.unlink(missing_ok=True)
-        raise CtlError(f"{file} could not be written ({error.strerror}), and is gone.") from None
