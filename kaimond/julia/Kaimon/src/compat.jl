@@ -214,6 +214,14 @@ function repl_backend()
     return backend !== nothing && isdefined(backend, :backend_task) ? backend : nothing
 end
 
+"Have menus drawn on `terminal`: the library of 1.5 remembers the one that it was loaded with."
+function set_menu_terminal(repl_library::Module, terminal)
+    isdefined(repl_library, :TerminalMenus) || return nothing
+    menus = repl_library.TerminalMenus
+    isdefined(menus, :terminal) && Core.eval(menus, :(terminal = $terminal))
+    return nothing
+end
+
 """
 Call `f()` without moving the current task's random number stream.
 

@@ -26,8 +26,10 @@ function eval_loop(server::Server)
 end
 
 function run_request(server::Server, request::EvalRequest)
+    haskey(server.pending, request.id) || return nothing
     take_sigint(server)
     server.running = request
+    mirror_begin(request)
     DISPLAY_SIZE[] = request.display_size
     started = time_ns()
     try
@@ -39,7 +41,9 @@ function run_request(server::Server, request::EvalRequest)
     status, fields = attempt(server, request)
     append!(fields, revision_fields(server, request))
     elapsed = Int((time_ns() - started) ÷ 1000)
-    finish(server, request, status, elapsed, end_spool(server.capture), fields)
+    output = end_spool(server.capture)
+    finish(server, request, status, elapsed, output, fields)
+    mirror_end(request, output, fields)
 end
 
 "Evaluate and show, or describe what was thrown; returns the status and the fields for it."
@@ -118,7 +122,8 @@ function finish(server::Server, request::EvalRequest, status::String, elapsed::I
     frames = reply_frames(to_frame(request.id), "result", append!(all_fields, fields))
     server.results[request.id] = frames
     delete!(server.pending, request.id)
-    server.running = nothing
+    # One that is withdrawn ends while another runs.
+    server.running === request && (server.running = nothing)
     send(server, request.peer, frames)
 end
 

@@ -5,6 +5,8 @@
 
 const O_RDONLY = 0
 const O_WRONLY = 1
+const O_RDWR = 2
+const O_NOCTTY = Sys.isapple() ? 0x20000 : 0o400
 const O_APPEND = Sys.isapple() ? 0x8 : 0o2000
 const O_CREAT = Sys.isapple() ? 0x200 : 0o100
 const O_CLOEXEC = Sys.isapple() ? 0x1000000 : 0o2000000
@@ -40,6 +42,11 @@ open_to_read(path::AbstractString) = checked(
 "Lock the file behind `fd`, of which nobody else holds a lock for long."
 lock_file(fd::Integer) = ccall(:flock, Cint, (Cint, Cint), fd, LOCK_EX)
 unlock_file(fd::Integer) = ccall(:flock, Cint, (Cint, Cint), fd, LOCK_UN)
+
+"Open the terminal at `path`, which does not become the one that controls this process."
+open_tty(path::AbstractString) = checked(
+    ccall(:open, Cint, (Cstring, Cint, Cint...), path, O_RDWR | O_NOCTTY | O_CLOEXEC, 0),
+    "opening $path")
 
 "A copy of `fd`, numbered `FIRST_OWN_FD` or higher; not inherited by children."
 duplicate_high(fd::Integer) = checked(

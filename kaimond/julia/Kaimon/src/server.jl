@@ -13,6 +13,7 @@ mutable struct EvalRequest
     code::String
     spool::String
     quiet::Bool
+    silent::Bool
     display_size::Tuple{Int,Int}
     revise::String
     thorough::Bool
@@ -26,7 +27,8 @@ An open gate.
 - `results`: results that the daemon has not acknowledged, by id; the values are the frames of each.
   A reply in flight when the connection breaks is lost, so each is kept to be asked for again.
 - `acknowledged`: ids that are done with; an evaluation must not run twice.
-- `running`: the evaluation that the eval task is busy with.
+- `queue`: what the eval task is to do: `EvalRequest`s and `PersonInput`s.
+- `running`: what the eval task is busy with.
 - `interruptible`: is the eval task in user code? Only then may an exception be thrown into it.
 - `reviser`: keeps packages as their files are.
 - `draining`: a task is reading messages already; see `drain`.
@@ -43,11 +45,11 @@ mutable struct Server
     socket::Socket
     watcher::FileWatching.FDWatcher
     lock::ReentrantLock
-    queue::Channel{EvalRequest}
+    queue::Channel{Any}
     pending::Dict{String,Any}
     results::Dict{String,Any}
     acknowledged::Set{String}
-    running::Union{EvalRequest,Nothing}
+    running::Union{EvalRequest,PersonInput,Nothing}
     interruptible::Bool
     reviser::Reviser
     eval_task::Task
@@ -60,7 +62,7 @@ mutable struct Server
         bind_ipc(socket, config.endpoint)
         watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
         server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, ReentrantLock(),
-                     Channel{EvalRequest}(Inf), Dict{String,Any}(),
+                     Channel{Any}(Inf), Dict{String,Any}(),
                      Dict{String,Any}(), Set{String}(), nothing, false, Reviser())
         server.draining = false
         server.joined = joined

@@ -37,6 +37,8 @@ function Base.unsafe_write(io::SpoolIO, data::Ptr{UInt8}, count::UInt)
         if code == Libc.EAGAIN
             # User code put a non-blocking pipe on fd 2 and its reader is a task of this process.
             yield()
+        elseif code == Libc.EIO && output_lost()
+            # The rest of it goes where all output goes now.
         elseif code != Libc.EINTR
             throw(system_error("write", code))
         end
@@ -58,4 +60,11 @@ Base.iswritable(::SpoolIO) = true
 Base.flush(::SpoolIO) = nothing
 Base.close(::SpoolIO) = nothing
 Base.displaysize(::SpoolIO) = DISPLAY_SIZE[]
+"Does what these streams refer to show colours? A person's terminal may."
+const OUTPUT_COLOR = Ref(false)
+
+Base.get(::SpoolIO, key::Symbol, default) = key === :color ? OUTPUT_COLOR[] : default
+Base.haskey(::SpoolIO, key::Symbol) = key === :color
+Base.getindex(::SpoolIO, key::Symbol) = key === :color ? OUTPUT_COLOR[] : throw(KeyError(key))
+Base.in(pair::Pair{Symbol,Bool}, ::SpoolIO) = pair === (:color => OUTPUT_COLOR[])
 Base.show(io::IO, spool::SpoolIO) = print(io, "SpoolIO(<fd ", spool.fd, ">)")

@@ -16,7 +16,7 @@ function on_ping(server::Server, message::Message)
         Field("threads", string(Threads.nthreads())),
         Field("state", server.running === nothing ? "idle" : "busy"),
         Field("eval", server.running === nothing ? "" : server.running.id),
-        Field("queued", string(length(server.pending) - (server.running === nothing ? 0 : 1))),
+        Field("queued", string(length(server.pending) - (server.running isa EvalRequest))),
         Field("tracked", text_or_empty(() -> follows_any(server.reviser) ?
                                        in_reviser(:tracked_text, server.reviser) : "")),
     ])
@@ -52,7 +52,8 @@ function on_eval(server::Server, message::Message)
             throw(Refusal("the field spool is not an absolute path"))
         rows, columns = positive(message, "rows", 24), positive(message, "columns", 80)
         request = EvalRequest(message.peer, id, required(message, "code"), spool,
-                              optional(message, "quiet", "") == "1", (rows, columns),
+                              optional(message, "quiet", "") == "1",
+                              optional(message, "silent", "") == "1", (rows, columns),
                               revise_choice(optional(message, "revise", "auto")),
                               optional(message, "thorough", "") == "1",
                               optional(message, "known", NOT_ASKED))
@@ -104,6 +105,8 @@ function on_interrupt(server::Server, message::Message)
     id = required(message, "eval")
     running = server.running
     withdraw_waiting(server, id)
+    withdraw_input(server, id)
+    withdraw_behind_person(server, id)
     outcome = if running !== nothing && running.id == id && server.interruptible
         schedule(server.eval_task, InterruptException(); error=true)
         "thrown"
@@ -116,6 +119,12 @@ function on_interrupt(server::Server, message::Message)
         "not-running"
     end
     reply(server, message, "interrupt", [Field("outcome", outcome)])
+end
+
+function on_terminal(server::Server, message::Message)
+    server.joined === nothing || throw(Refusal("this REPL has a terminal of its own"))
+    open_terminal(server, message)
+    reply(server, message, "opened")
 end
 
 function on_restart(server::Server, message::Message)
@@ -147,6 +156,7 @@ function handler_of(verb::String)
     verb == "ack" && return on_ack
     verb == "sources" && return on_sources
     verb == "interrupt" && return on_interrupt
+    verb == "terminal" && return on_terminal
     verb == "restart" && return on_restart
     verb == "exit" && return on_exit
     return nothing

@@ -1,7 +1,7 @@
 # The reviser in the course of an evaluation.
 
 "Bring the packages up to date before `request` runs. Throws only what interrupts that."
-function revise_before(server::Server, request::EvalRequest)
+function revise_before(server::Server, request::Union{EvalRequest,PersonInput})
     reviser = server.reviser
     empty!(reviser.reloaded)
     request.revise == "off" && return nothing

@@ -1,0 +1,250 @@
+"""A person at a session's terminal, with agents beside them and everything going wrong in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support.agent import agent, text
+from tests.support.home import PROGRAMS
+from tests.support.screen import Screen
+from tests.support.wait import DEADLINE, until
+
+if TYPE_CHECKING:
+    from tests.support.agent import Agent
+    from tests.support.home import Home
+
+PROMPT = "julia> "
+DETACH = "\x1d"
+
+
+class Person(Screen):
+    """Somebody who runs `kaimonctl attach`."""
+
+    def __init__(self, home: Home, *arguments: str) -> None:
+        super().__init__([str(PROGRAMS / "kaimonctl"), "attach", *arguments], home.env)
+
+    async def sees(self, wanted: str, timeout: float = DEADLINE) -> str:
+        """The same as `expect`, while others do their part."""
+        return await asyncio.to_thread(self.expect, wanted, timeout)
+
+    async def asks(self, code: str) -> str:
+        """Enter a line; return what is shown before the next prompt."""
+        self.enter(code)
+        return await self.sees("\n\n" + PROMPT)
+
+    async def leaves(self, code: int) -> None:
+        """Wait until the program has ended, and see that the terminal is as it was."""
+        assert await asyncio.to_thread(self.wait) == code, self.text
+        assert self.restored()
+
+
+def calm(processes: list[psutil.Process]) -> bool:
+    """Whether all of these together use little of one second of a processor."""
+    before = [process.cpu_times() for process in processes]
+    gone, _ = psutil.wait_procs(processes, 1)
+    assert not gone, "one of them has ended"
+    after = [process.cpu_times() for process in processes]
+    used = sum(b.user + b.system - a.user - a.system for a, b in zip(before, after, strict=True))
+    return used < 0.3
+
+
+async def running(one: Agent, state: str) -> None:
+    async def is_so() -> bool:
+        return bool((await one.sessions())[0]["state"] == state)
+
+    await until(is_so)
+
+
+@pytest.mark.julia
+async def test_a_terminal_outlives_everything_but_the_session_and_harms_nothing(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        key = await one.start(project)
+        await one.ok("ex", e="shared = 41")
+        with Person(daemon_home, key) as person:
+            await shares_its_state(person, one)
+            await takes_turns_with_agents(person, one, daemon_home)
+            await interrupts_only_what_is_the_persons(person, one, daemon_home)
+            with Person(daemon_home, key) as other:
+                await has_its_own_output(person, other)
+            await survives_a_restart(person, one, key)
+            await survives_the_daemon(person, one, daemon_home, key)
+        await leaves_nothing_spinning(one, daemon_home)
+        with Person(daemon_home, key) as again:
+            await finds_its_state_and_its_history(again)
+            done = daemon_home.kaimonctl("shutdown", key)
+            assert done.returncode == 0, done.stderr
+            await again.sees(f"Session {key} has ended")
+            await again.leaves(1)
+        with Person(daemon_home, key) as late:
+            await late.sees("ended at")
+            await late.leaves(1)
+
+
+async def shares_its_state(person: Person, one: Agent) -> None:
+    await person.sees("^] detaches")
+    await person.sees(PROMPT)
+    assert (await person.asks("shared + 1")).endswith("42")
+    assert await one.value("ans", s=True) == "42"
+    await one.ok("ex", e='println("told"); 6 * 7', q=False)
+    await person.sees("agent> println")
+    await person.sees("told\n42\n")
+    await person.sees(PROMPT)
+
+
+async def takes_turns_with_agents(person: Person, one: Agent, home: Home) -> None:
+    flag = home.path / "go-on"
+    code = f'println("begins"); while !isfile("{flag}") sleep(0.02) end; println("ends")'
+    evaluating = asyncio.create_task(one.call("ex", e=code, s=True))
+    await running(one, "busy")
+    person.enter('println("mine", "alone")')
+    await person.sees("waiting for an agent's eval …")
+    assert "minealone" not in person.text
+    flag.touch()
+    assert "begins\nends" in text(await evaluating)
+    assert "minealone" not in text(await evaluating)
+    await person.sees("minealone\n")
+    await person.sees(PROMPT)
+    flag.unlink()
+
+    person.enter(f'while !isfile("{flag}") sleep(0.02) end; taken = 1;')
+    await running(one, "busy")
+    behind = asyncio.create_task(one.call("ex", e="taken", q=False, s=True))
+    await until(lambda: home.status()["sessions"][0]["queued"] == 1)
+    flag.touch()
+    assert text(await behind).startswith("1")
+    await person.sees("\n\n" + PROMPT)
+
+    # Code that computes lets no line editor run, so the daemon says what is going on.
+    spinning = asyncio.create_task(one.call("ex", e="while true end", s=True))
+    await running(one, "busy")
+    person.type("1 + ")
+    await until(lambda: told_to_wait(person))
+    assert home.kaimonctl("interrupt", key_of(home)).returncode == 0
+    await spinning
+    person.enter("1")
+    await person.sees("\n2\n\n" + PROMPT)
+
+
+def told_to_wait(person: Person) -> bool:
+    """Whether a key without an echo has been explained; the code may not compute yet."""
+    person.type(" ")
+    try:
+        person.expect("[kaimond] waiting for an agent's eval", 1)
+    except AssertionError:
+        return False
+    return True
+
+
+def key_of(home: Home) -> str:
+    return str(home.status()["sessions"][0]["key"])
+
+
+async def interrupts_only_what_is_the_persons(person: Person, one: Agent, home: Home) -> None:
+    for code in ("sleep(100)", "while true end"):
+        person.enter(code)
+        await running(one, "busy")
+        person.type("\x03")
+        await person.sees("InterruptException")
+        await person.sees("\n\n" + PROMPT)
+    flag = home.path / "agents-end"
+    code = f'while !isfile("{flag}") sleep(0.02) end; :agents'
+    evaluating = asyncio.create_task(one.call("ex", e=code, q=False, s=True))
+    await running(one, "busy")
+    person.enter("never = 1")
+    await person.sees("waiting for an agent's eval …")
+    person.type("\x03")
+    await person.sees("it was not evaluated")
+    flag.touch()
+    assert ":agents" in text(await evaluating)
+    assert (await one.value("@isdefined never", s=True)).startswith("false")
+    # At the prompt it is a key.
+    person.type("dropped\x03")
+    await person.sees("^C")
+    await person.sees(PROMPT)
+
+
+async def has_its_own_output(person: Person, other: Person) -> None:
+    await other.sees(PROMPT)
+    other.resize(33, 71)
+    other.process.send_signal(signal.SIGWINCH)
+
+    async def resized() -> bool:
+        return "(33, 71)" in await other.asks("displaysize(stdout)")
+
+    await until(resized)
+    assert "\nelsewhere" in await other.asks('println("else", "where")')
+    assert "elsewhere" not in person.text
+    other.type(DETACH)
+    await other.sees("Detached.")
+    await other.leaves(0)
+
+
+async def survives_a_restart(person: Person, one: Agent, key: str) -> None:
+    assert "(30, 100)" in await person.asks("displaysize(stdout)")
+    await one.ok("manage_repl", command="restart", session=key)
+    await person.sees("the session restarts")
+    await person.sees("generation 2")
+    await person.sees(PROMPT)
+    assert "UndefVarError" in await person.asks("shared")
+    assert "kept" in await person.asks("state = :kept")
+
+
+async def survives_the_daemon(person: Person, one: Agent, home: Home, key: str) -> None:
+    flag = home.path / "daemon-gone"
+    person.enter(f'while !isfile("{flag}") sleep(0.02) end; println("unseen"); finished = :yes')
+    await running(one, "busy")
+    (daemon,) = home.daemons
+    daemon.kill()
+    await asyncio.to_thread(daemon.wait)
+    flag.touch()
+    await person.sees("The connection to kaimond broke")
+    await person.sees(f"attached to session {key}")
+    await person.sees(PROMPT)
+    assert ":kept" in await person.asks("state")
+    assert ":yes" in await person.asks("finished")
+    assert await one.value("finished", s=True) == ":yes"
+
+
+async def leaves_nothing_spinning(one: Agent, home: Home) -> None:
+    """The window was closed a moment ago."""
+    julia = [p for p in home.processes() if "KAIMON_SESSION" in p.environ()]
+    daemon = psutil.Process(home.announced())
+    await until(lambda: asyncio.to_thread(calm, [*julia, daemon]))
+    assert await one.value("1 + 1") == "2"
+
+
+async def finds_its_state_and_its_history(person: Person) -> None:
+    await person.sees(PROMPT)
+    person.type("\x1b[A")
+    await person.sees("finished")
+    person.enter("")
+    await person.sees(":yes\n\n" + PROMPT)
+
+
+def test_without_a_terminal_nothing_is_attached(daemon_home: Home) -> None:
+    done = daemon_home.kaimonctl("attach", "0a1b2c3d")
+    assert done.returncode == 2
+    assert "needs a terminal" in done.stderr
+
+
+def test_a_session_that_is_not_known_is_an_error_that_leaves_the_terminal_alone(
+    daemon_home: Home,
+) -> None:
+    with Person(daemon_home, "0a1b2c3d") as person:
+        assert person.wait() == 1
+        person.expect("No session has the key '0a1b2c3d'")
+        assert person.restored()
+
+
+def test_keys_that_are_none_are_refused(home: Home) -> None:
+    done = home.kaimonctl("attach", "--detach-key", "x", "0a1b2c3d")
+    assert done.returncode == 2
+    assert "^P^Q" in done.stderr
