@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.ctl.conftest import Home, Stub
 
 PROGRAM = outline.kaimonctl()
+SCRIPTS = {shell: script(PROGRAM) for shell, script in completion.SHELLS.items()}
 ACTIONS = {each.words[1]: {action.words[-1] for action in each.actions} for each in PROGRAM.actions}
 SESSIONS = {"sessions": [{"key": "1a2b3c4d"}, {"key": "1affffff"}, {"key": "99999999"}]}
 
