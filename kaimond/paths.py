@@ -47,7 +47,7 @@ class Paths:
     @property
     def pid_file(self) -> Path:
         """JSON about the running daemon: pid, version, start, path of its log."""
-        return self.runtime / "kaimond.json"
+        return self.runtime / runtime.PID_FILE
 
     @property
     def projects_file(self) -> Path:

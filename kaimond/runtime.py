@@ -22,6 +22,7 @@ MAX_SOCKET_PATH = 103
 
 CONTROL_SOCKET = "kaimond.sock"
 DAEMON_LOCK = "kaimond.lock"
+PID_FILE = "kaimond.json"
 START_LOCK = "start.lock"
 START_LOG = "start.log"
 
@@ -63,9 +64,6 @@ def runtime_directory(environ: Mapping[str, str] | None = None, uid: int | None 
 def daemon_lock_held(directory: str) -> bool | None:
     """Whether a daemon holds its lock: it listens, or it will soon, or it is still ending.
 
-    A socket alone tells nothing of a daemon: a service manager may listen there and start one for
-    whoever connects.
-
     Returns:
         None if no daemon has ever been here.
     """
@@ -83,6 +81,17 @@ def daemon_lock_held(directory: str) -> bool | None:
     finally:
         os.close(lock)
     return False
+
+
+def nobody_answers(directory: str) -> bool:
+    """Whether a daemon has been here and none answers now: none runs, or it is starting or ending.
+
+    A socket tells nothing of a daemon, because a service manager may listen there and start one for
+    whoever connects.
+    """
+    held = daemon_lock_held(directory)
+    announced = os.path.exists(os.path.join(directory, PID_FILE))
+    return held is False or (held is True and not announced)
 
 
 def ensure_private(directory: str | os.PathLike[str]) -> None:

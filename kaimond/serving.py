@@ -165,7 +165,7 @@ async def _end(core: Core, server: ControlServer) -> None:
     else:
         if core.settings.daemon.on_stop == "end":
             await core.supervisor.stop_all("kaimond ended")
-        retire(core.paths.control_socket)
+        retire(core.paths)
         await server.answered(ANSWER_TIMEOUT)
     why = "kaimond is replaced by the installed one." if core.reloading else "kaimond ended."
     await core.supervisor.sessions.terminals.close_all(

@@ -136,10 +136,15 @@ def listen(lock: DaemonLock, path: Path) -> socket.socket:
     return activation.take(os.environ, os.getpid(), path) or _bind(path)
 
 
-def retire(path: Path) -> None:
-    """Take the socket's path away at the end, unless the service manager goes on to listen."""
+def retire(paths: Paths) -> None:
+    """Be found no more, from before the first client is hung up on.
+
+    The service manager's socket keeps its path. An idle client that connected there would have the
+    next daemon started when this one is gone, and without an announcement none does.
+    """
+    paths.pid_file.unlink(missing_ok=True)
     if not activation.passed(os.environ, os.getpid()):
-        path.unlink(missing_ok=True)
+        paths.control_socket.unlink(missing_ok=True)
 
 
 def _bind(path: Path) -> socket.socket:

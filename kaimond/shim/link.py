@@ -167,11 +167,11 @@ class Link:
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def _only_a_socket(self) -> bool:
-        """Whether the daemon that we had is gone, and a service manager listens in its place.
+        """Whether the daemon that we had is gone, though a service manager may listen in its place.
 
         It would start a daemon for us, and that is for whoever wants one.
         """
-        return self._lost and runtime.daemon_lock_held(self._directory) is False
+        return self._lost and runtime.nobody_answers(self._directory)
 
     def _try(self, now: float) -> None:
         try:

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond.control.listener import AlreadyRunningError, DaemonLock, listen, retire
-from kaimond.runtime import SocketPathTooLongError, UnsafeDirectoryError, daemon_lock_held
+from kaimond.runtime import (
+    SocketPathTooLongError,
+    UnsafeDirectoryError,
+    daemon_lock_held,
+    nobody_answers,
+)
 from kaimond.service import activation
 from tests.control.conftest import socket_listens
 
@@ -162,11 +167,16 @@ def test_who_only_looks_is_not_in_the_way_of_a_daemon(where: Paths) -> None:
 
 
 def test_whether_a_daemon_holds_its_lock_can_be_told(where: Paths) -> None:
-    assert daemon_lock_held(str(where.runtime)) is None
+    def seen() -> tuple[bool | None, bool]:
+        return daemon_lock_held(str(where.runtime)), nobody_answers(str(where.runtime))
+
+    assert seen() == (None, False)
     lock = DaemonLock(where)
-    assert daemon_lock_held(str(where.runtime)) is True
+    assert seen() == (True, True)
+    lock.announce()
+    assert seen() == (True, False)
     lock.release()
-    assert daemon_lock_held(str(where.runtime)) is False
+    assert seen() == (False, True)
 
 
 def test_a_socket_of_the_service_manager_is_served_and_its_path_is_left(
@@ -184,12 +194,15 @@ def test_a_socket_of_the_service_manager_is_served_and_its_path_is_left(
             client.connect(str(where.control_socket))
             _accept(listener).close()
         listener.close()
-        lock.release()
-        retire(where.control_socket)
+        lock.announce()
+        assert not nobody_answers(str(where.runtime))
+        retire(where)
+        assert nobody_answers(str(where.runtime)), "the next daemon would be started for the idle"
         assert socket_listens(where.control_socket)
     monkeypatch.delenv("LISTEN_PID")
-    retire(where.control_socket)
+    retire(where)
     assert not where.control_socket.exists()
+    lock.release()
 
 
 def _accept(listener: socket.socket) -> socket.socket:

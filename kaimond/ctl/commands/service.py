@@ -141,7 +141,7 @@ def _stop(manager: Manager) -> None:
     before = service_manager.state(manager)
     service_manager.carry_out(manager, manager.stopping())
     until = time.monotonic() + ENDING
-    while before.pid and _announced().get("pid") == before.pid and _held():
+    while before.pid and _announced().get("pid") in {before.pid, None} and _held():
         if time.monotonic() >= until:
             raise CtlError(
                 f"kaimond (pid {before.pid}) has not ended within {ENDING:.0f} s. It may still be "
