@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from kaimond.evals.fair import Turns
 from kaimond.evals.notes import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from kaimond.config.settings import EvalSettings
     from kaimond.evals.spool import Spool
@@ -58,6 +59,7 @@ class _Desk:
         why: why somebody interrupts what runs; goes into its outcome.
         turns: whose eval is next.
         notes: of what runs.
+        paused: how many interrupts want nothing else to begin now.
         held: whether the gate evaluates what a person has entered at a terminal.
     """
 
@@ -69,6 +71,7 @@ class _Desk:
     why: str = ""
     turns: Turns = field(default_factory=Turns)
     notes: Notes = field(default_factory=Notes)
+    paused: int = 0
     held: bool = False
 
 
@@ -182,6 +185,26 @@ class EvalBook:
         self._archive.not_begun(eval_id, reason)
         return True
 
+    @contextlib.contextmanager
+    def pausing(self, key: str) -> Iterator[None]:
+        """Let what runs end, and begin nothing else meanwhile."""
+        desk = self._desks.get(key)
+        if desk is None:
+            yield
+            return
+        desk.paused += 1
+        try:
+            yield
+        finally:
+            desk.paused -= 1
+            if self._desks.get(key) is desk:
+                self._next(key)
+
+    def begun(self, item: Eval) -> bool:
+        """Whether the gate has begun with an eval that it was given: it opens the spool then."""
+        desk = self._desks.get(item.session)
+        return desk is not None and desk.spool.path(item.id).exists()
+
     def interrupting(self, key: str, reason: str) -> None:
         """Somebody interrupts what runs; ``reason`` is for whoever waits for it."""
         if key in self._desks:
@@ -257,7 +280,7 @@ class EvalBook:
 
     def _next(self, key: str) -> None:
         desk = self._desks[key]
-        if desk.running or desk.held:
+        if desk.running or desk.held or desk.paused:
             return
         if not desk.waiting:
             self._on_idle(key)

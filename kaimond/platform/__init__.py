@@ -7,6 +7,8 @@
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
+* ``is_pending(pid, number)``: whether a signal to it has not been taken yet.
+* ``main_thread(pid)``: CPU time of the main thread, and whether it sleeps.
 * ``terminals()``: how many pseudoterminals are open, and how many there may be.
 """
 
@@ -16,7 +18,9 @@ if sys.platform == "darwin":
     from kaimond.platform.darwin import (
         executing,
         has_ended,
+        is_pending,
         is_zombie,
+        main_thread,
         open_exit_watch,
         peer_user,
         process_start,
@@ -27,7 +31,9 @@ else:
     from kaimond.platform.linux import (
         executing,
         has_ended,
+        is_pending,
         is_zombie,
+        main_thread,
         open_exit_watch,
         peer_user,
         process_start,
@@ -38,7 +44,9 @@ else:
 __all__ = [
     "executing",
     "has_ended",
+    "is_pending",
     "is_zombie",
+    "main_thread",
     "open_exit_watch",
     "peer_user",
     "process_start",

@@ -103,6 +103,16 @@ def terminals() -> tuple[int, int] | None:
     return sum(1 for _ in Path("/dev").glob("ttys[0-9]*")), most
 
 
+def main_thread(pid: int) -> tuple[float, bool] | None:  # noqa: ARG001 - the same as on Linux
+    """Seconds of CPU time of the main thread of ``pid``; not told on macOS."""
+    return None
+
+
+def is_pending(pid: int, number: int) -> bool:  # noqa: ARG001 - the same as on Linux
+    """Whether a signal has not been taken yet; not told on macOS."""
+    return False
+
+
 def executing(pid: int, looks: int) -> list[str]:  # noqa: ARG001 - the same signature as Linux
     """What the main thread of ``pid`` executes; macOS does not let us look."""
     return []

@@ -95,6 +95,30 @@ def terminals() -> tuple[int, int] | None:
     return used, most
 
 
+def main_thread(pid: int) -> tuple[float, bool] | None:
+    """Seconds of CPU time of the main thread of ``pid``, and whether it sleeps; None if unknown.
+
+    They are of the scheduler's own count, so they are right also for milliseconds.
+    """
+    directory = Path(f"/proc/{pid}/task/{pid}")
+    try:
+        spent = (directory / "schedstat").read_text(encoding="ascii").split()[0]
+        state = (directory / "stat").read_text(encoding="utf-8", errors="replace")
+    except (OSError, IndexError):
+        return None
+    return int(spent) / 1e9, state[state.rfind(")") + 2 :][:1] != "R"
+
+
+def is_pending(pid: int, number: int) -> bool:
+    """Whether a signal to ``pid`` has not been taken by any of its threads yet."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    waiting = status.partition("\nShdPnd:")[2].split("\n", 1)[0].strip()
+    return bool(int(waiting or "0", 16) >> (number - 1) & 1)
+
+
 # ptrace(2) requests and what they need, from <linux/ptrace.h>.
 _PTRACE_CONT: Final = 7
 _PTRACE_DETACH: Final = 17

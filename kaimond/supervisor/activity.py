@@ -10,6 +10,7 @@ from typing import Final
 import psutil
 
 from kaimond.supervisor import whereabouts
+from kaimond.supervisor.whereabouts import Place
 
 STRETCH: Final = 0.25
 """Seconds between two samples at least."""
@@ -21,10 +22,6 @@ _BUSY: Final = 50.0
 """Percent of one CPU from which on a process counts as computing."""
 
 _IDLE: Final = 5.0
-
-LOOKS: Final = 4
-"""How often it is looked whether the compiler is at work; Julia's own share of compiling is done in
-between."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
         child = f"the child process {who} ({busiest[0]})" if busiest and who else "child processes"
         return f"waiting for {child}, CPU of its children {below:.0f} %"
     if own >= _IDLE:
-        return f"using the CPU now and then ({own:.0f} %)"
+        return f"using the CPU in part ({own:.0f} %)"
     return f"waiting ({own:.0f} % CPU)"
 
 
@@ -133,7 +130,7 @@ class Activity:
         before, now = self._last, await asyncio.to_thread(sample, self._pid)
         self._last, self._said = now, ""
         if before and now:
-            seen = await whereabouts.look(self._pid, LOOKS) if computes(before, now) else []
-            doing = activity(before, now, compiles=whereabouts.in_compiler(seen))
+            seen = await whereabouts.look(self._pid) if computes(before, now) else set()
+            doing = activity(before, now, compiles=Place.COMPILER in seen)
             self._said = f"{doing}, memory {now.memory / 2**20:.0f} MiB"
         return self._said

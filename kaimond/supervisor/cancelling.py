@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.eval import ENDS
-from kaimond.supervisor.interrupt import LIMIT, interrupt
+from kaimond.supervisor.interrupt import LIMIT, Interrupted, interrupt, settle
 from kaimond.supervisor.process import end_descendants
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
         return Cancelled.ENDED
     book.interrupting(item.session, reason)
     # Interrupting Julia's `run` leaves the child that it waits for running.
-    children = live.process.descendants()
-    watches = book.notes(item).watches
-    came = await interrupt(live, item.id, LIMIT, watches=watches)
+    children = live.children_of(item)
+    # A late SIGINT must not find the next eval.
+    with book.pausing(item.session):
+        came = await _interrupt(book, live, item)
     if children:
         await end_descendants(children, _GRACE)
     if not came.free and not live.process.exited.done():
@@ -68,6 +69,24 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     if interrupted:
         return Cancelled.INTERRUPTED
     return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED
+
+
+async def _interrupt(book: EvalBook, live: Live, item: Eval) -> Interrupted:
+    def over() -> bool:
+        now = book.running(item.session)
+        return now is None or now.id != item.id
+
+    came = await interrupt(
+        live,
+        item.id,
+        LIMIT,
+        watches=book.notes(item).watches,
+        begun=lambda: book.begun(item),
+        over=over,
+    )
+    if came.signalled and came.free:
+        await settle(live)
+    return came
 
 
 def was_forced(book: EvalBook, item: Eval) -> bool:

@@ -3,43 +3,81 @@
 A SIGINT lands in whatever task of Julia ran last, so a blind one can kill a user's background task,
 the gate or the process. So the gate is asked first, by message: it throws into the right task as
 soon as that task yields. Only a gate that does not answer, because the eval does not yield, gets a
-SIGINT, one at a time, with a question in between.
+SIGINT, one at a time, with a question in between. In a REPL that a person started, the gate may be
+silent because of what the person computes, so there the eval must also be known to run just then.
 
 Julia acts upon a SIGINT at its next safepoint. About five that come within a second it forces
 through at any instruction; nothing else ends a loop without safepoints, but while Julia compiles it
-makes LLVM crash (measured: 5 of 10 sessions in 50 rounds each; 0 of 7 in 50 each at the pace
-below). So the ladder is slow at first and only then forces.
+makes LLVM crash. Five slow ones are never forced. So before each SIGINT it is looked where the
+process computes (`may_force`), and only what may be forced gets them in quick succession.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from kaimond import platform
 from kaimond.gate.link import GateSilentError
+from kaimond.supervisor import whereabouts
+from kaimond.supervisor.whereabouts import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.gate.frames import Message
     from kaimond.supervisor.live import Live
 
-_FIRST_WAIT: Final = 0.15
-_WATCHER_WAIT: Final = 2.0
-"""Seconds for code that asks `is_cancelled` now and then, and computes in between."""
-_SLOW_WAIT: Final = 0.35
-"""Seconds for an answer after a SIGINT; with the question's own wait, 0.5 s between two of them."""
+
+class _Wait(NamedTuple):
+    """When a gate that has not answered a question counts as silent.
+
+    Attributes:
+        computed: seconds of CPU time that its thread has used since the question. A machine under
+            load may let it wait for long, and a signal then hits what happens to run next.
+        slept: seconds since the question, for a thread that sleeps; also where its CPU time is not
+            known.
+    """
+
+    computed: float
+    slept: float
+
+
+_FIRST: Final = _Wait(0.06, 0.15)
+_WATCHER: Final = _Wait(1.5, 2.0)
+"""For code that asks `is_cancelled` now and then, and computes in between."""
+_SLOW: Final = _Wait(0.2, 0.35)
+_QUICK: Final = _Wait(0.015, 0.03)
+
+_SLOW_PAUSE: Final = 0.15
+_QUICK_PAUSE: Final = 0.02
+"""Seconds between a SIGINT and the next question."""
+
+_CHECK_EVERY: Final = 0.01
+_TAKEN_LIMIT: Final = 2.0
+_SETTLE_LIMIT: Final = 2.0
+_MOST_LOAD: Final = 8.0
 
 _SLOW_FOR: Final = 2.5
-"""Seconds of the slow pace: long enough for compilation to reach a safepoint."""
+"""Seconds of the slow pace for what need not be forced at once: long enough for most C code to end
+and for most compilation to reach a safepoint."""
 
-_FAST_WAIT: Final = 0.02
 _THROWN_PAUSE: Final = 0.03
 _NOT_YET: Final = ("thrown", "asked", "not-now")
 """Answers after which the eval is still there."""
 
 LIMIT: Final = 8.0
 """Seconds after which code that swallows interrupts is given up."""
+
+COMPILING_LIMIT: Final = 30.0
+"""The same for a process in which the compiler was seen: it reaches a safepoint when it is done."""
+
+_FREE_OF: Final = frozenset({Place.COMPILER, Place.RUNTIME, Place.FOREIGN})
 
 
 @dataclass
@@ -49,10 +87,29 @@ class Interrupted:
     Attributes:
         free: whether the gate is free of the eval now.
         asked: whether the eval's code was given time to end in its own way.
+        signalled: whether there was a SIGINT.
     """
 
     free: bool = False
     asked: bool = False
+    signalled: bool = False
+
+
+def may_force(seen: set[Place], elapsed: float) -> bool:
+    """Whether SIGINTs may come so quickly that Julia forces one through.
+
+    Args:
+        seen: where the process computes, nothing if that cannot be seen.
+        elapsed: seconds since the interrupt began.
+    """
+    if Place.USER in seen and not seen & _FREE_OF:
+        return True
+    if elapsed <= _SLOW_FOR:
+        return False
+    if Place.COMPILER in seen:
+        return False
+    # Type inference alone looks like code of Base and the runtime.
+    return bool(seen & {Place.USER, Place.FOREIGN}) or not seen & {Place.IMAGE, Place.RUNTIME}
 
 
 async def interrupt(
@@ -62,6 +119,8 @@ async def interrupt(
     *,
     watches: bool = False,
     person: bool = False,
+    begun: Callable[[], bool] = lambda: True,
+    over: Callable[[], bool] = lambda: False,
 ) -> Interrupted:
     """Interrupt an eval.
 
@@ -71,27 +130,89 @@ async def interrupt(
         limit: seconds to try.
         watches: whether its code asks by itself if it is to end.
         person: whether it is a person's input at a terminal.
+        begun: whether the gate has begun with the eval; it may be mute for reasons of its own.
+        over: whether it is known by other ways that the eval has ended.
     """
     came = Interrupted()
     began = time.monotonic()
-    wait = _WATCHER_WAIT if watches else _FIRST_WAIT
+    wait = _WATCHER if watches else _FIRST
     while time.monotonic() < began + limit and not live.process.exited.done():
-        try:
-            answer = await live.link.request("interrupt", (("eval", eval_id),), timeout=wait)
-        except GateSilentError:
+        answer = await _answer(live, eval_id, wait)
+        if answer is None:
+            seen = await whereabouts.look(live.process.pid)
+            if Place.COMPILER in seen and limit == LIMIT:
+                limit = COMPILING_LIMIT
             # Persons and agents take turns; a signal would hit whoever's turn it is.
-            if live.turn != (eval_id if person else ""):
-                await asyncio.sleep(_FIRST_WAIT)
-                continue
-            live.process.signal(signal.SIGINT)
-            slow = time.monotonic() < began + _SLOW_FOR
-            await asyncio.sleep(_FIRST_WAIT if slow else _FAST_WAIT)
-            wait = _SLOW_WAIT if slow else _FAST_WAIT
-        else:
-            outcome = answer.get("outcome")
-            came.asked = came.asked or outcome == "asked"
-            if outcome not in _NOT_YET:
+            mine = live.turn == (eval_id if person else "") and live.may_interrupt(eval_id)
+            quick = mine and may_force(seen, time.monotonic() - began)
+            if over():
                 came.free = True
                 break
-            await asyncio.sleep(_THROWN_PAUSE)
+            if mine and begun():
+                live.process.signal(signal.SIGINT)
+                came.signalled = True
+                await _taken(live)
+            await asyncio.sleep(_QUICK_PAUSE if quick else _SLOW_PAUSE)
+            wait = _QUICK if quick else _SLOW
+            continue
+        outcome = answer.get("outcome")
+        came.asked = came.asked or outcome == "asked"
+        if outcome not in _NOT_YET:
+            came.free = True
+            break
+        await asyncio.sleep(_THROWN_PAUSE)
     return came
+
+
+async def _taken(live: Live) -> None:
+    """Wait until Julia has taken a SIGINT, so that there are never two on their way.
+
+    A thread of its own takes them, which may have to wait for its turn.
+    """
+    end = time.monotonic() + _TAKEN_LIMIT
+    # Nobody tells when it was.
+    while (  # noqa: ASYNC110
+        time.monotonic() < end and platform.is_pending(live.process.pid, signal.SIGINT)
+    ):
+        await asyncio.sleep(_CHECK_EVERY / 2)
+
+
+async def settle(live: Live) -> None:
+    """After SIGINTs: have the gate take one that came too late, before it hits what runs next."""
+    await _taken(live)
+    await asyncio.sleep(_QUICK_PAUSE)
+    with contextlib.suppress(GateSilentError):
+        await live.link.request("ping", timeout=_SETTLE_LIMIT)
+
+
+async def _answer(live: Live, eval_id: str, wait: _Wait) -> Message | None:
+    """Ask the gate to interrupt the eval; None if it is silent."""
+    question = (("eval", eval_id),)
+    asking = asyncio.create_task(live.link.request("interrupt", question, timeout=LIMIT))
+    before, began = platform.main_thread(live.process.pid), time.monotonic()
+    either: list[asyncio.Future[Any]] = [asking, live.process.exited]
+    try:
+        while not live.process.exited.done():
+            await asyncio.wait(either, timeout=_CHECK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+            now = platform.main_thread(live.process.pid)
+            if _silent(before, now, time.monotonic() - began, wait):
+                break
+    except GateSilentError:
+        pass
+    finally:
+        asking.cancel()
+    return None
+
+
+def _silent(
+    before: tuple[float, bool] | None, now: tuple[float, bool] | None, waited: float, wait: _Wait
+) -> bool:
+    if before and now:
+        if now[0] - before[0] >= wait.computed:
+            return True
+        if not now[1]:
+            return False
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return waited >= wait.slept * min(max(load, 1.0), _MOST_LOAD)

@@ -451,3 +451,24 @@ async def test_what_was_stashed_outlives_an_eval_that_is_lost_or_interrupted(des
     assert cancelled.outcome.text("display:text/plain") == "shown"
     assert lost.outcome
     assert lost.outcome.text("stash:y") == "2"
+
+
+async def test_while_a_session_is_paused_nothing_new_begins(desk: Desk) -> None:
+    first, second = desk.submit("a"), desk.submit("b")
+    with desk.book.pausing(KEY):
+        with desk.book.pausing(KEY):
+            desk.result(first.id)
+        assert desk.book.running(KEY) is None
+        assert desk.submit("c").status is Status.QUEUED
+    assert desk.book.running(KEY) == desk.book.get(second.id)
+    with desk.book.pausing(KEY):
+        desk.book.closed(KEY, "the session's process 7 exited with code 0")
+    with desk.book.pausing("ffffffff"):
+        pass
+
+
+async def test_an_eval_has_begun_when_its_spool_is_there(desk: Desk) -> None:
+    item = desk.submit("a")
+    assert not desk.book.begun(item)
+    desk.spool.path(item.id).touch()
+    assert desk.book.begun(item)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,18 +154,45 @@ async def test_a_cancelled_call_costs_no_later_call_its_answer(shared: Home) -> 
         assert await one.value('"one more"') == '"one more"'
 
 
+def png() -> bytes:
+    """A real one, of one red pixel."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0\xff\0\0")
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
 async def test_images_arrive_as_images(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
         result = await one.call(
             "ex",
             q=False,
-            e="""
+            e=f"""
             struct Dot end
-            Base.show(io::IO, ::MIME"image/png", ::Dot) = write(io, UInt8[0x89, 0x50, 0x4e, 0x47])
-            Dot()
+            Base.show(io::IO, ::MIME"image/png", ::Dot) = write(io, hex2bytes("{png().hex()}"))
+            display(Dot()); Dot()
             """,
         )
-        (image,) = [block for block in result.content if block.type == "image"]
-        assert (image.mime_type, image.data) == ("image/png", "iVBORw==")
+        images = [block for block in result.content if block.type == "image"]
+        assert [image.mime_type for image in images] == ["image/png"] * 2
+        assert all(base64.b64decode(image.data) == png() for image in images)
         assert "Dot()" in text(result)
+
+
+async def test_megabytes_in_one_line_and_half_escapes_are_answered_and_so_is_what_follows(
+    shared: Home,
+) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        said = await one.ok("ex", e='print("A", "x"^5_000_000, "Z")')
+        assert len(said) < 7000
+        assert (said[:2], said[-2:]) == ("Ax", "xZ")
+        for code in ('print("A", "\\0"^100_000)', r'print("A\e[31")', r'print("A\e]0;title")'):
+            assert await one.ok("ex", e=code) == "A"
+        assert await one.value("1 + 1") == "2"

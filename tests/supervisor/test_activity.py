@@ -28,7 +28,7 @@ def later(own: float, children: dict[tuple[int, float], float] | None = None) ->
     [
         (9.7, "using the CPU (97 %)"),
         (38.0, "using the CPU (380 %)"),
-        (2.0, "using the CPU now and then (20 %)"),
+        (2.0, "using the CPU in part (20 %)"),
         (0.01, "waiting (0 % CPU)"),
     ],
 )

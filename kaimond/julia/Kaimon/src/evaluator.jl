@@ -10,8 +10,11 @@ function eval_loop(server::Server)
             try
                 while !isready(server.queue) && !isempty(rehearsals)
                     popfirst!(rehearsals)()
+                    take_sigint(server)
                     yield()
                 end
+                # What was deferred until now would hit whatever task of the user's runs next.
+                take_sigint(server)
                 # Waiting can be cut short by a SIGINT; taking cannot.
                 calmly(() -> wait(server.queue), server)
                 in_turn(run_request, server, take!(server.queue))
@@ -29,6 +32,7 @@ function run_request(server::Server, request::EvalRequest)
     haskey(server.pending, request.id) || return nothing
     take_sigint(server)
     server.running = request
+    begin_notes(server, request)
     mirror_begin(request)
     DISPLAY_SIZE[] = request.display_size
     started = time_ns()
@@ -119,7 +123,8 @@ function finish(server::Server, request::EvalRequest, status::String, elapsed::I
                 output::Int, fields::Vector{Field})
     all_fields = [Field("status", status), Field("elapsed", decimal_seconds(elapsed)),
                   Field("output", string(output))]
-    frames = reply_frames(to_frame(request.id), "result", append!(all_fields, fields))
+    append!(append!(all_fields, fields), end_notes(request))
+    frames = reply_frames(to_frame(request.id), "result", all_fields)
     server.results[request.id] = frames
     delete!(server.pending, request.id)
     # One that is withdrawn ends while another runs.

@@ -139,6 +139,7 @@ function pump(server::Server)
         while !has_hung_up(server)
             try
                 drain(server)
+                take_sigint(server)
                 calmly(() -> wait(server.watcher), server)
                 take_sigint(server)
                 istaskdone(server.eval_task) && replace_eval_task(server)

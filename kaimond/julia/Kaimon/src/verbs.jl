@@ -83,7 +83,8 @@ function on_result(server::Server, message::Message)
     elseif haskey(server.pending, id)
         # Whoever asks may be a new daemon, and the result must reach it.
         server.pending[id].peer = message.peer
-        reply(server, message, "pending", [Field("eval", id)])
+        fields = pushfirst!(notes_of(server.pending[id]), Field("eval", id))
+        reply(server, message, "pending", fields)
     else
         reply(server, message, "unknown", [Field("eval", id)])
     end
@@ -108,8 +109,12 @@ function on_interrupt(server::Server, message::Message)
     withdraw_input(server, id)
     withdraw_behind_person(server, id)
     outcome = if running !== nothing && running.id == id && server.interruptible
-        schedule(server.eval_task, InterruptException(); error=true)
-        "thrown"
+        if ask_to_end()
+            "asked"
+        else
+            schedule(server.eval_task, InterruptException(); error=true)
+            "thrown"
+        end
     elseif running !== nothing && running.id != id
         "other-running"
     elseif haskey(server.pending, id)

@@ -1,0 +1,137 @@
+"""The ladder: questions first, signals only to a gate that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from kaimond import platform
+from kaimond.gate.frames import Message
+from kaimond.gate.link import GateSilentError
+from kaimond.supervisor import interrupt, whereabouts
+from kaimond.supervisor.whereabouts import Place
+
+if TYPE_CHECKING:
+    from kaimond.supervisor.live import Live
+
+USER, COMPILER = {Place.USER}, {Place.COMPILER, Place.RUNTIME}
+
+
+@dataclass
+class Scripted:
+    """A session that answers questions as a test says, and notes what is done to it."""
+
+    answers: list[str]
+    seen: set[Place] = field(default_factory=lambda: COMPILER)
+    done: list[str] = field(default_factory=list)
+    pid: int = 7
+    turn: str = ""
+    exited: asyncio.Future[None] = field(default_factory=asyncio.Future)
+
+    @property
+    def process(self) -> Scripted:
+        return self
+
+    @property
+    def link(self) -> Scripted:
+        return self
+
+    async def request(self, verb: str, fields: object, *, timeout: float) -> Message:
+        assert (verb, fields) == ("interrupt", (("eval", "0a"),))
+        self.done.append("asked")
+        answer = self.answers.pop(0) if self.answers else "not-running"
+        if answer == "silent":
+            raise GateSilentError("no answer")
+        return Message("1", "interrupt", (("outcome", answer.encode()),))
+
+    def may_interrupt(self, _: str) -> bool:
+        return True
+
+    def signal(self, number: int) -> None:
+        self.done.append("signal")
+
+
+async def climb(
+    monkeypatch: pytest.MonkeyPatch, scripted: Scripted, *, watches: bool = False
+) -> interrupt.Interrupted:
+    async def look(_: int) -> set[Place]:
+        scripted.done.append("looked")
+        return scripted.seen
+
+    monkeypatch.setattr(whereabouts, "look", look)
+    monkeypatch.setattr(platform, "is_pending", lambda *_: False)
+    return await interrupt.interrupt(cast("Live", scripted), "0a", watches=watches)
+
+
+async def test_code_that_waits_gets_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = Scripted(["not-now", "thrown", "thrown"])
+    came = await climb(monkeypatch, scripted)
+    assert came == interrupt.Interrupted(free=True, asked=False)
+    assert set(scripted.done) == {"asked"}
+
+
+async def test_each_signal_follows_a_question_and_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = Scripted(["silent"] * 5, USER)
+    assert (await climb(monkeypatch, scripted)).free
+    assert scripted.done == ["asked", "looked", "signal"] * 5 + ["asked"]
+
+
+async def test_code_that_watches_for_its_end_is_told_to_have_been_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    came = await climb(monkeypatch, Scripted(["asked", "asked"]), watches=True)
+    assert came == interrupt.Interrupted(free=True, asked=True)
+
+
+async def test_what_swallows_everything_is_given_up() -> None:
+    scripted = Scripted(["thrown"] * 1000)
+    came = await interrupt.interrupt(cast("Live", scripted), "0a", limit=0.1)
+    assert not came.free
+
+
+async def test_nothing_is_done_to_a_process_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = Scripted(["silent"])
+    scripted.exited.set_result(None)
+    assert not (await climb(monkeypatch, scripted)).free
+    assert scripted.done == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "at_once", "later"),
+    [
+        ({Place.USER}, True, True),
+        ({Place.USER, Place.IMAGE, Place.SYSTEM}, True, True),
+        ({Place.USER, Place.RUNTIME}, False, True),
+        ({Place.USER, Place.FOREIGN}, False, True),
+        ({Place.FOREIGN, Place.SYSTEM}, False, True),
+        ({Place.COMPILER, Place.USER}, False, False),
+        ({Place.IMAGE, Place.RUNTIME, Place.SYSTEM}, False, False),
+        ({Place.SYSTEM}, False, True),
+        (set(), False, True),
+    ],
+)
+def test_only_the_users_own_code_is_forced_at_once_and_the_compiler_never(
+    seen: set[Place], at_once: bool, later: bool
+) -> None:
+    assert interrupt.may_force(seen, 0.1) is at_once
+    assert interrupt.may_force(seen, 3.0) is later
+
+
+async def test_what_has_not_begun_or_is_over_gets_no_signal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def look(_: int) -> set[Place]:
+        return USER
+
+    monkeypatch.setattr(whereabouts, "look", look)
+    for begun, over in ((False, False), (True, True)):
+        scripted = Scripted(["silent"])
+        came = await interrupt.interrupt(
+            cast("Live", scripted), "0a", begun=partial(bool, begun), over=partial(bool, over)
+        )
+        assert came.free
+        assert "signal" not in scripted.done
