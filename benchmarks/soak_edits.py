@@ -2,7 +2,8 @@
 
 Run it as ``python -m benchmarks.soak_edits [--edits 1000] [--seed 1]``. The edits are made in
 place, by rename, with swap files, without a change, twice within a tick of the clock, with other
-line ends, with errors, and while an eval runs; the eval comes 0 to 700 ms later.
+line ends, with errors, and while an eval runs; the eval comes 0 to 700 ms later. With checkouts of
+Revise in the folder KAIMON_REVISE_PATH, Revise follows the package.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ async def edits(soak: Soak, count: int, seed: int) -> int:
     package = EditedPackage(soak.home.path / NAME, dice)
     package.create()
     soak.home.allow(package.root)
+    revise = os.environ.get("KAIMON_REVISE_PATH", "")
+    if revise:
+        soak.home.env["JULIA_LOAD_PATH"] = f"@:{revise}:@stdlib"
     soak.home.start_daemon()
     agent = await soak.agent()
     await soak.start(agent, package.root)
@@ -58,9 +62,10 @@ async def edits(soak: Soak, count: int, seed: int) -> int:
     wrong = verdict(step, (), False, (await ask(agent, "ex", e=CODE, q=False)).text)
     if wrong:
         soak.lose("stale or needless", wrong)
-    revise = os.environ.get("KAIMON_REVISE_PATH", "")
+    told = (await ask(agent, "investigate_environment")).text
+    follower = next((line for line in told.splitlines() if line.startswith("Source: ")), "")
     rows = [
-        ("reviser", "Revise" if revise else "built in"),
+        ("reviser", follower.removeprefix("Source: ")),
         ("edits", f"{count} (seed {seed}): {', '.join(f'{k} {n}' for k, n in kinds.items())}"),
         ("answers that had to warn, and did", str(warned)),
         ("eval after an edit", spread(seconds)),
