@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kaimond.ctl.failure import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+_MISSING: Final = "the following arguments are required: "
+"""How argparse begins its complaint about what was not given."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,10 +39,20 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how to go on; exit code 2."""
+        _, missing, names = message.partition(_MISSING)
+        if missing:
+            message = f"missing: {names}\n{self._expected(names)}"
         self.exit(
             ExitCode.USAGE,
             f"{self.prog}: {message}\nNothing was done. `{self.prog} --help` tells more.\n",
         )
+
+    def _expected(self, names: str) -> str:
+        """The actions to choose from, if it is the action that is missing, else the usage."""
+        for action in self._actions:
+            if isinstance(action.choices, dict) and action.metavar == names:
+                return f"It is one of: {', '.join(action.choices)}."
+        return self.format_usage().rstrip()
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a value that is none of the choices, and name the one that is nearest."""
@@ -47,7 +60,8 @@ class Parser(argparse.ArgumentParser):
             return
         known = [str(choice) for choice in action.choices]
         raise argparse.ArgumentError(
-            action,
+            # Without the name of a position, which nobody has typed.
+            action if action.option_strings else None,
             f"there is no {value!r}{suggestion(str(value), known)} Known: {', '.join(known)}.",
         )
 

@@ -173,6 +173,24 @@ def test_every_command_is_found_when_two_letters_are_swapped(
     assert f"Did you mean {command!r}?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["start"], "usage: kaimonctl start "),
+        (["project"], "It is one of: allow, deny, "),
+        (["mcp", "install"], "missing: --client"),
+    ],
+)
+def test_whoever_gives_too_little_is_told_what_is_missing(
+    home: Home, typed: list[str], expected: str
+) -> None:
+    done = home.ctl(*typed)
+
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Nothing was done." in done.stderr
+
+
 def test_what_is_like_nothing_gets_no_suggestion(home: Home) -> None:
     done = home.ctl("xyzzy")
 
