@@ -29,6 +29,7 @@ EVALS = st.builds(
     agent=TEXT,
     submitted=TIMES,
     quiet=st.booleans(),
+    call=st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple),
     began=TIMES,
     finished=TIMES,
     waited_for=TEXT,
@@ -39,6 +40,12 @@ EVALS = st.builds(
 @given(EVALS)
 def test_an_eval_is_the_same_after_json(item: Eval) -> None:
     assert Eval.from_json(json.loads(json.dumps(item.to_json()))) == item
+
+
+def test_an_eval_of_before_there_were_calls_is_none() -> None:
+    old = fresh().to_json()
+    del old["call"]
+    assert Eval.from_json(old) == fresh()
 
 
 def fresh() -> Eval:

@@ -38,14 +38,14 @@ def test_only_the_sessions_key_is_left_in_the_environment(gate: GateProcess) -> 
     )
 
 
-def test_the_package_is_not_on_the_load_path_and_no_depot_is_written(gate: GateProcess) -> None:
-    assert gate.value_of("LOAD_PATH") == gate.value_of("Base.DEFAULT_LOAD_PATH")
-    assert gate.evaluate("import Kaimon").status == "error"
+def test_the_package_is_behind_everything_else_and_no_depot_is_written(gate: GateProcess) -> None:
+    packages = BOOT.parent.parent
+    assert gate.value_of(f'LOAD_PATH == [Base.DEFAULT_LOAD_PATH; "{packages}"]') == "true"
+    assert gate.value_of("isdefined(Main, :Kaimon)") == "false"
     assert not (gate.home / "depot").exists()
 
 
 def test_a_later_using_finds_the_module_that_runs(fresh: GateProcess) -> None:
-    fresh.evaluate(f'push!(LOAD_PATH, "{BOOT.parent}")')
     assert fresh.value_of("using Kaimon; Kaimon.PROTOCOL") == "1"
     assert fresh.value_of("Kaimon === Base.root_module(Base.PkgId(Kaimon))") == "true"
     assert (
@@ -53,6 +53,13 @@ def test_a_later_using_finds_the_module_that_runs(fresh: GateProcess) -> None:
         == "1"
     )
     assert not (fresh.home / "depot").exists()
+    # What a person would type there is harmless and says why.
+    said = fresh.evaluate("Gate.serve(force=true)")
+    assert said.value == f'"{SESSION}"'
+    assert b"kaimond started this session" in said.output
+    said = fresh.evaluate("Gate.stop(); Gate.restart(); Gate.status()")
+    assert said.output.count(b"kaimond started this session") == 3
+    assert fresh.ping().text("session") == SESSION
 
 
 def test_every_descriptor_above_two_is_closed_in_programs_it_executes(gate: GateProcess) -> None:

@@ -18,7 +18,7 @@ daemon reads while it grows.
 """
 module Kaimon
 
-export Gate
+export Gate, GateTool
 
 # Start-up is dominated by compilation, and nothing here is worth optimising further.
 Base.Experimental.@optlevel 1
@@ -47,6 +47,7 @@ include("code.jl")
 include("reviser/following.jl")
 include("joined.jl")
 include("terminal.jl")
+include("gatetools.jl")
 include("server.jl")
 include("gateapi.jl")
 include("reviser/wiring.jl")

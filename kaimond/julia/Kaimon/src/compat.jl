@@ -268,3 +268,21 @@ function start_arguments()
     words = split(read("/proc/self/cmdline", String), '\0')
     return String[words[index] for index in 2:length(words) - 1]
 end
+
+"The names of the keywords of `method`; one that takes all others ends in `...`."
+function keyword_names(method::Method)
+    # Up to 1.5 the type of the function's keyword sorter must be given.
+    VERSION >= v"1.6-" && return Base.kwarg_decl(method)
+    callee = Base.unwrap_unionall(method.sig).parameters[1]
+    return Base.kwarg_decl(method, Core.kwftype(callee))
+end
+
+"The lowered statements of `method`, none if it has no Julia code. Named uncompressed_ast up to 1.6."
+function lowered_code(method::Method)
+    lower = isdefined(Base, :uncompressed_ir) ? Base.uncompressed_ir : Base.uncompressed_ast
+    return try
+        lower(method).code
+    catch
+        Any[]
+    end
+end

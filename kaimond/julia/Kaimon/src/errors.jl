@@ -30,7 +30,7 @@ function failure_fields(stack::Vector{Tuple{Any,Any}})
     error = join(messages, CAUSED_BY)
     trace = join(traces, CAUSED_BY)
     newest, backtrace = stack[end]
-    backtrace = newest isa SyntaxProblem ? "" : user_backtrace(backtrace)
+    backtrace = newest isa Union{SyntaxProblem,ArgumentProblem} ? "" : user_backtrace(backtrace)
     return [Field("error", cut_middle(to_frame(error))),
             Field("backtrace", cut_middle(to_frame(backtrace))),
             Field("trace", cut_middle(to_frame(trace)))]

@@ -105,6 +105,7 @@ display_fields(server::Server) = prefixed("display:", end_collecting(server.disp
 
 "Run the code of `request`; returns the fields that show its value."
 function evaluate_and_render(request::EvalRequest)
+    isempty(request.call) || return call_and_render(request)
     parsed = parse_code(request.code, "eval-" * request.id)
     value = evaluate_toplevel(parsed)
     set_ans(value)
@@ -129,6 +130,7 @@ function finish(server::Server, request::EvalRequest, status::String, elapsed::I
     delete!(server.pending, request.id)
     # One that is withdrawn ends while another runs.
     server.running === request && (server.running = nothing)
+    tell_offer(server)
     send(server, request.peer, frames)
 end
 

@@ -36,12 +36,16 @@ function serve(; name::AbstractString="", session_id::Union{AbstractString,Nothi
         throw(ArgumentError("session_id must be 8 hexadecimal digits (0-9, a-f)"))
     managed = get(ENV, Kaimon.SESSION_VARIABLE, "")
     if Kaimon.MANAGED[] || haskey(ENV, "KAIMON_NONCE")
+        Kaimon.offer(tools, settings.namespace)
+        isempty(tools) || return managed
         @info "kaimond started this session ($managed), so agents use it already. " *
               "Gate.serve() has nothing to do here."
         return managed
     end
     server = Kaimon.current_gate()
     if server !== nothing
+        Kaimon.offer(tools, settings.namespace)
+        isempty(tools) || return server.config.session
         @info "This process is the session $(server.config.session) already."
         return server.config.session
     end
@@ -73,9 +77,17 @@ function open(settings::Kaimon.Settings, session_id, on_shutdown, tools)
     end
     Kaimon.ORIGIN.resume = Dict{String,String}()
     Kaimon.SHUTDOWN_HOOK[] = on_shutdown
+    Kaimon.offer(tools, settings.namespace)
     @info "Agents can use this process as the session $key. Gate.stop() ends that."
     return key
 end
+
+"""
+    Gate.tools!(tools)
+
+Offer agents exactly these `GateTool`s; `Gate.tools!([])` offers none any more. Returns their names.
+"""
+tools!(tools) = Kaimon.replace_offer(tools)
 
 plain(text::AbstractString, what::String) = any(iscntrl, text) || !isvalid(text) ?
     throw(ArgumentError("the $what must be plain text on one line")) : String(text)

@@ -13,6 +13,8 @@ function run_managed()
     MANAGED[] = true
     config = Config(Dict{String,String}(ENV), pwd())
     hide_configuration!(ENV, config)
+    # Behind everything else, so that code here can say `using Kaimon`.
+    push!(LOAD_PATH, dirname(dirname(SOURCE)))
     capture = Capture(config.log)
     config.instantiate && instantiate()
     start(opened(config, capture))

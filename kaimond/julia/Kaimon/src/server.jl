@@ -5,7 +5,8 @@ An evaluation that was asked for.
 
 `peer` is whoever asked last, and gets the result. `revise` says who takes up changed source before
 it runs: "auto", "revise", "builtin" or "off"; `thorough`, whether every file is read for it;
-`known`, what revision of the session's sources whoever asks knows.
+`known`, what revision of the session's sources whoever asks knows; `call`, which tool of the
+session is called, and with what, instead of the code.
 """
 mutable struct EvalRequest
     peer::Frame
@@ -18,6 +19,7 @@ mutable struct EvalRequest
     revise::String
     thorough::Bool
     known::String
+    call::Vector{Field}
 end
 
 """
@@ -76,6 +78,7 @@ function start(server::Server)
     server.joined === nothing && Base.exit_on_sigint(false)
     server.eval_task = @async eval_loop(server)
     @async pump(server)
+    SERVER[] = server
     return nothing
 end
 

@@ -56,7 +56,7 @@ function on_eval(server::Server, message::Message)
                               optional(message, "silent", "") == "1", (rows, columns),
                               revise_choice(optional(message, "revise", "auto")),
                               optional(message, "thorough", "") == "1",
-                              optional(message, "known", NOT_ASKED))
+                              optional(message, "known", NOT_ASKED), call_in(message))
         server.pending[id] = request
         put!(server.queue, request)
         reply(server, message, "accepted")
@@ -160,6 +160,7 @@ function handler_of(verb::String)
     verb == "result" && return on_result
     verb == "ack" && return on_ack
     verb == "sources" && return on_sources
+    verb == "tools" && return on_tools
     verb == "interrupt" && return on_interrupt
     verb == "terminal" && return on_terminal
     verb == "restart" && return on_restart
