@@ -13,6 +13,8 @@ def ask() -> Contact:
         with client.connect() as daemon:
             version = daemon.call("version")
             status = daemon.call("status")
+    except client.SkewedDaemonError as error:
+        return Contact(DaemonState.SKEWED, str(error))
     except CtlError as error:
         absent = error.code is ExitCode.NOT_RUNNING
         return Contact(DaemonState.ABSENT if absent else DaemonState.UNCLEAR, str(error))

@@ -25,6 +25,9 @@ class DaemonState(StrEnum):
 
     RUNNING = "running"
     ABSENT = "absent"
+    SKEWED = "skewed"
+    """One runs whose protocol is not ours."""
+
     UNCLEAR = "unclear"
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond import __version__
+from kaimond import __version__, wire
 from kaimond.clients.table import CLIENTS
 from kaimond.doctor.checks import (
     clients,
@@ -311,6 +311,16 @@ def test_what_the_daemon_complains_about_is_told_and_so_are_old_shims(patient: P
     assert well.level is Level.OK
     assert problem.text == "the disk is full"
     assert "process 3" in shim.text
+
+
+def test_a_daemon_of_another_protocol_is_a_failure_with_its_own_cure(patient: Patient) -> None:
+    words = wire.skew_words("ctl", wire.Side("0.2.0", 3, 3), wire.Side("0.1.0", 1, 2))
+    patient.contact = Contact(DaemonState.SKEWED, words)
+    finding = patient.one(daemon.daemon)
+
+    assert finding.level is Level.FAIL
+    assert "too old" in finding.text
+    assert "kaimonctl reload" in finding.cure
 
 
 def test_a_daemon_that_does_not_answer_is_a_failure(patient: Patient) -> None:

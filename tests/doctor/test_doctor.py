@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from kaimond.ctl import contact
 from kaimond.doctor import examine
 from kaimond.doctor.checks import CHECKS
 from kaimond.doctor.finding import Finding, Level
@@ -103,3 +106,39 @@ def test_strange_environments_do_not_stop_it(patient: Patient, value: str) -> No
     patient.environ["PATH"] = value
 
     assert len(list(examine(patient.world))) >= len(CHECKS) - 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (
+            b'{"kaimon":99,"version":"9.0.0","ok":false,"oldest":99,"pid":7,'
+            b'"error":{"code":"protocol","message":"no"}}\n',
+            "skewed",
+        ),
+        (b"220 mail ready\n", "unclear"),
+        (b"", "unclear"),
+    ],
+)
+def test_whatever_answers_on_the_socket_is_told_apart(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch, answer: bytes, state: str
+) -> None:
+    monkeypatch.setenv("KAIMON_RUNTIME_DIR", str(patient.home / "run"))
+    (patient.home / "run").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(patient.world.paths.control_socket))
+        listener.listen(1)
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65_536)
+                peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        found = contact.ask()
+        thread.join()
+
+    assert found.state == state
+    assert found.words

@@ -22,7 +22,7 @@ def socket(world: World) -> Iterator[Finding]:
     try:
         found = os.lstat(path)
     except OSError:
-        if world.contact.state is DaemonState.RUNNING:
+        if world.contact.state in {DaemonState.RUNNING, DaemonState.SKEWED}:
             yield Finding("socket", Level.FAIL, f"{path} is gone although a daemon answers", _AGAIN)
         else:
             yield Finding("socket", Level.OK, f"{path} comes with the daemon")
@@ -53,6 +53,11 @@ def daemon(world: World) -> Iterator[Finding]:
             yield Finding("daemon", Level.WARN, text, cure)
         else:
             yield Finding("daemon", Level.OK, "none runs; the first agent that needs it starts it")
+        return
+    if contact.state is DaemonState.SKEWED:
+        # Its last sentence is the cure.
+        text, _, cure = contact.words.partition(". ")
+        yield Finding("daemon", Level.FAIL, text, cure or _AGAIN)
         return
     if contact.state is DaemonState.UNCLEAR:
         cure = f"See its log: kaimonctl log; if it stays, end it: kill {_announced(world) or 'PID'}"
