@@ -36,7 +36,7 @@ _log = logging.getLogger("kaimond.supervisor")
 _LOOK_AGAIN: Final = 0.05
 """Seconds between two questions to a gate that still is the old one."""
 
-_HOOKS: Final = 10.0
+_HOOKS: Final = 30.0
 """Seconds that a process gets to exit: its person's own hooks are run."""
 
 

@@ -5,6 +5,8 @@ function eval_loop(server::Server)
     rehearsals = Function[() -> prepare_reviser(server), rehearse_value, rehearse_message,
                           rehearse_trace, rehearse_backtrace, rehearse_looking, rehearse_parsing,
                           rehearse_walking, rehearse_taking_up]
+    # A person's processor is not busied for agents that may never come; see `in_turn`.
+    server.joined === nothing || empty!(rehearsals)
     disable_sigint() do
         while !has_hung_up(server)
             try

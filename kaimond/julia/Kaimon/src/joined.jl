@@ -14,6 +14,7 @@ What only a joined session has.
 - `turn`: notified when the person's input may go on.
 - `waiting`: the id of an evaluation that waits for the person, or \"\".
 - `withdrawn`: was that one cancelled?
+- `rehearsed`: was an agent's evaluation prepared for?
 - `heard`: when a daemon last said something, in seconds since the epoch; 0 before.
 - `left`: is the gate to be closed, or closed?
 """
@@ -25,12 +26,13 @@ mutable struct Joined
     turn::Condition
     waiting::String
     withdrawn::Bool
+    rehearsed::Bool
     heard::Float64
     left::Bool
 end
 
 Joined(settings, main::Task) =
-    Joined(settings, main, false, false, Condition(), "", false, 0.0, false)
+    Joined(settings, main, false, false, Condition(), "", false, false, 0.0, false)
 
 "Seconds between two looks at whether the person's code has ended, while an evaluation waits."
 const TURN_SECONDS = 0.05

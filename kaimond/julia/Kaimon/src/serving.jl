@@ -91,6 +91,7 @@ function in_turn(f, server::Server, request::EvalRequest)
     try
         put_on_top(server.display)
         f(server, request)
+        rehearse_once(joined)
     finally
         # A SIGINT that comes too late must not hit the person's code.
         take_sigint(server)
@@ -105,6 +106,14 @@ end
 
 "Keep the evaluation `id` from beginning, if it waits for the person."
 function withdraw_waiting(server::Server, id::String)
+"Before the first evaluation of an agent: what is rehearsed for the sake of safe interrupts."
+function rehearse_once(joined::Joined)
+    joined.rehearsed && return nothing
+    joined.rehearsed = true
+    foreach(rehearse -> rehearse(),
+            (rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace))
+end
+
     joined = server.joined
     joined === nothing || isempty(id) || joined.waiting != id || (joined.withdrawn = true)
     return nothing
@@ -151,7 +160,11 @@ function run_shutdown_hook()
     catch error
         tell_person("on_shutdown failed: $(error_text(error))")
     end
-    timedwait(() -> istaskdone(task), float(SHUTDOWN_HOOK_SECONDS); pollint=0.05)
+    # Base.timedwait would have to be compiled first, which takes longer than most hooks.
+    deadline = time() + SHUTDOWN_HOOK_SECONDS
+    while !istaskdone(task) && time() < deadline
+        sleep(0.05)
+    end
     return nothing
 end
 
