@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from kaimond import wire
 from kaimond.ctl import contact
 from kaimond.doctor import examine
 from kaimond.doctor.checks import CHECKS
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from tests.doctor.conftest import Patient
 
 CTL = [sys.executable, "-P", "-c", "import sys; from kaimond.ctl import main; sys.exit(main())"]
+
+SKEWED = {
+    **{"kaimon": 99, "version": "9.0.0", "ok": False, "oldest": 99, "pid": 7},
+    "error": {"code": "protocol", "message": "no"},
+}
 
 
 def doctor(patient: Patient, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -111,11 +117,7 @@ def test_strange_environments_do_not_stop_it(patient: Patient, value: str) -> No
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        (
-            b'{"kaimon":99,"version":"9.0.0","ok":false,"oldest":99,"pid":7,'
-            b'"error":{"code":"protocol","message":"no"}}\n',
-            "skewed",
-        ),
+        (wire.encode(SKEWED), "skewed"),
         (b"220 mail ready\n", "unclear"),
         (b"", "unclear"),
     ],
