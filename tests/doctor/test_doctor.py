@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 CTL = [sys.executable, "-P", "-c", "import sys; from kaimond.ctl import main; sys.exit(main())"]
 
 SKEWED = {
-    **{"kaimon": 99, "version": "9.0.0", "ok": False, "oldest": 99, "pid": 7},
+    "kaimon": 99,
+    "version": "9.0.0",
+    "ok": False,
+    "oldest": 99,
+    "pid": 7,
     "error": {"code": "protocol", "message": "no"},
 }
 
