@@ -125,7 +125,8 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the store."""
-        return dataclasses.asdict(self)
+        # Twice for each eval, and `asdict` would copy every value deeply.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:

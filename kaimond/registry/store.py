@@ -152,9 +152,12 @@ class Store:
         """
         with self._reading(), self._db:
             self._db.execute("BEGIN")
-            self._drop_evals(
+            found = self._evals_where(
                 "session IN (SELECT key FROM sessions WHERE ended > 0 AND ended < ?)",
                 (ended_before,),
+            )
+            self._drop_evals(
+                found,
                 "what is known of a session is kept for a while after its end, and that is over",
             )
             gone = self._db.execute(
@@ -197,29 +200,33 @@ class Store:
 
     def drop_evals(self, session: str, keep: int, why: str) -> None:
         """Keep only the newest ``keep`` finished evals of a session, and note why."""
-        with self._db:
-            self._db.execute("BEGIN")
-            self._drop_evals(
-                "session = ?1 AND finished > 0 AND finished <= (SELECT finished FROM evals "
-                "WHERE session = ?1 AND finished > 0 ORDER BY finished DESC LIMIT 1 OFFSET ?2)",
-                (session, keep),
-                why,
-            )
+        found = self._evals_where(
+            "session = ?1 AND finished > 0 AND finished <= (SELECT finished FROM evals "
+            "WHERE session = ?1 AND finished > 0 ORDER BY finished DESC LIMIT 1 OFFSET ?2)",
+            (session, keep),
+        )
+        self._drop_all(found, why)
 
     def drop_old_evals(self, finished_before: float, why: str) -> None:
         """Drop the evals that ended before a time, and note why."""
-        with self._db:
-            self._db.execute("BEGIN")
-            self._drop_evals("finished > 0 AND finished < ?", (finished_before,), why)
+        self._drop_all(self._evals_where("finished > 0 AND finished < ?", (finished_before,)), why)
 
-    def _drop_evals(self, which: str, values: tuple[str | float, ...], why: str) -> None:
-        now = time.time()
-        found = self._db.execute(
+    def _drop_all(self, found: list[tuple[Any, ...]], why: str) -> None:
+        if found:
+            with self._db:
+                self._db.execute("BEGIN")
+                self._drop_evals(found, why)
+
+    def _evals_where(self, which: str, values: tuple[str | float, ...]) -> list[tuple[Any, ...]]:
+        return self._db.execute(
             # The conditions are ours; their values are bound.
             "SELECT id, session, coalesce(json_extract(eval, '$.outcome.status'), ''), finished "  # noqa: S608
             f"FROM evals WHERE {which}",
             values,
         ).fetchall()
+
+    def _drop_evals(self, found: list[tuple[Any, ...]], why: str) -> None:
+        now = time.time()
         self._db.executemany(
             "INSERT OR REPLACE INTO dropped VALUES (?, ?, ?, ?, ?, ?)",
             [(*row, now, why) for row in found],

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import time
@@ -42,17 +43,19 @@ class _Wait(NamedTuple):
             load may let it wait for long, and a signal then hits what happens to run next.
         slept: seconds since the question, for a thread that sleeps; also where its CPU time is not
             known.
+        starved: seconds since the question, for a thread that could run and does not get to.
     """
 
     computed: float
     slept: float
+    starved: float = math.inf
 
 
 _FIRST: Final = _Wait(0.06, 0.15)
 _WATCHER: Final = _Wait(1.5, 2.0)
 """For code that asks `is_cancelled` now and then, and computes in between."""
 _SLOW: Final = _Wait(0.2, 0.35)
-_QUICK: Final = _Wait(0.015, 0.03)
+_QUICK: Final = _Wait(0.015, 0.03, 0.12)
 
 _SLOW_PAUSE: Final = 0.15
 _QUICK_PAUSE: Final = 0.02
@@ -61,7 +64,7 @@ _QUICK_PAUSE: Final = 0.02
 _CHECK_EVERY: Final = 0.01
 _TAKEN_LIMIT: Final = 2.0
 _SETTLE_LIMIT: Final = 2.0
-_MOST_LOAD: Final = 8.0
+_MOST_LOAD: Final = 4.0
 
 _SLOW_FOR: Final = 2.5
 """Seconds of the slow pace for what need not be forced at once: long enough for most C code to end
@@ -136,12 +139,14 @@ async def interrupt(
     came = Interrupted()
     began = time.monotonic()
     wait = _WATCHER if watches else _FIRST
-    while time.monotonic() < began + limit and not live.process.exited.done():
+    compiles = False
+    while time.monotonic() < began + _limit(limit, compiles=compiles):
+        if live.process.exited.done():
+            break
         answer = await _answer(live, eval_id, wait)
         if answer is None:
             seen = await whereabouts.look(live.process.pid)
-            if Place.COMPILER in seen and limit == LIMIT:
-                limit = COMPILING_LIMIT
+            compiles = compiles or Place.COMPILER in seen
             # Persons and agents take turns; a signal would hit whoever's turn it is.
             mine = live.turn == (eval_id if person else "") and live.may_interrupt(eval_id)
             quick = mine and may_force(seen, time.monotonic() - began)
@@ -213,6 +218,17 @@ def _silent(
         if now[0] - before[0] >= wait.computed:
             return True
         if not now[1]:
-            return False
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return waited >= wait.slept * min(max(load, 1.0), _MOST_LOAD)
+            return waited >= wait.starved
+    return waited >= wait.slept * _load()
+
+
+def _limit(limit: float, *, compiles: bool) -> float:
+    """Seconds that are tried; a limit that is shorter than usual was meant so."""
+    if limit < LIMIT:
+        return limit
+    return max(limit * _load(), COMPILING_LIMIT if compiles else 0.0)
+
+
+def _load() -> float:
+    """How much longer everything takes on this machine now."""
+    return min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), _MOST_LOAD)
