@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,12 +20,11 @@ class WheelHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore
             return  # a checkout makes the completions when it is asked for them
         self._folder = tempfile.TemporaryDirectory(prefix="kaimond-wheel-")
         folder = Path(self._folder.name)
-        generator = Path(self.root) / "packaging" / "manual" / "make_manual.py"
-        command = [sys.executable, "-B", str(generator), str(folder)]
         # What the builder can import, the generator must be able to: builders isolate themselves by
-        # paths that a new interpreter does not know.
-        path = os.pathsep.join([self.root, *filter(None, sys.path)])
-        subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True)
+        # paths, and by code at the start of an interpreter that takes some out again.
+        path = [str(Path(self.root) / "packaging" / "manual"), self.root, *sys.path]
+        code = f"import sys; sys.path[:0] = {path!r}; import make_manual; make_manual.main()"
+        subprocess.run([sys.executable, "-B", "-c", code, str(folder)], check=True)
         build_data["shared_data"].update(
             {
                 str(file): f"share/{file.relative_to(folder)}"
