@@ -85,6 +85,7 @@ class EvalBook:
         on_finished: called with every eval that ended.
         settings: for what is kept.
         sources: of what the results say about source; it is not kept with the evals.
+        mirrored: tells of a key whether persons at that session see what agents evaluate.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class EvalBook:
         on_finished: Callable[[Eval], None],
         settings: EvalSettings,
         sources: SourceBook | None = None,
+        mirrored: Callable[[str], bool] = lambda _key: True,
     ) -> None:
         self._archive = Archive(store, on_finished, settings)
         self._on_busy = on_busy
         self._on_idle = on_idle
         self._sources = sources
+        self._mirrored = mirrored
         self._desks: dict[str, _Desk] = {}
 
     # Sessions come and go
@@ -306,7 +309,7 @@ class EvalBook:
                 ("code", item.code),
                 ("spool", str(desk.spool.path(item.id))),
                 ("quiet", "1" if item.quiet else "0"),
-                ("silent", "1" if item.silent else "0"),
+                ("silent", "0" if self._mirrored(item.session) and not item.silent else "1"),
                 ("rows", ROWS),
                 ("columns", COLUMNS),
                 *(self._sources.fields(item) if self._sources else ()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import zmq.asyncio
@@ -69,7 +70,13 @@ class LiveSessions:
         self.freshness = Freshness(paths, self._evaluates)
         self.keeper = self.freshness.keeper
         self.book = EvalBook(
-            store, self._busy, self._idle, self._eval_finished, settings, self.keeper
+            store,
+            self._busy,
+            self._idle,
+            self._eval_finished,
+            settings,
+            self.keeper,
+            self._is_mirrored,
         )
         self.freshness.attach(self.book)
         self.offers = Offers()
@@ -308,6 +315,12 @@ class LiveSessions:
     def _evaluates(self, key: str) -> bool:
         live = self._live.get(key)
         return live is None or live.busy_since is not None
+
+    def _is_mirrored(self, key: str) -> bool:
+        record = self._registry.get(key)
+        if record is None or not record.allow_mirror:
+            return False
+        return self.freshness.preferences.of(Path(record.project)).mirror_repl
 
     # What the evals tell
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import psutil
 import pytest
 
 from tests.support.agent import agent, text
-from tests.support.home import PROGRAMS
+from tests.support.home import CHECKOUT, PROGRAMS
 from tests.support.screen import Screen
+from tests.support.terminal import DEADLINE as PATIENCE
+from tests.support.terminal import Terminal
 from tests.support.wait import DEADLINE, until
 
 if TYPE_CHECKING:
@@ -60,6 +63,26 @@ async def running(one: Agent, state: str) -> None:
     await until(is_so)
 
 
+@pytest.mark.timeout(400)
+@pytest.mark.julia
+async def test_a_person_and_agents_work_side_by_side(daemon_home: Home) -> None:
+    project = daemon_home.project()
+    async with agent(daemon_home) as one:
+        key = await one.start(project)
+        await one.ok("ex", e="shared = 41", s=True)
+        with Person(daemon_home, key) as person:
+            await shares_its_state(person, one)
+            await sees_what_agents_do(person, one, daemon_home, str(project))
+            await takes_turns_with_agents(person, one, daemon_home, key)
+            await interrupts_only_what_is_the_persons(person, one, daemon_home)
+            with Person(daemon_home, key) as other:
+                await has_its_own_output(person, other)
+            person.type("\x04")
+            await person.sees("goes on.")
+            await person.leaves(0)
+
+
+@pytest.mark.timeout(400)
 @pytest.mark.julia
 async def test_a_terminal_outlives_everything_but_the_session_and_harms_nothing(
     daemon_home: Home,
@@ -67,13 +90,8 @@ async def test_a_terminal_outlives_everything_but_the_session_and_harms_nothing(
     project = daemon_home.project()
     async with agent(daemon_home) as one:
         key = await one.start(project)
-        await one.ok("ex", e="shared = 41")
         with Person(daemon_home, key) as person:
-            await shares_its_state(person, one)
-            await takes_turns_with_agents(person, one, daemon_home)
-            await interrupts_only_what_is_the_persons(person, one, daemon_home)
-            with Person(daemon_home, key) as other:
-                await has_its_own_output(person, other)
+            await person.sees(PROMPT)
             await survives_a_restart(person, one, key)
             await survives_the_daemon(person, one, daemon_home, key)
         await leaves_nothing_spinning(one, daemon_home)
@@ -93,13 +111,21 @@ async def shares_its_state(person: Person, one: Agent) -> None:
     await person.sees(PROMPT)
     assert (await person.asks("shared + 1")).endswith("42")
     assert await one.value("ans", s=True) == "42"
+
+
+async def sees_what_agents_do(person: Person, one: Agent, home: Home, project: str) -> None:
     await one.ok("ex", e='println("told"); 6 * 7', q=False)
     await person.sees("agent> println")
     await person.sees("told\n42\n")
     await person.sees(PROMPT)
+    done = home.kaimonctl("prefs", "set", project, "mirror_repl", "false")
+    assert done.returncode == 0, done.stderr
+    await one.ok("ex", e="not_for_the_screen = 1")
+    assert (await person.asks("not_for_the_screen + 1")).endswith("2")
+    assert "agent> not" not in person.text
 
 
-async def takes_turns_with_agents(person: Person, one: Agent, home: Home) -> None:
+async def takes_turns_with_agents(person: Person, one: Agent, home: Home, key: str) -> None:
     flag = home.path / "go-on"
     code = f'println("begins"); while !isfile("{flag}") sleep(0.02) end; println("ends")'
     evaluating = asyncio.create_task(one.call("ex", e=code, s=True))
@@ -127,7 +153,7 @@ async def takes_turns_with_agents(person: Person, one: Agent, home: Home) -> Non
     await running(one, "busy")
     person.type("1 + ")
     await until(lambda: told_to_wait(person))
-    assert home.kaimonctl("interrupt", key_of(home)).returncode == 0
+    assert home.kaimonctl("interrupt", key).returncode == 0
     await spinning
     person.enter("1")
     await person.sees("\n2\n\n" + PROMPT)
@@ -141,10 +167,6 @@ def told_to_wait(person: Person) -> bool:
     except AssertionError:
         return False
     return True
-
-
-def key_of(home: Home) -> str:
-    return str(home.status()["sessions"][0]["key"])
 
 
 async def interrupts_only_what_is_the_persons(person: Person, one: Agent, home: Home) -> None:
@@ -188,12 +210,12 @@ async def has_its_own_output(person: Person, other: Person) -> None:
 
 
 async def survives_a_restart(person: Person, one: Agent, key: str) -> None:
-    assert "(30, 100)" in await person.asks("displaysize(stdout)")
+    assert "(30, 100)" in await person.asks("lost = displaysize(stdout)")
     await one.ok("manage_repl", command="restart", session=key)
     await person.sees("the session restarts")
     await person.sees("generation 2")
     await person.sees(PROMPT)
-    assert "UndefVarError" in await person.asks("shared")
+    assert "UndefVarError" in await person.asks("lost")
     assert "kept" in await person.asks("state = :kept")
 
 
@@ -227,6 +249,38 @@ async def finds_its_state_and_its_history(person: Person) -> None:
     await person.sees("finished")
     person.enter("")
     await person.sees(":yes\n\n" + PROMPT)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.julia
+async def test_a_joined_repl_shows_what_agents_do_and_keeps_its_own_terminal(
+    daemon_home: Home,
+) -> None:
+    project = daemon_home.project("Mine", allowed=False)
+    julia = shutil.which("julia", path=daemon_home.env["PATH"])
+    assert julia
+    command = [julia, "--quiet", "--startup-file=no", "--project=."]
+    env = {**daemon_home.env, "JULIA_LOAD_PATH": f":{CHECKOUT / 'kaimond' / 'julia'}"}
+    with Terminal(command, env, project) as repl:
+        repl.reads(PROMPT)
+        repl.enter("using Kaimon; Gate.serve()")
+        repl.reads("Agents can use this process")
+        async with agent(daemon_home) as one:
+            await until(one.sessions, PATIENCE)
+            await running(one, "ready")
+            repl.type("half_typ")
+            await one.ok("ex", e='println("told"); 6 * 7', q=False)
+            repl.reads("agent> println")
+            repl.reads("told\n42\n")
+            repl.reads("half_typ")
+            await one.ok("ex", e="not_for_the_screen = 1", s=True)
+            repl.enter('ed = 3; string(half_typed, "x")')
+            repl.reads('"3x"')
+            assert "not_for_the_screen" not in repl.screen
+            key = (await one.sessions())[0]["key"]
+            with Person(daemon_home, key) as person:
+                await person.sees("terminal of its own")
+                await person.leaves(1)
 
 
 def test_without_a_terminal_nothing_is_attached(daemon_home: Home) -> None:

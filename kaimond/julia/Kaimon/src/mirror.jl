@@ -3,15 +3,8 @@
 "The most bytes of each: code, output, value, error."
 const MAX_MIRRORED = 8 << 10
 
-"Whether the REPL that a person started us from shows it, too; see `mirror_to_own_repl`."
+"Does the REPL of the person who started this process show it, too?"
 const OWN_REPL = Ref(false)
-
-"Show what agents evaluate at this process's own prompt, or do so no more."
-function mirror_to_own_repl(wanted::Bool)
-    wanted && load_frontend()
-    OWN_REPL[] = wanted
-    return nothing
-end
 
 "Show that `request` begins."
 function mirror_begin(request::EvalRequest)
@@ -35,11 +28,15 @@ function mirror_end(request::EvalRequest, output::Int, fields::Vector{Field})
     return nothing
 end
 
-is_mirrored(request::EvalRequest) = !request.silent && (OWN_REPL[] || !isempty(TERMINALS))
+is_mirrored(request::EvalRequest) =
+    !request.silent && (!isempty(TERMINALS) || (OWN_REPL[] && repl_backend() !== nothing))
 
 function mirror(text::String)
     foreach(terminal -> notify_person(terminal, text), TERMINALS)
-    OWN_REPL[] && Base.invokelatest(show_at_own_prompt, text)
+    if OWN_REPL[] && repl_backend() !== nothing
+        load_frontend()
+        in_frontend(:show_at_own_prompt, text)
+    end
     return nothing
 end
 

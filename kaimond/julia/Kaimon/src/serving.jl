@@ -32,6 +32,7 @@ function open_gate(key::String, nonce::String, settings::Settings)
                     ORIGIN.directory)
     server = Server(config, Screen(current_task()), Joined(settings, current_task()))
     CURRENT_GATE[] = server
+    OWN_REPL[] = settings.allow_mirror
     keeping_random_stream(() -> start(server))
     announce(server, settings)
     if !FILES_GO_AT_EXIT[]
@@ -44,6 +45,7 @@ end
 "Close the gate; what agents had queued is lost, and the process goes on."
 function close_gate(server::Server)
     CURRENT_GATE[] = nothing
+    OWN_REPL[] = false
     server.joined.left = true
     withdraw(server.config.session)
     forget_turns()

@@ -66,9 +66,12 @@ Load the line editor.
 Most sessions never need it, and REPL, which is outside the system image from 1.11 on, costs more
 than all of the gate.
 """
-load_frontend() =
-    isdefined(@__MODULE__, :open_frontend) ||
-        Base.include_string(@__MODULE__, FRONTEND, FRONTEND_FILE)
+load_frontend() = global_value(@__MODULE__, :open_frontend) === nothing &&
+    Base.include_string(@__MODULE__, FRONTEND, FRONTEND_FILE)
+
+"Call the function `name` of the line editor, which is younger than the code that runs here."
+in_frontend(name::Symbol, arguments...) =
+    Base.invokelatest(global_value(@__MODULE__, name), arguments...)
 
 "The open terminal `id`, or nothing."
 function find_terminal(id::String)

@@ -24,7 +24,7 @@ function give_turn(capture::Capture, terminal::Terminal)
     DISPLAY_SIZE[] = size_of(terminal)
     OUTPUT_COLOR[] = has_color(terminal.term_type)
     set_standard_input(terminal.tty)
-    Base.invokelatest(enter_repl, terminal)
+    in_frontend(:enter_repl, terminal)
     return nothing
 end
 
@@ -37,7 +37,7 @@ function take_turn_back(capture::Capture)
     redirect_fd(nothing_fd, 0)
     close_fd(nothing_fd)
     set_standard_input(devnull)
-    Base.invokelatest(leave_repl)
+    in_frontend(:leave_repl)
     return nothing
 end
 
@@ -134,7 +134,7 @@ function open_terminal(server::Server, message::Message)
                         get(server.config.environment, ENVIRONMENT_PREFIX * "REVISE", "auto"),
                         -1, nothing, nothing, Channel{Any}(Inf), nothing)
     try
-        Base.invokelatest(open_frontend, server, terminal, path)
+        in_frontend(:open_frontend, server, terminal, path)
     catch error
         throw(Refusal("the terminal $path cannot be used: $(error_text(error))"))
     end
