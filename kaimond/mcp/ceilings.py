@@ -56,10 +56,11 @@ def patience(asked: float | None, promote_after: float, client: str) -> Patience
         return Patience(min(promote_after, limit - _MARGIN))
     if 0 < asked < limit:
         return Patience(asked)
+    who = client or "A client"
     return Patience(
         asked,
-        f"(timeout={asked:g} is more than {client or 'a client'} usually waits for a call, about "
-        f"{limit:g} s. Should it give up first, the eval goes on and list_evals shows it.)",
+        f"({who} usually waits about {limit:g} s for a call, less than timeout={asked:g} allows. "
+        "Should it give up first, the eval goes on; list_evals shows it.)",
     )
 
 
