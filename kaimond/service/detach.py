@@ -11,12 +11,20 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _READY = b"ready"
+_OF_A_MANAGER: Final = (
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+)
 
 
 class Readiness:
@@ -65,6 +73,9 @@ def detach(keep: Sequence[int]) -> Readiness:
         sys.stderr.write(f"kaimond: {message}\n")
         raise SystemExit(1)
     os.close(hear)
+    for name in _OF_A_MANAGER:
+        # These are about whoever started us: an MCP client may be a service itself.
+        os.environ.pop(name, None)
     daemon.DaemonContext(
         detach_process=True,
         umask=0o077,

@@ -44,6 +44,7 @@ facts = {
     "cwd": os.getcwd(),
     "umask": os.umask(0o077),
     "leader": os.getsid(0) == os.getpid(),
+    "manager": os.environ.get("NOTIFY_SOCKET"),
     "kept": is_open(kept),
     "other": is_open(other),
     "null": [os.path.sameopenfile(fd, os.open(os.devnull, os.O_RDWR)) for fd in (0, 1, 2)],
@@ -63,7 +64,7 @@ class Program:
     def start(self, rest: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-c", DETACH + rest, str(self.here)],
-            env={**os.environ, "HOME": str(self.here)},
+            env={**os.environ, "HOME": str(self.here), "NOTIFY_SOCKET": "/run/of/the/client"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -123,6 +124,7 @@ def test_the_daemon_has_what_it_needs_and_nothing_of_its_caller(program: Program
     assert facts["kept"] is True
     assert facts["other"] is False
     assert facts["leader"] is False, "it can never get a terminal"
+    assert facts["manager"] is None, "it would speak for a service that it is not"
 
 
 def test_the_caller_does_not_end_before_the_daemon_is_ready(program: Program) -> None:
