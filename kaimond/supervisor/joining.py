@@ -42,6 +42,9 @@ _log = logging.getLogger("kaimond.joining")
 GOODBYE: Final = 2.0
 """Seconds from the removal of an announcement to the end of its process, if that is on its way."""
 
+SLOW_GOODBYE: Final = 15.0
+"""The same while the gate's socket is still open, as `Gate.stop()` would not have left it."""
+
 MOST: Final = 100
 """Announced gates that may be waited for at once; each costs a connection."""
 
@@ -192,6 +195,8 @@ class Joiner:
         """An announcement was removed: its process ends, or was taken back."""
         live = self._sessions.get(record.key)
         if live is None or await live.process.wait(GOODBYE):
+            return
+        if live.link.up and await live.process.wait(SLOW_GOODBYE):
             return
         try:
             self._read(record.key)
