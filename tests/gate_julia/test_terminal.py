@@ -20,8 +20,10 @@ from tests.support.screen import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.julia
+pytestmark = [pytest.mark.julia, pytest.mark.timeout(300)]
 
+PATIENCE = 90.0
+"""Seconds; what is used for the first time is compiled first."""
 PROMPT = "julia> "
 
 
@@ -74,7 +76,8 @@ class Terminal:
 
     def expect(self, wanted: str) -> str:
         """Wait until something is shown; return what was shown between the last one and it."""
-        wait_until(lambda: wanted in self.text[self._mark :], f"{wanted!r} in {self.text!r}")
+        what = f"{wanted!r} on the terminal"
+        wait_until(lambda: wanted in self.text[self._mark :], what, PATIENCE)
         before, _, _ = self.text[self._mark :].partition(wanted)
         self._mark += len(before) + len(wanted)
         return before
@@ -243,7 +246,7 @@ def test_what_waits_can_be_taken_back(gate: GateProcess, terminal: Terminal) -> 
     assert gate.interrupt(terminal.id) == "other-running"
     terminal.expect("^C: it was not evaluated")
     terminal.expect(PROMPT)
-    assert gate.interrupt(eval_id) == "thrown"
+    wait_until(lambda: gate.interrupt(eval_id) == "thrown", "the interrupt is thrown")
     assert gate.finish(eval_id).status == "interrupted"
     assert value(gate, "@isdefined never") == "false"
 
@@ -252,7 +255,7 @@ def test_what_waits_can_be_taken_back(gate: GateProcess, terminal: Terminal) -> 
     behind = gate.begin("never = 1", silent="1")
     gate.interrupt(behind)
     assert gate.finish(behind).status == "interrupted"
-    assert gate.interrupt(terminal.id) == "thrown"
+    wait_until(lambda: gate.interrupt(terminal.id) == "thrown", "the interrupt is thrown")
     assert "InterruptException" in terminal.expect("\n\n" + PROMPT)
     assert value(gate, "@isdefined never") == "false"
 

@@ -12,10 +12,9 @@ import pytest
 
 from tests.support.agent import agent, text
 from tests.support.home import CHECKOUT, PROGRAMS
-from tests.support.screen import Screen
-from tests.support.terminal import DEADLINE as PATIENCE
+from tests.support.screen import PATIENCE, Screen
 from tests.support.terminal import Terminal
-from tests.support.wait import DEADLINE, until
+from tests.support.wait import until
 
 if TYPE_CHECKING:
     from tests.support.agent import Agent
@@ -31,7 +30,7 @@ class Person(Screen):
     def __init__(self, home: Home, *arguments: str) -> None:
         super().__init__([str(PROGRAMS / "kaimonctl"), "attach", *arguments], home.env)
 
-    async def sees(self, wanted: str, timeout: float = DEADLINE) -> str:
+    async def sees(self, wanted: str, timeout: float = PATIENCE) -> str:
         """The same as `expect`, while others do their part."""
         return await asyncio.to_thread(self.expect, wanted, timeout)
 
@@ -44,6 +43,27 @@ class Person(Screen):
         """Wait until the program has ended, and see that the terminal is as it was."""
         assert await asyncio.to_thread(self.wait) == code, self.text
         assert self.restored()
+
+
+class Turn:
+    """Code that says when it has begun and runs until it is told to end."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        self._begun = home.path / f"begun-{name}"
+        self._end = home.path / f"end-{name}"
+
+    def code(self, last: str) -> str:
+        """The code, and what it does last."""
+        wait = f'while !isfile("{self._end}") sleep(0.02) end'
+        return f'touch("{self._begun}"); {wait}; {last}'
+
+    async def began(self) -> None:
+        """Wait until it runs."""
+        await until(self._begun.exists)
+
+    def end(self) -> None:
+        """Let it end."""
+        self._end.touch()
 
 
 def calm(processes: list[psutil.Process]) -> bool:
@@ -126,25 +146,30 @@ async def sees_what_agents_do(person: Person, one: Agent, home: Home, project: s
 
 
 async def takes_turns_with_agents(person: Person, one: Agent, home: Home, key: str) -> None:
-    flag = home.path / "go-on"
-    code = f'println("begins"); while !isfile("{flag}") sleep(0.02) end; println("ends")'
-    evaluating = asyncio.create_task(one.call("ex", e=code, s=True))
-    await running(one, "busy")
+    turn = Turn(home, "one")
+    evaluating = asyncio.create_task(one.call("ex", e=turn.code('println("ends")'), s=True))
+    await turn.began()
     person.enter('println("mine", "alone")')
     await person.sees("waiting for an agent's eval …")
     assert "minealone" not in person.text
-    flag.touch()
-    assert "begins\nends" in text(await evaluating)
-    assert "minealone" not in text(await evaluating)
+    turn.end()
+    said = text(await evaluating)
+    assert "ends" in said
+    assert "minealone" not in said
     await person.sees("minealone\n")
     await person.sees(PROMPT)
-    flag.unlink()
 
-    person.enter(f'while !isfile("{flag}") sleep(0.02) end; taken = 1;')
-    await running(one, "busy")
+    turn = Turn(home, "two")
+    person.enter(turn.code("taken = 1;"))
+    await turn.began()
     behind = asyncio.create_task(one.call("ex", e="taken", q=False, s=True))
-    await until(lambda: home.status()["sessions"][0]["queued"] == 1)
-    flag.touch()
+
+    def waits() -> bool:
+        seen = home.status()["sessions"][0]
+        return bool(seen["queued"] or seen["eval"])
+
+    await until(lambda: asyncio.to_thread(waits))
+    turn.end()
     assert text(await behind).startswith("1")
     await person.sees("\n\n" + PROMPT)
 
@@ -171,20 +196,19 @@ def told_to_wait(person: Person) -> bool:
 
 async def interrupts_only_what_is_the_persons(person: Person, one: Agent, home: Home) -> None:
     for code in ("sleep(100)", "while true end"):
-        person.enter(code)
-        await running(one, "busy")
+        person.enter(f'println("be", "gun"); {code}')
+        await person.sees("begun")
         person.type("\x03")
         await person.sees("InterruptException")
         await person.sees("\n\n" + PROMPT)
-    flag = home.path / "agents-end"
-    code = f'while !isfile("{flag}") sleep(0.02) end; :agents'
-    evaluating = asyncio.create_task(one.call("ex", e=code, q=False, s=True))
-    await running(one, "busy")
+    turn = Turn(home, "three")
+    evaluating = asyncio.create_task(one.call("ex", e=turn.code(":agents"), q=False, s=True))
+    await turn.began()
     person.enter("never = 1")
     await person.sees("waiting for an agent's eval …")
     person.type("\x03")
     await person.sees("it was not evaluated")
-    flag.touch()
+    turn.end()
     assert ":agents" in text(await evaluating)
     assert (await one.value("@isdefined never", s=True)).startswith("false")
     # At the prompt it is a key.
@@ -220,13 +244,13 @@ async def survives_a_restart(person: Person, one: Agent, key: str) -> None:
 
 
 async def survives_the_daemon(person: Person, one: Agent, home: Home, key: str) -> None:
-    flag = home.path / "daemon-gone"
-    person.enter(f'while !isfile("{flag}") sleep(0.02) end; println("unseen"); finished = :yes')
-    await running(one, "busy")
+    turn = Turn(home, "four")
+    person.enter(turn.code('println("unseen"); finished = :yes'))
+    await turn.began()
     (daemon,) = home.daemons
     daemon.kill()
     await asyncio.to_thread(daemon.wait)
-    flag.touch()
+    turn.end()
     await person.sees("The connection to kaimond broke")
     await person.sees(f"attached to session {key}")
     await person.sees(PROMPT)

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Self
 
 from tests.support.wait import DEADLINE
 
+PATIENCE = 90.0
+"""Seconds; what a person sees first compiles, and the machine may be slow."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -91,7 +94,7 @@ class Screen:
         """Press keys and Enter."""
         self.type(text + "\r")
 
-    def expect(self, wanted: str, timeout: float = DEADLINE) -> str:
+    def expect(self, wanted: str, timeout: float = PATIENCE) -> str:
         """Wait for what is shown next that holds ``wanted``; return what came before that."""
         end = time.monotonic() + timeout
         while True:
