@@ -5,7 +5,8 @@ using Test
 
 @testset "Kaimon" begin
     @testset "$name" for name in ("package", "frames", "config", "code", "render", "displays",
-                                  "errors", "spoolio", "zmq", "restart", "announce", "pieces", "files")
+                                  "errors", "gateapi", "spoolio", "zmq", "restart", "announce",
+                                  "pieces", "files")
         include("test_$name.jl")
     end
 end
