@@ -80,12 +80,13 @@ async def edits(soak: Soak, count: int, seed: int) -> int:
 async def _warm(agent: Agent, package: EditedPackage) -> None:
     """Take up a first edit: compiling what does that can take longer than a call may."""
     until_then = time.monotonic() + WARM_SECONDS
-    for _ in ("loaded", "edited"):
+    for edited in (False, True):
+        if edited:
+            package.mend()
         shown = f"({', '.join(map(str, package.values()))})"
         while value(await ask(agent, "ex", e=CODE, q=False)) != shown:
             if time.monotonic() > until_then:
                 raise SystemExit("the package was not loaded, or its first edit not taken up")
-        package.mend()
 
 
 async def _during(agent: Agent, step: Step, place: Path) -> str:

@@ -99,9 +99,10 @@ class EditedPackage:
         return Step(kind, delay, self.values(), bool(self.broken), during)
 
     def mend(self) -> Step:
-        """Leave nothing broken."""
+        """Leave nothing broken; an eval follows."""
         for name in FILES:
             self._in_place(name)
+        self._evaluated()
         return Step("mend", 0.0, self.values(), stale=False)
 
     def _next(self, name: str) -> None:
