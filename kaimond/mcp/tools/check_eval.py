@@ -67,10 +67,10 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
 def _page(item: Eval, spool: Spool, offset: int, limit: int) -> Answer:
     size = spool.size(item.id)
     piece = spool.piece(item.id, offset, min(size, offset + limit))
-    end = offset + len(piece)
-    more = f"; go on with offset={end}" if end < size else ""
     if offset + len(piece) < size:
         piece = piece[: end_of(piece) or len(piece)]
+    end = offset + len(piece)
+    more = f"; go on with offset={end}" if end < size else ""
     return Answer(f"Bytes {offset} to {end} of {size}{more}:\n{clean(piece)}")
 
 

@@ -3,10 +3,10 @@
 """
 An evaluation that was asked for.
 
-`peer` is whoever asked last, and gets the result. `revise` says who takes up changed source before
-it runs: "auto", "revise", "builtin" or "off"; `thorough`, whether every file is read for it;
-`known`, what revision of the session's sources whoever asks knows; `call`, which tool of the
-session is called, and with what, instead of the code.
+`peer` is whoever asked last, and gets the result. `silent` keeps it out of the session's terminal.
+`revise` says who takes up changed source before it runs: "auto", "revise", "builtin" or "off";
+`thorough`, whether every file is read for it; `known`, what revision of the session's sources
+whoever asks knows; `call`, which tool of the session is called, and with what, instead of the code.
 """
 mutable struct EvalRequest
     peer::Frame
