@@ -277,8 +277,9 @@ function keyword_names(method::Method)
     return Base.kwarg_decl(method, Core.kwftype(callee))
 end
 
-"The lowered statements of `method`, none if it has no Julia code. Named uncompressed_ast up to 1.6."
+"The lowered statements of `method`, none if it has no Julia code."
 function lowered_code(method::Method)
+    # Named uncompressed_ast up to 1.5.
     lower = isdefined(Base, :uncompressed_ir) ? Base.uncompressed_ir : Base.uncompressed_ast
     return try
         lower(method).code

@@ -95,7 +95,7 @@ end
 "The gate of this process that was opened last."
 const SERVER = Ref{Any}(nothing)
 
-"Tell the daemon as soon as whoever offers lets other tasks run; else it hears with the next result."
+"Tell the daemon as soon as whoever offers lets other tasks run, else with the next result."
 function offer_changed()
     OFFER.revision += 1
     # Compiled here, where a person or an agent waits, and not where the gate would be mute.

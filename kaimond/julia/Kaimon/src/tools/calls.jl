@@ -79,8 +79,9 @@ function arguments_for(call::ToolCall)
                 if !(name in known)]
     append!(problems, "missing argument `$(each.name)`" for each in parameters
             if each.required && !haskey(call.given, each.name))
-    isempty(problems) || throw(ArgumentProblem(
-        "$(join(problems, "; ")). Its arguments are: $(isempty(known) ? "none" : join(known, ", "))"))
+    names = isempty(known) ? "none" : join(known, ", ")
+    isempty(problems) ||
+        throw(ArgumentProblem("$(join(problems, "; ")). Its arguments are: $names"))
     positional, keywords = Any[], Pair{Symbol,Any}[]
     missing_one = ""
     for parameter in parameters

@@ -35,7 +35,9 @@ end
 function constructed(make, what::String)
     worked, result = tried(make)
     worked && return result
-    throw(ArgumentProblem("$what cannot be used: $(error_text(result))"))
+    # Further lines of a MethodError are of no use to an agent.
+    reason = first(split(error_text(result), '\n'))
+    throw(ArgumentProblem("$what cannot be used: $reason"))
 end
 
 "Whether `make()` worked, and its result, or else its error. What is thrown then has no cause."
@@ -110,8 +112,10 @@ end
 function as_list(@nospecialize(type), @nospecialize(value), what::String)
     value isa AbstractVector || return refuse(value, "a list", what)
     element = element_type(type)
-    items = [coerce(element, value[index], "$what[$index]") for index in eachindex(value)]
-    typed = element === Any ? Vector{Any}(items) : convert(Vector{element}, items)
+    items = Any[coerce(element, value[index], "$what[$index]") for index in eachindex(value)]
+    # Where any kind of element will do, one that they have in common is better.
+    typed = element !== Any && !isconcretetype(element) && !isempty(items) ?
+        map(identity, items) : convert(Vector{element}, items)
     typed isa type && return typed
     type <: Tuple && return constructed(() -> convert(type, Tuple(items)), what)
     return constructed(() -> isconcretetype(type) ? type(typed) : convert(type, typed), what)
@@ -147,6 +151,8 @@ function as_map(@nospecialize(type), @nospecialize(value), what::String)
 end
 
 function key_and_value(@nospecialize(type))
+    open = bounds(type)
+    length(open) == 2 && return open[1], open[2]
     found = eltype(type)
     found isa DataType && found <: Pair && length(found.parameters) == 2 || return Any, Any
     return map(each -> each isa Type ? each : Any, Tuple(found.parameters))

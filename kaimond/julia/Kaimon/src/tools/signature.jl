@@ -44,7 +44,7 @@ function function_parameters(@nospecialize(handler))
     method = chosen_method(handler)
     required = required_count(handler, method)
     positional = positional_parameters(method, required)
-    return append!(positional, keyword_parameters(method))
+    return append!(positional, keyword_parameters(handler, method))
 end
 
 "The one method with the most arguments, of which agents are to give what is needed."
@@ -89,40 +89,48 @@ function open_type(@nospecialize(type), @nospecialize(signature))
     return Base.rewrap_unionall(type, signature)
 end
 
-function keyword_parameters(method::Method)
+function keyword_parameters(@nospecialize(handler), method::Method)
     names = keyword_names(method)
     isempty(names) && return Parameter[]
-    types = keyword_types(method)
+    types = keyword_types(handler, method)
     needed = needed_keywords(method)
     return Parameter[Parameter(String(name), get(types, name, Any), name in needed, true, false)
                      for name in names if !endswith(String(name), "...")]
 end
 
 "The declared types of the keywords of `method`, from the function that holds its body."
-function keyword_types(method::Method)
+function keyword_types(@nospecialize(handler), method::Method)
     found = Dict{Symbol,Any}()
-    for body in body_functions(method), inner in methods(body)
+    for body in body_functions(handler, method), inner in methods(body)
         names = Base.method_argnames(inner)
         types = Base.unwrap_unionall(inner.sig).parameters
         for index in 2:min(length(names), length(types))
-            haskey(found, names[index]) || (found[names[index]] = open_type(types[index], inner.sig))
+            haskey(found, names[index]) ||
+                (found[names[index]] = open_type(types[index], inner.sig))
         end
     end
     return found
 end
 
-"What `method` calls that has a name that the compiler made up: the body of a keyword function."
-function body_functions(method::Method)
-    found = Any[]
+"""
+What `method` calls that has a name that the compiler made up: the body of a keyword function.
+
+A function that is local to another one has it as a field.
+"""
+function body_functions(@nospecialize(handler), method::Method)
+    found = Any[getfield(handler, name) for name in fieldnames(typeof(handler))
+                if is_made_up(name) && isdefined(handler, name)]
     for statement in lowered_code(method)
         collect_bodies!(found, statement)
     end
     return found
 end
 
+is_made_up(name::Symbol) = occursin(r"^#.*#[0-9]+$", String(name))
+
 function collect_bodies!(found::Vector{Any}, @nospecialize(part))
     if part isa GlobalRef
-        occursin(r"^#.*#[0-9]+$", String(part.name)) && isdefined(part.mod, part.name) &&
+        is_made_up(part.name) && isdefined(part.mod, part.name) &&
             push!(found, getfield(part.mod, part.name))
     elseif part isa Expr
         foreach(inner -> collect_bodies!(found, inner), part.args)
@@ -132,25 +140,25 @@ end
 
 "The keywords of `method` that have no default value: it throws for them if they are missing."
 function needed_keywords(method::Method)
-    needed = Symbol[]
-    for statement in lowered_code(method)
-        collect_needed!(needed, statement)
-    end
+    needed, statements = Symbol[], lowered_code(method)
+    foreach(statement -> collect_needed!(needed, statement, statements), statements)
     return needed
 end
 
-function collect_needed!(needed::Vector{Symbol}, @nospecialize(part))
+function collect_needed!(needed::Vector{Symbol}, @nospecialize(part), statements)
     part isa Expr || return nothing
-    if part.head === :call && called_name(part.args[1]) === :UndefKeywordError
+    if part.head === :call && called_name(part.args[1], statements) === :UndefKeywordError
         name = part.args[2]
         name isa QuoteNode && name.value isa Symbol && push!(needed, name.value)
     end
-    foreach(inner -> collect_needed!(needed, inner), part.args)
+    foreach(inner -> collect_needed!(needed, inner, statements), part.args)
 end
 
-called_name(callee::GlobalRef) = callee.name
-called_name(callee::Symbol) = callee
-called_name(@nospecialize(callee)) = :none
+"The name of the global that is called, be it written there or, as from 1.12 on, in a statement."
+function called_name(@nospecialize(callee), statements)
+    callee isa Core.SSAValue && (callee = statements[callee.id])
+    return callee isa GlobalRef ? callee.name : :none
+end
 
 "The docstring of `handler` as it was written, \"\" if there is none."
 function docstring(@nospecialize(handler))

@@ -7,6 +7,9 @@ function check_type(@nospecialize(type), what::String, depth::Int=0)
         type !== Any && type <: impossible && throw(ArgumentError(
             "$what is of type $type, which no agent can write; give a function without it"))
     end
+    type <: AbstractArray && !(type isa Union) && array_dimensions(type) > 2 &&
+        throw(ArgumentError("$what is an array of more than two dimensions, which no agent can " *
+                            "write; give a function that takes lists"))
     kind = kind_of(type)
     if kind === :struct && depth < DEEPEST
         for (name, inner) in fields_of(type)
@@ -72,12 +75,24 @@ end
 "The type of the elements of an array, a set or tuples, as far as it is fixed."
 function element_type(@nospecialize(type))
     type <: Tuple && return Any
+    open = bounds(type)
+    isempty(open) || return open[1]
     found = eltype(type)
-    return found isa TypeVar ? found.ub : found isa Type ? found : Any
+    return found isa Type ? found : Any
+end
+
+"What the parameters of a type of Base's may be if some are left open, as in `Vector{<:Real}`."
+function bounds(@nospecialize(type))
+    inner = Base.unwrap_unionall(type)
+    (type isa UnionAll && parentmodule(inner) in (Base, Core)) || return Any[]
+    return Any[open_type(parameter, type) for parameter in inner.parameters]
 end
 
 "How many dimensions the array `type` has, 1 if that is left open."
 function array_dimensions(@nospecialize(type))
+    # ndims does not know it of AbstractMatrix{<:Real} in 1.5.
+    parameters = Base.unwrap_unionall(type).parameters
+    length(parameters) == 2 && parameters[2] isa Int && return parameters[2]
     count = try
         ndims(type)
     catch
@@ -90,7 +105,8 @@ members(type::Union) = Base.uniontypes(type)
 
 "The fields of the structure `type` that may be left out."
 function optional_fields(@nospecialize(type))
-    optional = Symbol[name for (name, inner) in fields_of(type) if Nothing <: inner && inner !== Any]
+    optional = Symbol[name for (name, inner) in fields_of(type)
+                      if Nothing <: inner && inner !== Any]
     constructor = keyword_constructor(type)
     constructor === nothing && return optional
     needed = needed_keywords(constructor)
