@@ -53,13 +53,20 @@ function restart_command()
     program = joinpath(Sys.BINDIR, Base.julia_exename())
     words = start_arguments()
     has_code() && return [program; words]
-    while !isempty(words) && words[end] == "--"
-        pop!(words)
-    end
-    return [program; words; "--project=" * project_directory(); "-L"; RESUME_FILE]
+    return [program; own_arguments(words); "--project=" * project_directory(); "-L"; RESUME_FILE]
 end
 
 const RESUME_FILE = joinpath(dirname(SOURCE), "resume.jl")
+
+"The person's own among the arguments of a REPL, to which ours can be added."
+function own_arguments(words::Vector{String})
+    # An earlier restart has added three.
+    length(words) > 2 && words[end] == RESUME_FILE && (words = words[1:end - 3])
+    while !isempty(words) && words[end] == "--"
+        words = words[1:end - 1]
+    end
+    return words
+end
 
 """
 Execute Julia anew in this process, which keeps its terminal, with the session's key and `nonce`.

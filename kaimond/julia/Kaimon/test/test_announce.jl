@@ -18,6 +18,13 @@ end
     @test isempty(Kaimon.parse_resume("nonsense"))
 end
 
+@testset "a REPL that restarts again and again keeps its arguments" begin
+    file = Kaimon.RESUME_FILE
+    @test Kaimon.own_arguments(["-q", "--project=/p", "-L", file]) == ["-q"]
+    @test Kaimon.own_arguments(["--load=mine.jl", "--"]) == ["--load=mine.jl"]
+    @test Kaimon.own_arguments(String[]) == String[]
+end
+
 @testset "the arguments of Gate.serve" begin
     for wrong in ((session_id="short",), (session_id="A3F8B2C1",), (name="two\nlines",),
                   (namespace="\e[2J",))
