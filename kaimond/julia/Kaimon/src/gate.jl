@@ -6,6 +6,7 @@ See `Gate.serve`, `Gate.status`, `Gate.restart` and `Gate.stop`.
 module Gate
 
 import ..Kaimon
+import ..Kaimon: is_cancelled, progress, stash
 
 """
     Gate.serve(; name="", session_id=nothing, force=false, namespace="",

@@ -91,9 +91,9 @@ function in_turn(f, server::Server, request::EvalRequest)
         return finish(server, request, "interrupted", 0, 0, plain_failure_fields(reason))
     end
     try
+        rehearse_once(joined)
         put_on_top(server.display)
         f(server, request)
-        rehearse_once(joined)
     finally
         # A SIGINT that comes too late must not hit the person's code.
         take_sigint(server)
@@ -106,8 +106,6 @@ function in_turn(f, server::Server, request::EvalRequest)
     end
 end
 
-"Keep the evaluation `id` from beginning, if it waits for the person."
-function withdraw_waiting(server::Server, id::String)
 "Before the first evaluation of an agent: what is rehearsed for the sake of safe interrupts."
 function rehearse_once(joined::Joined)
     joined.rehearsed && return nothing
@@ -116,6 +114,8 @@ function rehearse_once(joined::Joined)
             (rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace))
 end
 
+"Keep the evaluation `id` from beginning, if it waits for the person."
+function withdraw_waiting(server::Server, id::String)
     joined = server.joined
     joined === nothing || isempty(id) || joined.waiting != id || (joined.withdrawn = true)
     return nothing
