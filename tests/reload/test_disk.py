@@ -10,6 +10,8 @@ from kaimond.reload.disk import SETTLED, Disk
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
@@ -44,16 +46,12 @@ def test_a_folder_in_the_place_of_a_file_is_no_file(tmp_path: Path) -> None:
     assert look(Disk(), tmp_path) == ""
 
 
-def test_a_settled_file_is_not_read_twice(tmp_path: Path, monkeypatch: object) -> None:
+def test_a_settled_file_is_not_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jl"
     path.write_text("one")
+    later = time.time() + SETTLED + 10
+    monkeypatch.setattr(time, "time", lambda: later)
     disk = Disk()
-    real = time.time
-    # As if the file had been written long before.
-    time.time = lambda: real() + SETTLED + 10
-    try:
-        before = disk.look([str(path)])
-        again = disk.look([str(path)])
-    finally:
-        time.time = real
+    before = disk.look([str(path)])
+    again = disk.look([str(path)])
     assert again[str(path)] is before[str(path)]
