@@ -8,6 +8,7 @@
 * ``working_directory(pid)``: where a process is.
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
 * ``is_pending(pid, number)``: whether a signal to it has not been taken yet.
+* ``waits_for_events(pid)``: whether its main thread sleeps in an event loop.
 * ``main_thread(pid)``: CPU time of the main thread, and whether it sleeps.
 * ``terminals()``: how many pseudoterminals are open, and how many there may be.
 """
@@ -25,6 +26,7 @@ if sys.platform == "darwin":
         peer_user,
         process_start,
         terminals,
+        waits_for_events,
         working_directory,
     )
 else:
@@ -38,6 +40,7 @@ else:
         peer_user,
         process_start,
         terminals,
+        waits_for_events,
         working_directory,
     )
 
@@ -51,5 +54,6 @@ __all__ = [
     "peer_user",
     "process_start",
     "terminals",
+    "waits_for_events",
     "working_directory",
 ]

@@ -108,6 +108,11 @@ def main_thread(pid: int) -> tuple[float, bool] | None:  # noqa: ARG001 - the sa
     return None
 
 
+def waits_for_events(pid: int) -> bool:  # noqa: ARG001 - the same as on Linux
+    """Whether the main thread sleeps in an event loop; not told on macOS."""
+    return False
+
+
 def is_pending(pid: int, number: int) -> bool:  # noqa: ARG001 - the same as on Linux
     """Whether a signal has not been taken yet; not told on macOS."""
     return False

@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+_EPOLL_CALLS: Final = {"x86_64": ("232", "281"), "aarch64": ("22",)}
+"""Numbers of epoll_wait and epoll_pwait, which differ between processors."""
+
 _libc = ctypes.CDLL(None)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc.ptrace.restype = ctypes.c_long
@@ -107,6 +110,18 @@ def main_thread(pid: int) -> tuple[float, bool] | None:
     except (OSError, IndexError):
         return None
     return int(spent) / 1e9, state[state.rfind(")") + 2 :][:1] != "R"
+
+
+def waits_for_events(pid: int) -> bool:
+    """Whether the main thread of ``pid`` sleeps in an event loop: in epoll_wait or epoll_pwait.
+
+    False also where the system does not allow to look.
+    """
+    try:
+        call = Path(f"/proc/{pid}/task/{pid}/syscall").read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError):
+        return False
+    return call in _EPOLL_CALLS.get(platform.machine(), ())
 
 
 def is_pending(pid: int, number: int) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
 import signal
 import time
@@ -43,19 +42,17 @@ class _Wait(NamedTuple):
             load may let it wait for long, and a signal then hits what happens to run next.
         slept: seconds since the question, for a thread that sleeps; also where its CPU time is not
             known.
-        starved: seconds since the question, for a thread that could run and does not get to.
     """
 
     computed: float
     slept: float
-    starved: float = math.inf
 
 
 _FIRST: Final = _Wait(0.06, 0.15)
 _WATCHER: Final = _Wait(1.5, 2.0)
 """For code that asks `is_cancelled` now and then, and computes in between."""
 _SLOW: Final = _Wait(0.2, 0.35)
-_QUICK: Final = _Wait(0.015, 0.03, 0.12)
+_QUICK: Final = _Wait(0.015, 0.03)
 
 _SLOW_PAUSE: Final = 0.15
 _QUICK_PAUSE: Final = 0.02
@@ -153,7 +150,9 @@ async def interrupt(
             if over():
                 came.free = True
                 break
-            if mine and begun():
+            # One that waits for events will hear the question, however late; a SIGINT would hit the
+            # task that waited last.
+            if mine and begun() and not platform.waits_for_events(live.process.pid):
                 live.process.signal(signal.SIGINT)
                 came.signalled = True
                 await _taken(live)
@@ -218,7 +217,7 @@ def _silent(
         if now[0] - before[0] >= wait.computed:
             return True
         if not now[1]:
-            return waited >= wait.starved
+            return False
     return waited >= wait.slept * _load()
 
 

@@ -30,6 +30,7 @@ class Scripted:
     done: list[str] = field(default_factory=list)
     pid: int = 7
     turn: str = ""
+    waits: bool = False
     exited: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
     @property
@@ -64,6 +65,7 @@ async def climb(
 
     monkeypatch.setattr(whereabouts, "look", look)
     monkeypatch.setattr(platform, "is_pending", lambda *_: False)
+    monkeypatch.setattr(platform, "waits_for_events", lambda _: scripted.waits)
     return await interrupt.interrupt(cast("Live", scripted), "0a", watches=watches)
 
 
@@ -78,6 +80,14 @@ async def test_each_signal_follows_a_question_and_a_look(monkeypatch: pytest.Mon
     scripted = Scripted(["silent"] * 5, USER)
     assert (await climb(monkeypatch, scripted)).free
     assert scripted.done == ["asked", "looked", "signal"] * 5 + ["asked"]
+
+
+async def test_a_gate_that_waits_for_events_gets_no_signal_however_late_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted = Scripted(["silent", "silent"], USER, waits=True)
+    assert (await climb(monkeypatch, scripted)).free
+    assert "signal" not in scripted.done
 
 
 async def test_code_that_watches_for_its_end_is_told_to_have_been_asked(

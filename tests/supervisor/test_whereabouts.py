@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from kaimond import platform
 from kaimond.supervisor.whereabouts import Place, look, place
 from tests.support.children import bury
+from tests.support.wait import wait_until
 
 
 @pytest.mark.parametrize(
@@ -62,3 +65,35 @@ async def test_a_process_that_has_ended_is_looked_at_in_vain() -> None:
     child.returncode = 0
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(platform.executing, child.pid, 3).result() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not tell")
+def test_waiting_for_events_is_told_from_other_sleep() -> None:
+    for code, expected in (
+        ("import select; select.epoll().poll()", True),
+        ("import time; time.sleep(1000)", False),
+    ):
+        child = subprocess.Popen([sys.executable, "-c", code])
+        try:
+            if not readable(child.pid):
+                pytest.skip("this system does not allow to look")
+            if expected:
+                wait_until(partial(platform.waits_for_events, child.pid))
+            else:
+                wait_until(partial(sleeps, child.pid))
+                assert not platform.waits_for_events(child.pid)
+        finally:
+            bury(child.pid)
+            child.returncode = 0
+
+
+def readable(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/task/{pid}/syscall").read_text())
+    except OSError:
+        return False
+
+
+def sleeps(pid: int) -> bool:
+    seen = platform.main_thread(pid)
+    return bool(seen and seen[1])
