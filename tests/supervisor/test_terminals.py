@@ -374,6 +374,15 @@ async def test_the_end_of_the_session_is_the_last_word(desk: Desk) -> None:
     assert "code 3" in str(desk.client.end())
 
 
+async def test_a_daemon_that_makes_way_for_another_has_its_clients_come_again(desk: Desk) -> None:
+    terminal = desk.attach()
+    await desk.terminals.close_all("kaimond is replaced.", again=True, timeout=5)
+    end = desk.client.end()
+    assert end
+    assert (end["kind"], end["again"]) == ("daemon-ends", True)
+    assert not terminal.pty.open
+
+
 async def test_a_client_that_does_not_read_costs_nothing_but_its_own_output(desk: Desk) -> None:
     desk.client.stalls.clear()
     terminal = desk.attach()
