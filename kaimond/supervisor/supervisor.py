@@ -157,6 +157,13 @@ class Supervisor:
         async with self._locks[key]:
             record = self.sessions.verified(key)
         if record and record.alive and record.state not in USABLE:
+            if record.joined:
+                raise SessionError(
+                    "not-ready",
+                    f"This project's session {key} is {record.state}. A person started it, so it "
+                    "is waited for and left alone. No session was started; another name gives "
+                    "another session.",
+                )
             raise SessionError(
                 "not-gone",
                 f"This project's session {key} is {record.state} with process {record.pid}, which "

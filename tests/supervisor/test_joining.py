@@ -24,6 +24,7 @@ from kaimond.config.settings import Settings
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.registry.store import Store
+from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 from tests.gate.announcements import true
 from tests.gate.fake_gate import FakeGate
@@ -255,6 +256,8 @@ async def test_one_that_wanted_to_restart_and_did_not_is_as_it_was(world: World)
     before = await repl.joined()
     repl.announce(restarting=True)
     await until(lambda: repl.record and repl.record.state is State.RESTARTING)
+    with pytest.raises(SessionError, match="A person started it"):
+        await world.supervisor.settled(repl.key)
     repl.announce(restarting=False)
     after = await repl.joined()
     assert (after.generation, after.boot_id) == (1, before.boot_id)
@@ -265,7 +268,7 @@ async def test_a_restart_that_a_gate_refuses_changes_nothing_and_says_why(world:
     repl.open()
     repl.announce()
     await repl.joined()
-    with pytest.raises(Exception, match="it is busy"):
+    with pytest.raises(SessionError, match="it is busy"):
         await world.supervisor.restart(repl.key, "a test wanted it")
     assert (await repl.joined()).generation == 1
     assert repl.child.poll() is None
