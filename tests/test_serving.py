@@ -40,6 +40,8 @@ async def test_housekeeping_that_fails_is_tried_again(
         supervisor=SimpleNamespace(
             sessions=SimpleNamespace(tidy=tidy),
             registry=SimpleNamespace(tidy=lambda: None, get=lambda _: None),
+            idle=SimpleNamespace(look=lambda: None),
+            book=SimpleNamespace(tidy=lambda: None),
         ),
         store=SimpleNamespace(forget_calls=lambda _: rounds.append("calls")),
     )

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -48,7 +49,8 @@ def execute(lock: int, successor: Successor, arguments: Sequence[str]) -> NoRetu
     # A blocked signal stays pending over the execution: the successor takes it once it listens.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     if successor.end():
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To this thread, the one that goes on: any other may still take signals, and ends here.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     listener = successor.listener
     for descriptor in (lock, listener.fileno()):
         os.set_inheritable(descriptor, True)
