@@ -70,7 +70,9 @@ class RegistryMachine(RuleBasedStateMachine):
     def something_happens(self, key: str, event: Event, text: str) -> None:
         before = self.records[key]
         self.clock += 1.0
-        changes = {"ending": text, "ended": self.clock} if event in (Event.EXITED, Event.LEFT) else {}
+        changes = (
+            {"ending": text, "ended": self.clock} if event in (Event.EXITED, Event.LEFT) else {}
+        )
         if event not in TRANSITIONS[before.state]:
             with pytest.raises(IllegalTransitionError):
                 self.registry.apply(key, event, "test", **changes)
