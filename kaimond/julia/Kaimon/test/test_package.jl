@@ -1,8 +1,8 @@
 root = dirname(@__DIR__)
 
-@testset "boot.jl and Project.toml name the same package" begin
+@testset "load.jl and Project.toml name the same package" begin
     uuid = string(Base.PkgId(Kaimon).uuid)
-    @test occursin("\"$uuid\"", read(joinpath(root, "boot.jl"), String))
+    @test occursin("\"$uuid\"", read(joinpath(root, "load.jl"), String))
     @test occursin("\"$uuid\"", read(joinpath(root, "Project.toml"), String))
 end
 
