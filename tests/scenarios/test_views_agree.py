@@ -97,6 +97,20 @@ class World:
     # Views
 
     async def views(self) -> dict[str, Facts]:
+        """All views of one moment: nothing has changed between the first and the last."""
+        while True:
+            before = self.recorded()
+            seen = await self.look()
+            if before == seen["sqlite"]:
+                return seen
+
+    def recorded(self) -> Facts:
+        database = sqlite3.connect(self.where.database)
+        rows = database.execute("SELECT record FROM sessions WHERE ended = 0").fetchall()
+        database.close()
+        return facts([json.loads(text) for (text,) in rows])
+
+    async def look(self) -> dict[str, Facts]:
         ping = (await self.call("ping")).structured["sessions"]
         listed = (await self.call("start_session")).structured["projects"]
         status = await COMMANDS["status"].run(self.core, Params())
@@ -105,15 +119,11 @@ class World:
             available = ""
         except SessionError as error:
             available = error.message
-        database = sqlite3.connect(self.where.database)
-        rows = database.execute("SELECT record FROM sessions WHERE ended = 0").fetchall()
-        database.close()
-        records = [json.loads(text) for (text,) in rows]
         return {
             "ping": facts(ping),
             "start_session": facts([seen for row in listed for seen in row["sessions"]]),
             "status": facts(status["sessions"]),
-            "sqlite": facts(records),
+            "sqlite": self.recorded(),
             "available": dict.fromkeys(sorted(re.findall(r"[0-9a-f]{8}(?= \()", available)), ()),
         }
 
