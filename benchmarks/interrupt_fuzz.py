@@ -104,6 +104,7 @@ class Fuzz:
     def __post_init__(self) -> None:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.had_ended = 0
+        self._code = ""
         self._again = False
         self._round = 0
 
@@ -119,6 +120,7 @@ class Fuzz:
         if "{0" in code:
             code = code.format(self.dice.uniform(0, 0.1))
         code = f'println("token{self._round};"); {code}; "token{self._round};"'
+        self._code = code
         way = self.dice.choice((self._by_id, self._by_session, self._by_cancelling))
         await way(kind, code, self.dice.choice((0.0, 0.01, 0.05, 0.2, 0.6)))
 
@@ -193,7 +195,9 @@ class Fuzz:
             self.two, "ex", e="istaskdone(beater)", q=False, session=self.key, timeout=0
         )
         if value(said) != "false":
-            self.soak.lose("background tasks", f"round {self._round}: {said.text}")
+            died = await ask(self.two, "ex", e="beater.exception", q=False, session=self.key)
+            what = f"{self._code}: {said.text}; it died of {died.text}"
+            self.soak.lose("background tasks", f"round {self._round}: {what}")
             await self.prepare()
         listed = await ask(self.two, "list_evals", session=self.key, limit=40)
         open_ones = [
@@ -206,9 +210,6 @@ class Fuzz:
             self.soak.lose("evals lost", f"round {self._round}: {lost}")
 
 
-LOOK_EVERY: Final = 10
-
-
 async def run(soak: Soak, count: int, seed: int) -> list[tuple[str, str]]:
     """Do all rounds; return the figures."""
     if not soak.home.announced():
@@ -218,10 +219,9 @@ async def run(soak: Soak, count: int, seed: int) -> list[tuple[str, str]]:
     pid = view["pid"]
     fuzz = Fuzz(soak, one, two, view["key"], random.Random(seed))
     await fuzz.prepare()
-    for number in range(1, count + 1):
+    for _ in range(count):
         await fuzz.once()
-        if number % LOOK_EVERY == 0 or number == count:
-            await fuzz.look()
+        await fuzz.look()
     (seen,) = (await ask(one, "ping")).structured["sessions"]
     if seen["pid"] != pid:
         soak.lose("sessions", f"process {pid} is now {seen}")
