@@ -15,6 +15,7 @@ from kaimond import __version__
 from kaimond.control.listener import listen, retire
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
+from kaimond.registry.owner import owned
 from kaimond.registry.registry import Registry
 from kaimond.registry.store import Store
 from kaimond.service import upgrade
@@ -58,7 +59,7 @@ def serve(
         What the successor gets if the daemon is to execute itself anew, else None.
 
     Raises:
-        kaimond.registry.store.StoreError: the database cannot be used.
+        kaimond.registry.store.StoreError: the database cannot be used, or is another daemon's.
         kaimond.service.activation.ActivationError: the service manager has passed a wrong socket.
     """
     return asyncio.run(_serve(where, loaded, lock, ready))
@@ -72,7 +73,7 @@ async def _serve(
         _log.warning("%s", warning)
     notifier = Notifier(os.environ, os.getpid())
     living = asyncio.create_task(notifier.keep_alive(), name="signs of life")
-    with contextlib.closing(Store(where.database)) as store:
+    with owned(where.database), contextlib.closing(Store(where.database)) as store:
         supervisor = Supervisor(where, loaded.settings, Registry(store), store, os.environ)
         core = Core(
             paths=where,

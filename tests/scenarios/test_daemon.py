@@ -39,6 +39,18 @@ def test_twenty_concurrent_first_starts_make_one_daemon(home: Home) -> None:
     assert daemons(home) == [home.announced()]
 
 
+def test_a_daemon_with_another_socket_leaves_sessions_to_the_one_that_has_them(
+    daemon_home: Home,
+) -> None:
+    pid = daemon_home.announced()
+    daemon_home.env["KAIMON_RUNTIME_DIR"] = str(daemon_home.path / "elsewhere")
+    done = daemon_home.kaimond()
+    assert done.returncode == 2
+    assert f"in use by the kaimond with pid {pid}" in done.stderr
+    daemon_home.env["KAIMON_RUNTIME_DIR"] = str(daemon_home.paths.runtime)
+    assert daemon_home.status()["pid"] == pid
+
+
 async def test_twenty_agents_that_find_no_daemon_start_one(home: Home) -> None:
     async def ping() -> int:
         async with agent(home) as one:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaimond.registry import owner
+from kaimond.registry.store import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_database_has_one_owner_who_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "_PAUSE", 0)
+    database = tmp_path / "kaimond.db"
+    with owner.owned(database):
+        with pytest.raises(StoreError) as refused, owner.owned(database):
+            pass
+        assert f"pid {os.getpid()}" in str(refused.value)
+        assert f"`kill -KILL {os.getpid()}` frees it and loses nothing" in str(refused.value)
+    with owner.owned(database):
+        pass
+
+
+def test_an_owner_that_does_not_name_itself_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "_PAUSE", 0)
+    database = tmp_path / "kaimond.db"
+    with owner.owned(database):
+        database.with_suffix(".lock").write_text("")
+        with pytest.raises(StoreError, match="another kaimond, whose"), owner.owned(database):
+            pass
