@@ -25,9 +25,20 @@ function rehearsed_stack()
     end
 end
 
-# The reviser's part is loaded with the reviser.
+# The reviser's part is loaded with the reviser; it costs as much as all the rest.
 
-rehearse_looking() = (find_packages!(Reviser()); load_reviser())
-rehearse_parsing() = in_reviser(:rehearse_pieces)
-rehearse_walking() = in_reviser(:rehearse_walk)
-rehearse_taking_up() = in_reviser(:rehearse_changes)
+rehearse_looking() = (find_packages!(Reviser()); expects_packages() && load_reviser(); nothing)
+rehearse_parsing() = REVISER_LOADED[] && in_reviser(:rehearse_pieces)
+rehearse_walking() = REVISER_LOADED[] && in_reviser(:rehearse_walk)
+rehearse_taking_up() = REVISER_LOADED[] && in_reviser(:rehearse_changes)
+
+"Is the active project a package, or developed with one? Else there will hardly be any to follow."
+function expects_packages()
+    project = Base.active_project()
+    project === nothing && return false
+    return has_line(project, "name") || has_line(joinpath(dirname(project), "Manifest.toml"), "path")
+end
+
+"Does a TOML file set `key` anywhere?"
+has_line(file::String, key::String) =
+    isfile(file) && any(line -> startswith(line, key * " ="), eachline(file))
