@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import sys
 from typing import TYPE_CHECKING, Final
 
 from kaimond import wire
@@ -27,6 +28,9 @@ _log = logging.getLogger("kaimond.control")
 HELLO_TIMEOUT: Final = 10.0
 """Seconds that a client has to say who it is."""
 
+SHORT_TURN: Final = 0.0005
+"""Seconds of Python's switch interval while the MCP SDK is loaded."""
+
 
 class ControlServer:
     """The server on the control socket."""
@@ -40,7 +44,13 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def _load_agents(self) -> Agents:
-        module = await asyncio.to_thread(importlib.import_module, "kaimond.mcp.server")
+        usual = sys.getswitchinterval()
+        # The loading thread computes all the time, and each answer meanwhile waits for its turns.
+        sys.setswitchinterval(SHORT_TURN)
+        try:
+            module = await asyncio.to_thread(importlib.import_module, "kaimond.mcp.server")
+        finally:
+            sys.setswitchinterval(usual)
         agents: Agents = module.Agents(self._core)
         return agents
 

@@ -8,6 +8,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+import anyio
 import watchfiles
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Watch:
 
     async def _run(self, directories: frozenset[str]) -> None:
         named = _named(directories)
+        # anyio loads its event loop at its first use, which takes 0.2 s that nobody is to wait for.
+        await asyncio.to_thread(anyio.run, anyio.sleep, 0)
         stop = asyncio.Event()
         changes = watchfiles.awatch(
             *directories,

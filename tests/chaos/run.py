@@ -71,6 +71,10 @@ async def _work(world: World, seconds: float, phase: float, disturber: Disturber
         began = time.monotonic()
         await _phase(world, scripts, disturber, min(phase, left))
         left -= time.monotonic() - began
+        # The last daemon may have died with nobody waiting; the next call starts another one.
+        await world.agents[0].again()
+        ping = world.agents[0].call("ping", world.act("the end of a phase", "ping"))
+        await world.agents[0].finish(ping)
         if not await answers(world):
             world.complain("no daemon answers, and nobody starts one")
             return
