@@ -113,6 +113,9 @@ class SessionProcess:
         # The watch is on whatever has the pid now; only then is the comparison safe.
         if platform.process_start(pid) != start or platform.is_zombie(pid):
             process.release()
+            # It may be a child of this very process that ended between two images of the daemon.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
             raise ProcessGoneError(f"process {pid} is gone")
         return process
 

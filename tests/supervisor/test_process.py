@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -284,3 +285,14 @@ async def test_ending_what_has_ended_already_is_no_error(spawn: Spawn) -> None:
     await asyncio.wait_for(process.exited, SOON)
     await end_descendants([known], grace=0.1)
     assert process.descendants() == []
+
+
+async def test_a_child_that_ended_between_two_images_of_the_daemon_is_no_zombie() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220 - it is not waited for
+    start = platform.process_start(child.pid)
+    assert start
+    await until(lambda: platform.is_zombie(child.pid))
+    with pytest.raises(ProcessGoneError):
+        SessionProcess.adopt(child.pid, start)
+    assert not psutil.pid_exists(child.pid)
+    child.returncode = 0
