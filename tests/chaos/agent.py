@@ -72,11 +72,6 @@ class Agent:
         """Of the shim, 0 while there is none."""
         return self._shim.pid if self._shim and self._ready.is_set() else 0
 
-    @property
-    def waits(self) -> bool:
-        """Whether a request has no answer yet; without one nobody has a daemon started."""
-        return any(not pending.over.is_set() for pending in self._waiting.values())
-
     async def start(self) -> None:
         """Start a shim and greet it."""
         self._killed = False

@@ -101,8 +101,17 @@ class Disturber:
             began = time.monotonic()
             if await answers(self._world, other_than=daemon.pid):
                 self._world.recoveries.append(time.monotonic() - began)
-            elif any(agent.waits for agent in self._world.agents):
+            elif not await self._comes_if_wanted(daemon.pid, began):
                 self._world.complain(f"no daemon answered within {RECOVERY:.0f} s of a kill")
+
+    async def _comes_if_wanted(self, killed: int, since: float) -> bool:
+        """Whether one came in time for the first request that wanted it; nobody starts one else."""
+        requests = [request for agent in self._world.agents for request in agent.requests]
+        wanted = [max(request.sent, since) for request in requests if request.wants_daemon(since)]
+        if not wanted:
+            return True
+        left = min(wanted) + RECOVERY - time.monotonic()
+        return bool(await answers(self._world, other_than=killed, within=left))
 
     async def _stop_julia(self) -> None:
         victim = await self._pick()

@@ -65,6 +65,15 @@ class Request:
     cancelled: float | None = None
     orphaned: bool = False
 
+    def wants_daemon(self, since: float) -> bool:
+        """Whether a daemon had to be started for it after ``since``, when the last one died.
+
+        A request that the shim had answered in words by then wants none any more.
+        """
+        if self.orphaned or self.cancelled is not None:
+            return False
+        return self.sent >= since or not self.answers
+
     def complaints(self, now: float) -> list[str]:
         """What is wrong with its answers (N5)."""
         said = []

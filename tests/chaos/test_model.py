@@ -34,6 +34,14 @@ def test_one_answer_in_time_is_right_and_anything_else_is_told() -> None:
     assert "only after" in request(answers=[BOUND + 2]).complaints(now=BOUND + 3)[0]
 
 
+def test_a_daemon_is_wanted_by_what_came_after_the_last_one_died_or_still_waits() -> None:
+    assert request(sent=5.0, answers=[6.0]).wants_daemon(since=4.0)
+    assert request(sent=1.0).wants_daemon(since=4.0)
+    assert not request(sent=1.0, answers=[4.1]).wants_daemon(since=4.0)
+    assert not request(sent=5.0, cancelled=6.0).wants_daemon(since=4.0)
+    assert not request(sent=5.0, orphaned=True).wants_daemon(since=4.0)
+
+
 def test_who_cancels_or_loses_its_shim_is_owed_no_answer() -> None:
     assert not request(cancelled=1.0).complaints(now=1000.0)
     assert not request(cancelled=1.0, answers=[1.1]).complaints(now=1000.0)
