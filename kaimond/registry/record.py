@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from kaimond.registry.state import ENDED, State
 
@@ -33,6 +33,10 @@ class ExitStatus:
         if self.code is not None:
             return f"exited with code {self.code}"
         return "is gone (it was not our child, so its exit code is unknown)"
+
+
+UNKNOWN: Final = ExitStatus()
+"""Of a process that was not our child."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from kaimond import failpoints
 from kaimond.evals.book import EvalBook
 from kaimond.evals.spool import Spool
 from kaimond.gate.link import Link
+from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
 from kaimond.supervisor.ending import end_leftovers, end_strays
@@ -237,12 +238,21 @@ class LiveSessions:
         for path in (self._paths.session_socket(key), self._paths.announcement(key)):
             path.unlink(missing_ok=True)
 
-    def never_ran(self, key: str, reason: str) -> None:
-        """End a session that has no process."""
+    def never_ran(self, key: str, reason: str, status: ExitStatus = UNKNOWN) -> None:
+        """End a session that has no process.
+
+        Args:
+            key: of the session.
+            reason: a clause for its record.
+            status: how the process ended that it had, if that is known.
+        """
         record = self._registry.get(key)
         orderly = record and record.state is not State.STOPPING and self._took_back(record)
         event = Event.LEFT if orderly else Event.EXITED
-        self._registry.apply(key, event, reason, **self._end(key, _sentence(reason)))
+        end = self._end(key, _sentence(reason))
+        self._registry.apply(
+            key, event, reason, **end, exit_code=status.code, exit_signal=status.signal
+        )
         self._clear(key, reason)
         self.terminals.session_ended(key, self._ending_of(key))
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from kaimond import platform
-from kaimond.registry.record import ExitStatus
+from kaimond.registry.record import UNKNOWN, ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,15 @@ _CLOCK_STEP: Final = 0.02
 
 
 class ProcessGoneError(Exception):
-    """There is no such process any more."""
+    """There is no such process any more.
+
+    Attributes:
+        status: how it ended, as far as that is known.
+    """
+
+    def __init__(self, pid: int, status: ExitStatus = UNKNOWN) -> None:
+        super().__init__(f"process {pid} is gone")
+        self.status = status
 
 
 class SessionProcess:
@@ -105,18 +113,15 @@ class SessionProcess:
             OSError: the system does not tell.
         """
         if pid <= 0:
-            raise ProcessGoneError(f"no process has the number {pid}")
+            raise ProcessGoneError(pid)
         try:
             process = cls(pid, start, is_child=False)
         except ProcessLookupError:
-            raise ProcessGoneError(f"process {pid} is gone") from None
+            raise ProcessGoneError(pid, _reaped(pid, start)) from None
         # The watch is on whatever has the pid now; only then is the comparison safe.
         if platform.process_start(pid) != start or platform.is_zombie(pid):
             process.release()
-            # It may be a child of this very process that ended between two images of the daemon.
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            raise ProcessGoneError(f"process {pid} is gone")
+            raise ProcessGoneError(pid, _reaped(pid, start))
         return process
 
     @property
@@ -140,9 +145,8 @@ class SessionProcess:
             _, status = os.waitpid(self.pid, 0)
         except ChildProcessError:
             # A daemon that is gone started it.
-            return ExitStatus()
-        code = os.waitstatus_to_exitcode(status)
-        return ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code)
+            return UNKNOWN
+        return _exit_status(status)
 
     def release(self) -> None:
         """Stop watching; the process itself is left alone."""
@@ -169,6 +173,23 @@ class SessionProcess:
         """Wait up to ``timeout`` seconds for the end; tell whether it came."""
         await asyncio.wait([self.exited], timeout=timeout)
         return self.exited.done()
+
+
+def _reaped(pid: int, start: str) -> ExitStatus:
+    """How a process ended, if it is a child of ours that ended between two images of the daemon."""
+    if platform.process_start(pid) != start:
+        # Somebody else has the number: maybe another session, whose end must not be taken away.
+        return UNKNOWN
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return UNKNOWN
+    return _exit_status(status) if found else UNKNOWN
+
+
+def _exit_status(status: int) -> ExitStatus:
+    code = os.waitstatus_to_exitcode(status)
+    return ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code)
 
 
 def started_since(processes: Sequence[psutil.Process], when: float) -> list[psutil.Process]:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kaimond import failpoints
+from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
 from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
@@ -299,14 +300,15 @@ class Supervisor:
         key = record.key
         try:
             process = SessionProcess.adopt(record.pid, record.process_start)
-        except ProcessGoneError:
+        except ProcessGoneError as gone:
             restarting = record.state is State.RESTARTING or record.respawning
             if restarting and not record.joined:
                 self.sessions.watch(self._restarter.finish(record, None))
             else:
                 asked = "as was asked, " if record.state is State.STOPPING else ""
+                ended = "ended" if gone.status == UNKNOWN else str(gone.status)
                 self.sessions.never_ran(
-                    key, f"{asked}its process ended while no daemon was running"
+                    key, f"{asked}its process {ended} while no daemon was running", gone.status
                 )
                 self.sessions.chore(self.sessions.bury(key))
             return

@@ -287,12 +287,51 @@ async def test_ending_what_has_ended_already_is_no_error(spawn: Spawn) -> None:
     assert process.descendants() == []
 
 
-async def test_a_child_that_ended_between_two_images_of_the_daemon_is_no_zombie() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220 - it is not waited for
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("import sys; sys.exit(3)", ExitStatus(code=3)),
+        ("import os; os.kill(os.getpid(), 9)", ExitStatus(signal=signal.SIGKILL)),
+    ],
+)
+async def test_a_child_that_ended_between_two_images_of_the_daemon_tells_how_and_is_no_zombie(
+    code: str, status: ExitStatus
+) -> None:
+    pid, start = await ended_child(code)
+    with pytest.raises(ProcessGoneError) as gone:
+        SessionProcess.adopt(pid, start)
+    assert gone.value.status == status
+    assert not psutil.pid_exists(pid)
+
+
+async def test_a_child_that_cannot_be_watched_because_it_has_ended_tells_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(_: int) -> int:
+        raise ProcessLookupError
+
+    # macOS watches no process that has ended already.
+    monkeypatch.setattr(platform, "open_exit_watch", gone)
+    pid, start = await ended_child("import sys; sys.exit(3)")
+    with pytest.raises(ProcessGoneError) as told:
+        SessionProcess.adopt(pid, start)
+    assert told.value.status == ExitStatus(code=3)
+
+
+async def test_the_end_of_another_child_with_the_same_number_is_not_taken_away() -> None:
+    pid, start = await ended_child("import sys; sys.exit(3)")
+    with pytest.raises(ProcessGoneError) as gone:
+        SessionProcess.adopt(pid, f"{start}1")
+    assert gone.value.status == ExitStatus()
+    assert platform.is_zombie(pid), "its own session will ask how it ended"
+    bury(pid)
+
+
+async def ended_child(code: str) -> tuple[int, str]:
+    """The number and the start of a child of ours that nobody has waited for."""
+    child = subprocess.Popen([sys.executable, "-c", code])  # noqa: ASYNC220 - it is not waited for
     start = platform.process_start(child.pid)
     assert start
     await until(lambda: platform.is_zombie(child.pid))
-    with pytest.raises(ProcessGoneError):
-        SessionProcess.adopt(child.pid, start)
-    assert not psutil.pid_exists(child.pid)
     child.returncode = 0
+    return child.pid, start
