@@ -42,15 +42,18 @@ class Watch:
         """Whether the system refuses to watch, so that any file may change without a word."""
 
     def set(self, directories: Iterable[str]) -> None:
-        """Watch exactly these directories, as far as they exist."""
+        """Watch these directories, and for one that does not exist the place where it would be."""
         self._wanted = frozenset(directories)
-        if frozenset(filter(os.path.isdir, self._wanted)) != self._watched:
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if _nearest(self._wanted) != self._watched:
             self._restart()
 
     def _restart(self) -> None:
         if self._task:
             self._task.cancel()
-        self._watched = frozenset(filter(os.path.isdir, self._wanted))
+        self._watched = _nearest(self._wanted)
         self.blind = False
         self._task = asyncio.create_task(self._run(self._watched)) if self._watched else None
 
@@ -73,6 +76,8 @@ class Watch:
             # Its first step asks the kernel. What changed before that nobody has told us.
             await asyncio.sleep(0)
             self._on_change(frozenset())
+            # Nor of a directory that has come into being before that.
+            asyncio.get_running_loop().call_soon(self._look_again)
             while True:
                 told = frozenset(_as_asked(path, named) for _, path in await coming)
                 coming = asyncio.ensure_future(anext(changes))
@@ -80,6 +85,9 @@ class Watch:
                 if not directories.isdisjoint(told):
                     # A directory that was replaced is another one for the kernel.
                     asyncio.get_running_loop().call_soon(self._renew, directories)
+                elif directories != self._wanted:
+                    # One that did not exist may have come into being.
+                    asyncio.get_running_loop().call_soon(self._look_again)
         except (OSError, RuntimeError) as error:
             _log.warning("source files cannot be watched, so they are looked at: %s", error)
             self.blind = True
@@ -102,6 +110,18 @@ class Watch:
         if task:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def _nearest(directories: Iterable[str]) -> frozenset[str]:
+    """The directories, each that does not exist replaced by the nearest one above it that does."""
+    found = set()
+    for each in directories:
+        directory, above = each, os.path.dirname(each)  # noqa: PTH120
+        while not os.path.isdir(directory) and directory != above:  # noqa: PTH112
+            directory, above = above, os.path.dirname(above)  # noqa: PTH120
+        if os.path.isdir(directory):  # noqa: PTH112
+            found.add(directory)
+    return frozenset(found)
 
 
 def _named(directories: Iterable[str]) -> dict[str, str]:

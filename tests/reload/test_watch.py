@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
 import watchfiles
 
 from kaimond.reload.watch import Watch
@@ -10,8 +11,6 @@ from tests.support.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 class Heard:
@@ -58,6 +57,27 @@ async def test_a_folder_that_is_replaced_is_watched_again(tmp_path: Path) -> Non
 
     def told() -> bool:
         # Once the new folder is watched, a write to it is told; when that is nobody can see.
+        (folder / "a.jl").write_text("1")
+        return str(folder / "a.jl") in heard.paths
+
+    await until(told)
+    await watch.close()
+
+
+@pytest.mark.parametrize("gone", ["pkg/src", "pkg"])
+async def test_a_folder_that_comes_back_later_is_watched_again(tmp_path: Path, gone: str) -> None:
+    heard = Heard()
+    watch = Watch(heard)
+    folder = tmp_path / "pkg" / "src"
+    folder.mkdir(parents=True)
+    watch.set([str(folder), str(folder.parent)])
+    await until(lambda: heard.doubts == 1)
+    shutil.rmtree(tmp_path / gone)
+    # What is left is watched, and the folder is not there to be.
+    await until(lambda: heard.doubts > 1)
+    folder.mkdir(parents=True)
+
+    def told() -> bool:
         (folder / "a.jl").write_text("1")
         return str(folder / "a.jl") in heard.paths
 
