@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import apt_sources
 import private_apt
+import silent
 from private_apt import FetchError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def build(folder: Path, mirror: apt_sources.AptSource) -> None:
     for archive in private_apt.download(folder / "apt", mirror, "julia"):
         if not is_left_out(archive.name):
             unpack = ["dpkg", "-x", str(archive), str(prefix)]
-            private_apt.run(unpack, f"the package {archive.name} could not be unpacked")
+            silent.run(unpack, f"the package {archive.name} could not be unpacked", FetchError)
     shutil.rmtree(folder / "apt")
     triplet = _triplet(prefix)
     link_lacking(prefix, triplet, Path("/"))

@@ -6,16 +6,13 @@ verified as the machine's own configuration demands.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import apt_sources
+import silent
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_TIMEOUT = 900
 
 
 class FetchError(Exception):
@@ -44,9 +41,11 @@ def download(root: Path, mirror: apt_sources.AptSource, package: str) -> list[Pa
     # named by APT_CONFIG would be read before them.
     apt = ["apt-get", "-q", "-y", f"-c={root / 'apt.conf'}"]
     suite = " ".join(mirror.suites)
-    run([*apt, "update"], f"the machine's mirror did not give the package list of suite {suite}")
+    failed = f"the machine's mirror did not give the package list of suite {suite}"
+    silent.run([*apt, "update"], failed, FetchError)
     download_only = ["--download-only", "--no-install-recommends", "install"]
-    run([*apt, *download_only, package], f"{package} could not be downloaded from suite {suite}")
+    failed = f"{package} could not be downloaded from suite {suite}"
+    silent.run([*apt, *download_only, package], failed, FetchError)
     return sorted(archives.glob("*.deb"))
 
 
@@ -74,34 +73,3 @@ Dir::Etc::sourceparts "{root}/none";
 Dir::Etc::preferences "{root}/none";
 Dir::Etc::preferencesparts "{root}/none";
 """
-
-
-def run(command: list[str], what_failed: str) -> None:
-    """Run a program of the package system in silence.
-
-    Raises:
-        FetchError: It failed or took too long; the message begins with `what_failed` and goes on
-            with what the program said.
-    """
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise FetchError(f"{what_failed}: no end after {_TIMEOUT} seconds") from error
-    if done.returncode != 0:
-        raise FetchError(f"{what_failed}: {_reason(done.stderr)}")
-
-
-def _reason(stderr: str) -> str:
-    """Keep what apt marks as errors and warnings (they name address and cause), on one line."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    marked = [line for line in lines if line.startswith(("E:", "W:", "Err:"))]
-    return " ".join(marked or lines[-1:]) or "it did not say why"

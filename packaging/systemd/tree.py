@@ -22,6 +22,7 @@ import apt_sources  # noqa: E402 - see above
 import debian  # noqa: E402
 import find_or_fetch  # noqa: E402
 import private_depot  # noqa: E402
+import silent  # noqa: E402
 from machine import FailedError  # noqa: E402
 
 SUITE = "bookworm"
@@ -34,8 +35,6 @@ TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap"}
 
 CACHE = Path("/var/tmp/kaimond-test-systemd")
 """Kept between runs. Not in the checkout, where a tree of root's would be in everybody's way."""
-
-_LONG = 900.0
 
 
 class CannotRunError(Exception):
@@ -58,8 +57,12 @@ def require(*, install: bool) -> None:
     missing = sorted(TOOLS[program] for program in TOOLS if not shutil.which(program))
     if missing and install and shutil.which("apt-get"):
         apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120"]
-        _run([*apt, "update"], "apt could not read its lists")
-        _run([*apt, "--no-install-recommends", "install", *missing], "apt could not install tools")
+        silent.run([*apt, "update"], "apt could not read its lists", CannotRunError)
+        silent.run(
+            [*apt, "--no-install-recommends", "install", *missing],
+            "apt could not install tools",
+            CannotRunError,
+        )
         missing = []
     if missing:
         raise CannotRunError(
@@ -92,7 +95,11 @@ def base() -> Path:
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
     # A key may be written into the sources themselves; then debootstrap looks for its own.
     command += [f"--keyring={keyring}"] if keyring.startswith("/") else []
-    _run([*command, SUITE, str(making), mirror.uris[0]], f"debootstrap could not make {SUITE}")
+    silent.run(
+        [*command, SUITE, str(making), mirror.uris[0]],
+        f"debootstrap could not make {SUITE}",
+        CannotRunError,
+    )
     shutil.rmtree(making / "var/cache/apt/archives", ignore_errors=True)
     making.rename(place)
     return place
@@ -118,7 +125,7 @@ def wheels() -> Path:
     command = [*pip(), "download", "--quiet", "--only-binary=:all:", "--dest", str(making)]
     command += [f"--platform={name}" for name in platforms]
     command += [f"--python-version={PYTHON_VERSION}", str(wheel(making))]
-    _run(command, "pip could not download what kaimond needs")
+    silent.run(command, "pip could not download what kaimond needs", CannotRunError)
     for ours in making.glob("kaimond-*.whl"):
         ours.unlink()
     making.rename(place)
@@ -132,10 +139,7 @@ def wheel(folder: Path) -> Path:
         FailedError: it cannot be built, which is not the machine's fault.
     """
     command = [*pip(), "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT)]
-    try:
-        _run(command, "the wheel could not be built")
-    except CannotRunError as error:
-        raise FailedError(str(error)) from None
+    silent.run(command, "the wheel could not be built", FailedError)
     (built,) = folder.glob("kaimond-*.whl")
     return built
 
@@ -148,7 +152,11 @@ def pip() -> list[str]:
 
 def copy(place: Path, folder: Path) -> None:
     """A tree of its own for one run, on the same disk."""
-    _run(["cp", "-a", "--reflink=auto", str(place), str(folder)], "the tree could not be copied")
+    silent.run(
+        ["cp", "-a", "--reflink=auto", str(place), str(folder)],
+        "the tree could not be copied",
+        CannotRunError,
+    )
     (folder / "etc/hostname").write_text("kaimond-test\n", encoding="utf-8")
 
 
@@ -183,22 +191,3 @@ def add_julia(folder: Path) -> list[str]:
         (prefix / part).unlink()
         (prefix / part).mkdir()
     return [f"--bind-ro={fetched}/prefix/{part}:/opt/julia/prefix/{part}" for part in parts]
-
-
-def _run(command: list[str], what_failed: str) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LONG,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise CannotRunError(f"{what_failed}: no end after {_LONG:.0f} s") from None
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise CannotRunError(f"{what_failed}: {' / '.join(lines[-3:])}")
