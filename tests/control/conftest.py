@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kaimond.registry.record import Record
 
-SOON = 10.0
+SOON = 60.0
 
 
 @pytest.fixture
