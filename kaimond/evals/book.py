@@ -306,6 +306,8 @@ class EvalBook:
             item.id,
             "eval",
             (
+                # If it arrives at another process image, this one may have run it already.
+                ("boot", item.boot_id),
                 ("code", item.code),
                 ("spool", str(desk.spool.path(item.id))),
                 ("quiet", "1" if item.quiet else "0"),

@@ -146,7 +146,7 @@ class Restarter:
             now = self._sessions.verified(record.key)
             if now is None or now.state not in USABLE or now.boot_id != record.boot_id:
                 return
-            reason = "it executed Julia anew while no daemon was running"
+            reason = "it executed Julia anew, unasked"
             self._registry.apply(record.key, Event.RESTART, reason, proving=record.generation + 1)
             self._sessions.book.closed(record.key, reason)
             self._registry.apply(

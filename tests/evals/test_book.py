@@ -28,6 +28,7 @@ async def test_an_eval_is_journalled_then_stored_then_handed_over(desk: Desk) ->
     assert item.status is Status.RUNNING
     (sent,) = desk.link.sent
     assert sent.request == item.id
+    assert sent.get("boot") == "boot1", "no other process image may take it"
     assert sent.get("quiet") == "1"
     assert sent.get("silent") == "1"
     assert sent.get("spool") == str(desk.spool.path(item.id))

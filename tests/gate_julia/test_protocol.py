@@ -145,6 +145,17 @@ def test_a_repeated_eval_that_waits_is_accepted_again(gate: GateProcess) -> None
     assert gate.receive(waiting, 0.05) is None
 
 
+def test_an_eval_that_another_process_image_was_given_is_refused(gate: GateProcess) -> None:
+    boot = gate.ping().text("boot")
+    eval_id = gate.new_id()
+    fields = (("code", "given_to_another = 1"), ("spool", gate.spool(eval_id)))
+    gate.send("eval", ("boot", boot[::-1]), *fields, request_id=eval_id)
+    said = gate.expect(eval_id, "refused").text("reason")
+    assert said == "the process image that it was for is gone"
+    assert gate.value_of("@isdefined(given_to_another)") == "false"
+    assert gate.evaluate("1", boot=boot).value == "1"
+
+
 def test_a_result_is_kept_until_it_is_acknowledged(gate: GateProcess) -> None:
     eval_id = gate.begin("3")
     result = gate.expect(eval_id, "result")

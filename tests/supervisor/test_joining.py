@@ -21,6 +21,7 @@ import zmq.asyncio
 
 from kaimond import paths, platform
 from kaimond.config.settings import Settings
+from kaimond.evals.eval import Status
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.registry.store import Store
@@ -28,7 +29,7 @@ from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 from tests.gate.announcements import true
 from tests.gate.fake_gate import FakeGate
-from tests.support.wait import until
+from tests.support.wait import DEADLINE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -58,6 +59,7 @@ class Repl:
         )
         self.answers: dict[str, Any] = {}
         self.heard: list[str] = []
+        self.accepted: list[str] = []
         self._serving: asyncio.Task[None] | None = None
 
     def open(self, **answers: Any) -> None:
@@ -78,6 +80,21 @@ class Repl:
                     )
                 elif message.verb == "restart":
                     await self.gate.say(message.request, "failed", [("reason", "it is busy")])
+                elif message.verb == "result":
+                    await self.gate.say(message.request, "unknown", [("eval", message.get("eval"))])
+                elif message.verb == "eval" and message.get("boot") == self.says["boot"]:
+                    self.accepted.append(message.request)
+                    await self.gate.say(message.request, "accepted")
+                elif message.verb == "eval":
+                    await self.gate.say(message.request, "refused", [("reason", "another image")])
+
+    def become_another_image(self) -> None:
+        """The process executes Julia anew without a word, and knows nothing of what it was."""
+        self.close()
+        self.accepted.clear()
+        self.says["boot"] = secrets.token_hex(16)
+        self.open()
+        self.announce()
 
     def announce(self, **changes: Any) -> None:
         """Write the announcement, as the gate does: whole or not at all."""
@@ -247,6 +264,29 @@ async def test_a_new_process_image_that_announces_itself_is_a_new_generation(wor
     after = await repl.joined()
     assert (after.key, after.pid, after.generation) == (before.key, before.pid, 2)
     assert (after.nonce, after.name) == (nonce, "other")
+
+
+async def test_what_an_image_evaluated_that_is_gone_is_lost_and_not_given_to_the_next(
+    world: World,
+) -> None:
+    repl, book = world.repl(), world.supervisor.book
+    repl.open()
+    repl.announce()
+    await repl.joined()
+    item = book.submit(repl.key, "a", "agent", quiet=True, journal=lambda _: None)
+    await until(lambda: repl.accepted == [item.id])
+    await world.end()
+    repl.become_another_image()
+    world.begin()
+    book = world.supervisor.book
+    lost = await asyncio.wait_for(book.finished(item.id), DEADLINE)
+    assert lost.status is Status.LOST
+    await until(lambda: repl.record and repl.record.generation == 2)
+    record = await repl.joined()
+    assert record.boot_id == repl.says["boot"]
+    later = book.submit(repl.key, "b", "agent", quiet=True, journal=lambda _: None)
+    await until(lambda: repl.accepted)
+    assert repl.accepted == [later.id]
 
 
 async def test_one_that_wanted_to_restart_and_did_not_is_as_it_was(world: World) -> None:

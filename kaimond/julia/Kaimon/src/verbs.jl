@@ -39,6 +39,9 @@ end
 
 function on_eval(server::Server, message::Message)
     id = eval_id(utf8(message.id, "the request id"))
+    # The image before this one may have run it already, and nobody here would know.
+    optional(message, "boot", server.identity.boot) == server.identity.boot ||
+        throw(Refusal("the process image that it was for is gone"))
     if haskey(server.results, id)
         send(server, message.peer, server.results[id])
     elseif haskey(server.pending, id)
