@@ -50,6 +50,7 @@ class Desk:
         self.link = ScriptedLink(self.notes)
         self.spool = Spool(directory / "spool")
         self.settings = EvalSettings(keep=20)
+        self.mirrored = True
         self.book = self._book()
         self.book.opened(KEY, cast("Link", self.link), self.spool, "boot1")
         self.failure: Exception | None = None
@@ -66,6 +67,7 @@ class Desk:
             lambda key: self.notes.append(f"idle {key}"),
             finished,
             self.settings,
+            mirrored=lambda key: key == KEY and self.mirrored,
         )
 
     def submit(self, code: str, *, quiet: bool = False, silent: bool = False) -> Eval:

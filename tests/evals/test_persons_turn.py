@@ -48,8 +48,8 @@ async def test_a_turn_in_a_session_that_is_gone_is_nobodys(desk: Desk) -> None:
 
 
 async def test_nothing_is_shown_to_persons_who_do_not_want_it(desk: Desk) -> None:
-    for preference, silent, said in ((True, False, "0"), (True, True, "1"), (False, False, "1")):
-        desk.book._mirrored = {KEY: preference}.__getitem__
+    for mirrored, silent, said in ((True, False, "0"), (True, True, "1"), (False, False, "1")):
+        desk.mirrored = mirrored
         item = desk.submit("a", silent=silent)
         assert desk.link.sent[-1].get("silent") == said
         desk.result(item.id)
