@@ -13,6 +13,7 @@ from kaimond import wire
 from kaimond.control.caller import Caller
 from kaimond.control.command import StreamCommand
 from kaimond.control.commands import COMMANDS, STREAM_COMMANDS
+from kaimond.runtime import UnsafeDirectoryError
 from kaimond.supervisor.errors import SessionError
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ async def _answer(core: Core, caller: Caller, line: bytes) -> dict[str, Any]:
         failure = {"code": error.code, "message": str(error), "data": {"kind": error.kind}}
     except SessionError as error:
         failure = {"code": REFUSED, "message": error.message, "data": {"kind": error.kind}}
+    except UnsafeDirectoryError as error:
+        _log.warning("a request failed: %s", error)
+        failure = {"code": REFUSED, "message": str(error), "data": {"kind": "unsafe-directory"}}
     except (OSError, sqlite3.Error) as error:
         _log.exception("a request failed")
         failure = {
@@ -135,7 +139,8 @@ async def _run(core: Core, caller: Caller, message: dict[str, Any]) -> dict[str,
             METHOD_NOT_FOUND,
             "unknown-method",
             f"this kaimond knows no {method!r}. It knows: {known}. "
-            "If your kaimonctl is newer, `kaimonctl stop` and start again.",
+            "If your kaimonctl is newer, `kaimonctl reload` has the kaimond that is installed now "
+            "take over, and Julia sessions go on.",
         )
     try:
         checked = command.params.model_validate(params)

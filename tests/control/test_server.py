@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import sqlite3
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from kaimond import wire
 from kaimond.control import rpc, server
 from kaimond.control.command import Command, Params
 from kaimond.control.commands import COMMANDS
+from kaimond.runtime import UnsafeDirectoryError
 from kaimond.supervisor.errors import SessionError
 from tests.control.conftest import SOON
 from tests.support.wait import until
@@ -199,6 +201,35 @@ async def test_a_refusal_and_a_bug_are_told_apart_and_neither_shows_a_traceback(
     assert "secret" not in json.dumps(failed)
     assert str(running.where.server_log) in failed["message"]
     assert "result" in await client.ask("version")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(28, "No space left on device"), "system"),
+        (sqlite3.OperationalError("disk I/O error"), "system"),
+        (UnsafeDirectoryError("/d is open to others. Close it."), "unsafe-directory"),
+    ],
+)
+async def test_what_the_machine_refuses_is_told_and_is_no_bug_of_ours(
+    running: Running, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: str
+) -> None:
+    async def fail(_core: object, _params: Params) -> dict[str, Any]:
+        raise error
+
+    use(monkeypatch, "fail", fail)
+    client = await running.connect()
+    failed = (await client.ask("fail"))["error"]
+    assert (failed["code"], failed["data"]["kind"]) == (rpc.REFUSED, kind)
+    assert str(error) in failed["message"]
+    assert "result" in await client.ask("version")
+
+
+async def test_an_unknown_command_is_cured_without_ending_a_session(running: Running) -> None:
+    client = await running.connect()
+    message = (await client.ask("fly"))["error"]["message"]
+    assert "`kaimonctl reload`" in message
+    assert "stop" not in message.partition("If your")[2]
 
 
 async def test_a_request_id_that_no_utf8_can_say_is_answered(running: Running) -> None:
