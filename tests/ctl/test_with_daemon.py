@@ -79,6 +79,23 @@ def test_a_refusal_is_told_word_for_word(home: Home, stub: Stub) -> None:
     assert done.stderr == "kaimonctl: Both are wrong. Do this.\n"
 
 
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ({"stale": [], "changed": [], "off": False}, 0),
+        ({"stale": ["a.jl: it differs"], "changed": [], "off": False}, 1),
+        ({"stale": [], "changed": ["a.jl"], "off": False}, 1),
+        ({"stale": [], "changed": [], "off": True}, 1),
+    ],
+)
+def test_revise_is_zero_only_if_the_session_runs_what_is_on_the_disk(
+    home: Home, stub: Stub, source: dict[str, Any], code: int
+) -> None:
+    stub.answers["revise"] = {"text": "It was read.", "source": source}
+    done = home.ctl("revise", "1a2b3c4d")
+    assert (done.returncode, done.stdout) == (code, "It was read.\n")
+
+
 def test_another_package_version_is_a_warning(home: Home, stub: Stub) -> None:
     stub.welcome = wire.encode({"kaimon": 1, "version": "9.9", "ok": True})
     stub.answers["status"] = STATUS

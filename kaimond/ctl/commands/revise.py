@@ -1,6 +1,7 @@
 """Have a session read all its source files again and take up what changed.
 
-Exit code 0: it runs what is on the disk; 1: some file is not current.
+Exit code 0: it runs what is on the disk; 1: some file is not current, or the preference revise is
+off.
 """
 
 from __future__ import annotations
@@ -31,5 +32,5 @@ def run(options: argparse.Namespace) -> int:
         answer = daemon.call("revise", LIMIT, session=options.session)
     say("\n".join(render.escape(line) for line in str(answer.get("text", "")).splitlines()))
     source = answer.get("source")
-    stale = source.get("stale") if isinstance(source, dict) else None
-    return ExitCode.FAILED if stale else ExitCode.DONE
+    differs = isinstance(source, dict) and any(map(source.get, ("stale", "changed", "off")))
+    return ExitCode.FAILED if differs else ExitCode.DONE
