@@ -6,8 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaimond.evals.book import QueueFullError
+from kaimond.mcp.restarts import refused
 from kaimond.registry.state import State
+from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
@@ -37,15 +38,17 @@ async def restarted_if_stale(call: Call, key: str) -> str:
     record = choose(supervisor, key)
     freshness = supervisor.sessions.freshness
     preferences = freshness.preferences.of(Path(record.project))
-    doubtful = freshness.keeper.doubtful(record.key)
-    if not (preferences.restart_when_stale and preferences.allow_restart and doubtful):
+    if not (preferences.restart_when_stale and freshness.keeper.doubtful(record.key)):
+        return ""
+    if refused(record, preferences, call.core.paths.projects_file):
         return ""
     if record.state is not State.READY:
         # Others would lose what they run.
         return ""
     try:
-        item = freshness.reread(record.key, call.agent.short, lambda _: None)
-    except (KeyError, QueueFullError):
+        item = freshness.reread(record, call.agent.short, lambda _: None)
+    except SessionError:
+        # The eval that comes after this is refused for the same reason, in its own words.
         return ""
     ended = await supervisor.book.finished(item.id)
     reason = _hopeless(ended.outcome)

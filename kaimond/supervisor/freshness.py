@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.book import QueueFullError
+from kaimond.evals.eval import Status
 from kaimond.gate.link import GateSilentError
+from kaimond.reload.finding import read_again
 from kaimond.reload.keeper import Keeper
 from kaimond.reload.preferences import CurrentPreferences
 from kaimond.runtime import UnsafeDirectoryError
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_skew import require_spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
     from kaimond.gate.link import Link
     from kaimond.paths import Paths
+    from kaimond.registry.record import Record
+    from kaimond.reload.finding import Told
 
 LONG: Final = 86_400.0
 """Seconds; for a question that has time."""
@@ -55,22 +61,56 @@ class Freshness:
         with contextlib.suppress(GateSilentError):
             self.keeper.told(key, await link.request("sources", timeout=LONG, repeat=True))
 
-    def reread(self, key: str, agent: str, journal: Callable[[str], None]) -> Eval:
+    def reread(self, record: Record, agent: str, journal: Callable[[str], None]) -> Eval:
         """Have a session read all its source files and take up what changed.
 
         Args:
-            key: of the session.
+            record: of the session.
             agent: who asks, for people.
             journal: called with the eval's id before anything is done.
 
         Returns:
-            The eval that does it; its outcome tells.
+            The eval that does it; `reread_told` tells what came of it.
 
         Raises:
-            KeyError: the session cannot evaluate now.
-            kaimond.evals.book.QueueFullError: too much waits for it.
+            SessionError: the session cannot evaluate now, or too much waits for it.
             kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
         """
+        require_spoken(record)
+        try:
+            return self._submit(record.key, agent, journal)
+        except KeyError:
+            why = f"is {record.state} and evaluates nothing now. Wait a moment."
+        except QueueFullError:
+            why = "has too many evals waiting already. Try again later."
+        raise SessionError(
+            "not-ready",
+            f"The source files of session {record.key} were not read again: it {why} "
+            "ping shows how it is.",
+        )
+
+    async def reread_told(self, item: Eval) -> tuple[str, Told]:
+        """What came of reading all files again, in words, and what the disk shows now.
+
+        Args:
+            item: that `reread` has given, at its end.
+
+        Raises:
+            SessionError: it did not get through.
+        """
+        outcome = item.outcome
+        assert outcome is not None, "only what has ended is told"
+        if outcome.status is not Status.DONE:
+            why = outcome.reason or outcome.text("error")
+            raise SessionError(
+                "not-revised",
+                f"Reading the source files of session {item.session} again did not get through: "
+                f"{why}. Changes are still taken up before each eval.",
+            )
+        told = await self.keeper.now(item.session)
+        return read_again(item.session, outcome.text("reloaded"), told), told
+
+    def _submit(self, key: str, agent: str, journal: Callable[[str], None]) -> Eval:
         assert self._book
         return self._book.submit(
             key, NOTHING, agent, quiet=True, silent=True, thorough=True, journal=journal
@@ -79,5 +119,5 @@ class Freshness:
     async def _read_again(self, key: str) -> None:
         assert self._book
         with contextlib.suppress(KeyError, QueueFullError, UnsafeDirectoryError):
-            item = self.reread(key, OURSELVES, lambda _: None)
+            item = self._submit(key, OURSELVES, lambda _: None)
             await self._book.finished(item.id)

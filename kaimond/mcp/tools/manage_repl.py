@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from kaimond.config import projects
-from kaimond.evals.book import QueueFullError
-from kaimond.evals.eval import Status
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.cancelled import told
+from kaimond.mcp.restarts import refused
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.mcp.waiting import wait_for
-from kaimond.reload.finding import read_again
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose, view
 
@@ -57,20 +55,10 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
 
 
 async def _restart(call: Call, record: Record) -> Answer:
-    preferences = projects.load(call.core.paths.projects_file).preferences(Path(record.project))
-    if not preferences.allow_restart:
-        raise SessionError(
-            "restart-not-allowed",
-            f"Session {record.key} was not restarted and is as it was: its project's preferences "
-            "say allow_restart = false. The user can change that under session_prefs in "
-            f"{call.core.paths.projects_file}.",
-        )
-    if not record.allow_restart:
-        raise SessionError(
-            "restart-not-allowed",
-            f"Session {record.key} was not restarted and is as it was: a person started it with "
-            "Gate.serve(allow_restart=false). That person can restart it, with Gate.restart().",
-        )
+    file = call.core.paths.projects_file
+    refusal = refused(record, projects.load(file).preferences(Path(record.project)), file)
+    if refusal:
+        raise refusal
     done = await call.core.supervisor.restart(
         record.key, f"the session was restarted by agent {call.agent.short}"
     )
@@ -118,18 +106,11 @@ async def _interrupt(call: Call, record: Record) -> Answer:
 
 async def _revise(call: Call, record: Record) -> Answer:
     key = record.key
-    try:
-        item = call.core.supervisor.sessions.freshness.reread(
-            key,
-            call.agent.short,
-            lambda item: call.journal(tool="manage_repl", command="revise", key=key, eval=item),
-        )
-    except (KeyError, QueueFullError) as error:
-        raise SessionError(
-            "not-ready",
-            f"Session {key} is {record.state} and takes no more evals now, so its files were not "
-            f"read again. {error if isinstance(error, QueueFullError) else 'Wait a moment.'}",
-        ) from None
+    item = call.core.supervisor.sessions.freshness.reread(
+        record,
+        call.agent.short,
+        lambda item: call.journal(tool="manage_repl", command="revise", key=key, eval=item),
+    )
     return await _revised(call, key, item.id)
 
 
@@ -138,14 +119,9 @@ async def _revised(call: Call, key: str, eval_id: str) -> Answer:
     if item is None:
         raise SessionError("lost", f"It is not known whether session {key} read its files again.")
     item = await wait_for(call, item, 0)
-    outcome = item.outcome
-    assert outcome is not None
-    if outcome.status is not Status.DONE:
-        why = outcome.reason or outcome.text("error")
-        raise SessionError("not-revised", f"Reading the files of session {key} ended: {why}.")
-    told = await call.core.supervisor.sessions.keeper.now(key)
-    text = read_again(key, outcome.text("reloaded"), told)
-    return Answer(text, structured=dataclasses.asdict(told), is_error=bool(told.stale))
+    text, source = await call.core.supervisor.sessions.freshness.reread_told(item)
+    failed = source.off or bool(source.stale)
+    return Answer(text, structured=dataclasses.asdict(source), is_error=failed)
 
 
 async def _shutdown(call: Call, record: Record) -> Answer:
