@@ -21,12 +21,13 @@ from kaimond.gate.link import Link
 from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
-from kaimond.supervisor.ending import end_leftovers, end_strays
+from kaimond.supervisor.ending import end_leftovers
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.freshness import Freshness
 from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
 from kaimond.supervisor.offers import Offers
+from kaimond.supervisor.remains import Remains
 from kaimond.supervisor.terminals import VERB, Terminals
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class LiveSessions:
             self._is_mirrored,
         )
         self.freshness.attach(self.book)
+        self.remains = Remains(paths, registry, self.book)
         self.offers = Offers()
         self._context = zmq.asyncio.Context()
         self._live: dict[str, Live] = {}
@@ -164,11 +166,11 @@ class LiveSessions:
         del self._live[key]
         self.keeper.closed(key)
         self.chore(live.link.close())
-        self._forget_files(key)
+        self.remains.forget_files(key)
         if restarting:
             return
         self.book.closed(key, f"the session's {how}")
-        self._drop_output(key)
+        self.remains.drop_output(key)
         self.offers.ended(key)
         self.terminals.session_ended(key, self._ending_of(key))
         if not self._reasons.pop(key, "") and not record.joined:
@@ -203,13 +205,6 @@ class LiveSessions:
         )
         failpoints.passing("exit.after-record")
 
-    async def bury(self, key: str) -> None:
-        """End what may be left of a session whose process nobody knows, and its files."""
-        await end_leftovers(key)
-        # A process that was still starting may have made its socket in the meantime.
-        self._forget_files(key)
-        self._drop_output(key)
-
     def left(self, key: str, ending: str) -> None:
         """A person took their REPL back; its process goes on.
 
@@ -223,20 +218,16 @@ class LiveSessions:
         live.process.release()
         self.keeper.closed(key)
         self.chore(live.link.close())
-        self._forget_files(key)
+        self.remains.forget_files(key)
         self._reasons.pop(key, None)
         self.book.closed(key, "the session was taken back by its user")
-        self._drop_output(key)
+        self.remains.drop_output(key)
         self.offers.ended(key)
         self.terminals.session_ended(key, ending)
 
     def _took_back(self, record: Record) -> bool:
         """Whether a joined session has removed its announcement, as it does at an orderly exit."""
         return record.joined and not self._paths.announcement(record.key).exists()
-
-    def _forget_files(self, key: str) -> None:
-        for path in (self._paths.session_socket(key), self._paths.announcement(key)):
-            path.unlink(missing_ok=True)
 
     def never_ran(self, key: str, reason: str, status: ExitStatus = UNKNOWN) -> None:
         """End a session that has no process.
@@ -253,7 +244,7 @@ class LiveSessions:
         self._registry.apply(
             key, event, reason, **end, exit_code=status.code, exit_signal=status.signal
         )
-        self._clear(key, reason)
+        self.remains.clear(key, reason)
         self.terminals.session_ended(key, self._ending_of(key))
 
     def set_aside(self, key: str) -> None:
@@ -265,39 +256,6 @@ class LiveSessions:
         self.book.abandoned(key, Spool(self._paths.session_spool(key)), reason)
         if record.state is State.BUSY:
             self._registry.apply(key, Event.EVALS_ENDED, reason)
-
-    def sweep(self) -> None:
-        """After the adoption: finish what the previous daemon had no time for.
-
-        It may have written down an end and died before it told who waited and cleared away.
-        """
-        for key in self.book.stranded():
-            record = self._registry.get(key)
-            if record and record.alive:
-                reason = f"the session was {record.state} when the previous daemon ended"
-                self.book.abandoned(key, Spool(self._paths.session_spool(key)), reason)
-            else:
-                self._clear(key, record.ending.rstrip(".") if record else "the session is unknown")
-        files = (*self._paths.sockets.glob("*.sock"), *self._paths.sockets.glob("*.json"))
-        for path in (*files, *self._paths.spool.glob("*")):
-            if self._ended(path.stem):
-                self._clear(path.stem, "the session has ended")
-        self.chore(end_strays(self._ended))
-
-    def _ended(self, key: str) -> bool:
-        record = self._registry.get(key)
-        return record is not None and not record.alive
-
-    def _drop_output(self, key: str) -> None:
-        spool = Spool(self._paths.session_spool(key))
-        self.book.keep_output(spool)
-        spool.remove()
-
-    def _clear(self, key: str, reason: str) -> None:
-        spool = Spool(self._paths.session_spool(key))
-        self.book.abandoned(key, spool, reason)
-        self._forget_files(key)
-        self._drop_output(key)
 
     def _end(self, key: str, ending: str) -> dict[str, Any]:
         return {

@@ -292,7 +292,8 @@ class Supervisor:
             failpoints.passing("adopt.before")
             self._adopt(record)
             failpoints.passing("adopt.after")
-        self.sessions.sweep()
+        self.sessions.remains.sweep()
+        self.sessions.chore(self.sessions.remains.end_strays())
         self._joiner.begin()
         self.idle.look()
 
@@ -310,7 +311,7 @@ class Supervisor:
                 self.sessions.never_ran(
                     key, f"{asked}its process {ended} while no daemon was running", gone.status
                 )
-                self.sessions.chore(self.sessions.bury(key))
+                self.sessions.chore(self.sessions.remains.bury(key))
             return
         live = self.sessions.take_charge(key, process)
         _log.info("adopted process %d, %s", process.pid, record.state, extra={"session": key})
