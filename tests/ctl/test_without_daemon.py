@@ -8,7 +8,7 @@ import pty
 import re
 import socket
 import subprocess
-import time
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,13 +225,15 @@ def test_a_broken_list_of_projects_is_told(home: Home) -> None:
     assert "no projects" not in listed.stdout
 
 
-def test_status_without_a_daemon_is_quick(home: Home) -> None:
-    home.environ["PYTHONDONTWRITEBYTECODE"] = ""
-    home.ctl("status")
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        home.ctl("status")
-        times.append(time.perf_counter() - begin)
-    print(f"kaimonctl status without a daemon: {min(times) * 1e3:.0f} ms")
-    assert min(times) < 0.5
+def test_a_command_loads_nothing_of_other_commands_and_nothing_slow(home: Home) -> None:
+    code = "import sys; from kaimond.ctl import main; main(['status']); print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=home.environ, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "kaimond.ctl.commands.status" in loaded
+    assert [name for name in loaded if name.startswith("kaimond.ctl.commands.")] == [
+        "kaimond.ctl.commands.status"
+    ]
+    slow = {"asyncio", "dataclasses", "inspect", "logging", "pathlib", "subprocess", "tempfile"}
+    slow |= {"threading", "importlib.metadata", "tomllib", "kaimond.config", "kaimond.doctor"}
+    assert not slow & loaded

@@ -16,7 +16,7 @@ from tests.evals.conftest import KEY
 if TYPE_CHECKING:
     from tests.evals.conftest import Desk
 
-SOON = 5.0
+SOON = 60.0
 
 
 # Order

@@ -45,7 +45,7 @@ async def test_state_of_every_older_version_loads_whole(state: Path, tmp_path: P
     running = book.get("11223344")
     assert running
     assert running.status is Status.RUNNING
-    done = await asyncio.wait_for(book.finished("55667788"), 1)
+    done = await asyncio.wait_for(book.finished("55667788"), 60)
     assert done.outcome
     assert done.outcome.text("value:text/plain") == "2"
     assert store.load_call("9f3e1c2a00000000", "7") == {"tool": "ex", "eval": "11223344"}

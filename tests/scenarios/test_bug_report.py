@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.support.agent import Agent, agent, text
-from tests.support.wait import until
+from tests.support.wait import DEADLINE, until
 
 if TYPE_CHECKING:
     from tests.support.home import Home
@@ -126,8 +126,7 @@ async def test_a_frozen_session_is_told_as_that_slows_no_other_and_can_be_shut_d
 
         assert "has not answered for" in await until(told)
         assert "MiB" in await one.ok("ping")
-        async with asyncio.timeout(2):
-            assert await one.value("2", session=steady) == "2"
+        assert await asyncio.wait_for(one.value("2", session=steady), DEADLINE) == "2"
         gone = await one.ok("manage_repl", command="shutdown", session=key)
         assert "shut down by agent" in gone
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"

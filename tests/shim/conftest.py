@@ -27,7 +27,7 @@ STUB = Path(__file__).with_name("stub_daemon.py")
 SHIM = [sys.executable, "-c", "import sys; from kaimond.shim import main; sys.exit(main())"]
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
     until = time.monotonic() + seconds
     while True:
         found = what()
@@ -154,7 +154,7 @@ class Client:
     def hang_up(self) -> int:
         assert self.process.stdin
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def close(self) -> None:
         self.process.kill()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Clients = Callable[..., Client]
 
+LONG_FAREWELL = "from kaimond.shim import pump; pump.FAREWELL = 3600"
+
 
 def test_the_handshake_and_calls_pass_through(daemon: Daemon, clients: Clients) -> None:
     daemon.start()
@@ -148,7 +150,7 @@ def test_a_client_that_leaves_still_gets_the_answers_that_are_under_way(
     daemon: Daemon, clients: Clients
 ) -> None:
     daemon.start()
-    client = clients()
+    client = clients(first=LONG_FAREWELL)
     client.call(1, seconds=0.5)
     assert client.hang_up() == 0
     assert client.answer(1)["result"]
@@ -162,27 +164,22 @@ def test_a_last_line_without_newline_counts(daemon: Daemon, clients: Clients) ->
     assert client.answer(1)["result"]
 
 
-def test_a_client_that_leaves_is_not_waited_for_longer_than_two_seconds(
-    daemon: Daemon, clients: Clients
-) -> None:
+def test_a_client_that_leaves_is_not_waited_for_for_ever(daemon: Daemon, clients: Clients) -> None:
     daemon.start()
     client = clients()
     client.call(1, hang=True)
     daemon.wait_heard(id=1)
-    begin = time.monotonic()
     assert client.hang_up() == 0
-    assert 1.5 < time.monotonic() - begin < 5
+    assert client.lines.empty()
 
 
 def test_a_client_that_leaves_with_nothing_open_is_not_waited_for(
     daemon: Daemon, clients: Clients
 ) -> None:
     daemon.start()
-    client = clients()
+    client = clients(first=LONG_FAREWELL)
     client.initialise()
-    begin = time.monotonic()
     assert client.hang_up() == 0
-    assert time.monotonic() - begin < 1.5
 
 
 def test_a_client_that_closes_its_ear_ends_the_shim(daemon: Daemon, clients: Clients) -> None:
@@ -191,7 +188,7 @@ def test_a_client_that_closes_its_ear_ends_the_shim(daemon: Daemon, clients: Cli
     assert client.process.stdout
     client.process.stdout.close()
     client.call(1)
-    assert client.process.wait(20) == 0
+    assert client.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -204,7 +201,7 @@ def test_signals_end_the_shim_quietly(
     client.call(1, hang=True)
     daemon.wait_heard(id=1)
     client.process.send_signal(number)
-    assert client.process.wait(5) == 0
+    assert client.process.wait(60) == 0
     assert client.errors == []
 
 

@@ -25,7 +25,7 @@ from tests.support.wait import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-SOON = 20.0
+SOON = 30.0
 
 
 class Holder:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Spawn = Callable[..., SessionProcess]
 
-SOON = 20.0
+SOON = 30.0
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,12 +59,10 @@ def test_bytes_that_are_no_utf8_show(log: Path) -> None:
 
 def test_a_flood_without_a_line_end_is_not_read_whole(log: Path) -> None:
     with log.open("wb") as file:
-        file.truncate(2**31)  # A hole: it takes no room, but reading it would.
+        file.truncate(2**40)  # A hole: it takes no room, but nobody can read all of it.
         file.seek(0, os.SEEK_END)
         file.write(b"the end")
-    began = time.monotonic()
     found = session_log.tail(log, 20)
-    assert time.monotonic() - began < 5
     assert found.endswith("the end")
     assert len(found) <= session_log.MOST
 
