@@ -163,19 +163,33 @@ class LiveSessions:
         if not restarting:
             self._record_exit(record, how, live.process.exited.result())
         # Only now: had the record not been written, the next look would try again.
+        self._let_go(key, live)
+        if restarting:
+            return
+        unasked = not self._reasons.pop(key, "")
+        self._over(key, f"the session's {how}")
+        if unasked and not record.joined:
+            # On a way down that somebody asked for, whoever waits for it does this.
+            self.chore(end_leftovers(key))
+
+    def _let_go(self, key: str, live: Live) -> None:
+        """A process image is none of a session's any more."""
         del self._live[key]
         self.keeper.closed(key)
         self.chore(live.link.close())
         self.remains.forget_files(key)
-        if restarting:
-            return
-        self.book.closed(key, f"the session's {how}")
+
+    def _over(self, key: str, reason: str) -> None:
+        """A session's end is written down: tell everybody, and clear away.
+
+        Args:
+            key: of the session.
+            reason: a clause for whoever waits for its evals.
+        """
+        self.book.closed(key, reason)
         self.remains.drop_output(key)
         self.offers.ended(key)
         self.terminals.session_ended(key, self._ending_of(key))
-        if not self._reasons.pop(key, "") and not record.joined:
-            # On a way down that somebody asked for, whoever waits for it does this.
-            self.chore(end_leftovers(key))
 
     def _ending_of(self, key: str) -> str:
         record = self._registry.get(key)
@@ -214,16 +228,10 @@ class LiveSessions:
         """
         live = self._live[key]
         self._registry.apply(key, Event.LEFT, "it was taken back", **self._end(key, ending))
-        del self._live[key]
         live.process.release()
-        self.keeper.closed(key)
-        self.chore(live.link.close())
-        self.remains.forget_files(key)
+        self._let_go(key, live)
         self._reasons.pop(key, None)
-        self.book.closed(key, "the session was taken back by its user")
-        self.remains.drop_output(key)
-        self.offers.ended(key)
-        self.terminals.session_ended(key, ending)
+        self._over(key, "the session was taken back by its user")
 
     def _took_back(self, record: Record) -> bool:
         """Whether a joined session has removed its announcement, as it does at an orderly exit."""
@@ -244,6 +252,7 @@ class LiveSessions:
         self._registry.apply(
             key, event, reason, **end, exit_code=status.code, exit_signal=status.signal
         )
+        self._reasons.pop(key, None)
         self.remains.clear(key, reason)
         self.terminals.session_ended(key, self._ending_of(key))
 
