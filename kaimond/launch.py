@@ -302,6 +302,8 @@ def start(directory: str, timeout: float, command: Sequence[str] | None = None) 
                 return verdict
             if time.monotonic() >= until:
                 return Verdict(reason=f"kaimond has not opened its socket for {timeout:.0f} s.")
+            # That somebody listens at a path is told by trying, and by nothing else that the
+            # standard library has for both systems.
             time.sleep(starter.pause)
     finally:
         starter.close()

@@ -62,7 +62,9 @@ def serve(
         kaimond.registry.store.StoreError: the database cannot be used, or is another daemon's.
         kaimond.service.activation.ActivationError: the service manager has passed a wrong socket.
     """
-    return asyncio.run(_serve(where, loaded, lock, ready))
+    # Waiting for the database may take a moment, in which no event loop must stand still.
+    with owned(where.database):
+        return asyncio.run(_serve(where, loaded, lock, ready))
 
 
 async def _serve(
@@ -73,7 +75,7 @@ async def _serve(
         _log.warning("%s", warning)
     notifier = Notifier(os.environ, os.getpid())
     living = asyncio.create_task(notifier.keep_alive(), name="signs of life")
-    with owned(where.database), contextlib.closing(Store(where.database)) as store:
+    with contextlib.closing(Store(where.database)) as store:
         supervisor = Supervisor(where, loaded.settings, Registry(store), store, os.environ)
         core = Core(
             paths=where,

@@ -25,7 +25,7 @@ _PAUSE: Final = 0.05
 
 @contextlib.contextmanager
 def owned(database: Path) -> Iterator[None]:
-    """Have the database for this process alone.
+    """Have the database for this process alone; blocks for a second if another one has it.
 
     Raises:
         StoreError: another kaimond has it; the message says which one and what to do.
@@ -47,6 +47,7 @@ def _lock(file: int, database: Path) -> None:
         except BlockingIOError:
             if not left:
                 raise StoreError(_taken(file, database)) from None
+            # flock(2) waits without a limit or not at all. Called before there is an event loop.
             time.sleep(_PAUSE)
         else:
             return
