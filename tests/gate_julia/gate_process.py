@@ -285,7 +285,7 @@ class GateProcess:
         """Ask for an interrupt; returns the outcome."""
         return self.ask("interrupt", ("eval", eval_id), answer="interrupt").text("outcome")
 
-    def interrupt_safely(self, eval_id: str, timeout: float = 15.0) -> Outcome:
+    def interrupt_safely(self, eval_id: str, timeout: float = 60.0) -> Outcome:
         """Climb the safe ladder: messages, and single SIGINTs only while the gate is mute.
 
         SIGINTs that follow each other faster than 0.36 s make Julia throw by force wherever it

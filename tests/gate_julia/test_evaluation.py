@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ def test_a_value_comes_with_its_type(gate: GateProcess) -> None:
     outcome = gate.evaluate("1 + 1")
     assert outcome.reply.names() == ["status", "elapsed", "output", "value:text/plain", "type"]
     assert (outcome.status, outcome.value, outcome.reply.text("type")) == ("ok", "2", "Int64")
-    assert 0 <= float(outcome.reply.text("elapsed")) < 30
+    assert float(outcome.reply.text("elapsed")) >= 0
     assert outcome.output == b""
 
 
 def test_elapsed_is_the_time_the_code_took(gate: GateProcess) -> None:
-    assert 0.2 <= float(gate.evaluate("sleep(0.2)").reply.text("elapsed")) < 5
+    begun = time.monotonic()
+    elapsed = float(gate.evaluate("sleep(0.2)").reply.text("elapsed"))
+    assert 0.2 <= elapsed <= time.monotonic() - begun
 
 
 @pytest.mark.parametrize(
@@ -292,5 +295,5 @@ def test_exit_from_user_code_flushes_and_ends_the_process(fresh: GateProcess) ->
         'print("last words, "); ccall(:printf, Cint, (Cstring,), "C too, "); Libc.flush_cstdio()\n'
         'ccall(:printf, Cint, (Cstring,), "unflushed"); exit(3)'
     )
-    assert fresh.process.wait(timeout=10) == 3
+    assert fresh.process.wait(timeout=60) == 3
     assert fresh.spool(eval_id).read_bytes() == b"last words, C too, hook ran\nunflushed"

@@ -35,7 +35,7 @@ def test_what_waits_is_interrupted_by_a_message(gate: GateProcess, code: str) ->
     eval_id = gate.begin(code)
     gate.wait_running(eval_id)
     wait_until(lambda: gate.interrupt(eval_id) == "thrown", "the interrupt is thrown")
-    outcome = gate.finish(eval_id, timeout=5)
+    outcome = gate.finish(eval_id)
     assert outcome.status == "interrupted"
     assert "InterruptException" in outcome.error
     assert gate.value_of("1 + 1") == "2"

@@ -235,7 +235,7 @@ def test_an_output_file_that_cannot_be_written_stops_the_evaluation(gate: GatePr
 def test_exit_says_bye_and_runs_the_exit_hooks(fresh: GateProcess) -> None:
     fresh.evaluate('atexit(() -> println("hook ran"))')
     fresh.ask("exit", answer="bye")
-    assert fresh.process.wait(timeout=10) == 0
+    assert fresh.process.wait(timeout=60) == 0
     assert "hook ran" in fresh.log
 
 

@@ -273,11 +273,11 @@ def test_a_step_never_blocks(directory: Path) -> None:
         wait_for(lambda: starter.step() or starts(directory))
         for _ in range(20):
             assert starter.step() is None
-        assert starter._process
+        assert starter._process is not None
         assert starter._process.poll() is None
     finally:
         starter.close()
-        assert starter._process
+        assert starter._process is not None
         starter._process.kill()
         starter._process.wait()
 
