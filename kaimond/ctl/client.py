@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import sys
@@ -158,30 +157,6 @@ class Client:
             while self._sock.recv(_CHUNK):
                 pass
 
-    def wait_for_end(self, pid: object, timeout: float) -> None:
-        """Wait until the daemon is gone, so that another one can start, or has.
-
-        Args:
-            pid: the daemon's process.
-            timeout: seconds to wait at most.
-
-        Raises:
-            CtlError: it is still there.
-        """
-        from kaimond import launch  # noqa: PLC0415 - only `stop` needs it
-
-        until = time.monotonic() + timeout
-        self.wait_until_closed(timeout)
-        directory = runtime.runtime_directory()
-        while launch.daemon_is_there(directory) and _announced_pid() in {None, pid}:
-            if time.monotonic() >= until:
-                raise CtlError(
-                    f"kaimond has not ended within {timeout:.0f} s. It may still be ending its "
-                    "sessions; see `kaimonctl log`.",
-                    ExitCode.UNKNOWN,
-                )
-            time.sleep(0.02)
-
     def _send(self, data: bytes, timeout: float) -> None:
         self._sock.settimeout(timeout)
         try:
@@ -292,16 +267,6 @@ def connect_or_start() -> Client:
         return Client(verdict.sock, START_TIMEOUT)
     except SkewedDaemonError:
         return connect()
-
-
-def _announced_pid() -> object:
-    from kaimond import paths  # noqa: PLC0415 - only `stop` needs it
-
-    file = paths.resolve().pid_file
-    try:
-        return json.loads(file.read_text(encoding="utf-8")).get("pid")
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def _result(answer: dict[str, Any]) -> dict[str, Any]:

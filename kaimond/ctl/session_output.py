@@ -45,6 +45,8 @@ def show(path: Path, lines: int, *, follow: bool) -> None:
             _copy(descriptor, decoder)
             if not follow:
                 return
+            # Julia writes the file itself. What would tell of it differs between systems, and takes
+            # longer to load than a person takes to notice the pause.
             time.sleep(PAUSE)
             descriptor = _current(path, descriptor, decoder)
     finally:

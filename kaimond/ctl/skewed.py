@@ -7,8 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from kaimond import launch, runtime
-from kaimond.ctl import client
+from kaimond.ctl import client, ending
 from kaimond.ctl.client import SkewedDaemonError
 from kaimond.ctl.failure import CtlError, ExitCode
 
@@ -35,11 +34,12 @@ def reload(daemon: SkewedDaemonError, limit: float) -> Client:
             return client.connect()
         except SkewedDaemonError:
             # Still the old one: it first makes sure that the new one can start.
-            time.sleep(_PAUSE)
+            pass
         except CtlError as error:
             if error.code not in (ExitCode.UNKNOWN, ExitCode.NOT_RUNNING):
                 raise
-            time.sleep(_PAUSE)
+        # The process, its lock and its socket stay, so only asking tells which version it is now.
+        time.sleep(_PAUSE)
     raise CtlError(
         f"kaimond was asked to make way (by SIGHUP to process {daemon.pid}), and after {limit:.0f} "
         f"s no other version answers; kaimonctl log says why. What is true now: {daemon}",
@@ -58,15 +58,7 @@ def stop(daemon: SkewedDaemonError, limit: float) -> None:
         CtlError: it is still there.
     """
     _send(daemon, signal.SIGTERM)
-    until = time.monotonic() + limit
-    while launch.daemon_is_there(runtime.runtime_directory()):
-        if time.monotonic() > until:
-            raise CtlError(
-                f"kaimond was asked to end (by SIGTERM to process {daemon.pid}) and is still there "
-                f"after {limit:.0f} s. It may still be ending its sessions; see `kaimonctl log`.",
-                ExitCode.UNKNOWN,
-            )
-        time.sleep(_PAUSE)
+    ending.wait_for_end(daemon.pid, limit)
 
 
 def _send(daemon: SkewedDaemonError, number: signal.Signals) -> None:

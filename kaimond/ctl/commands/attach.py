@@ -173,6 +173,7 @@ def _connected_again(key: str) -> client.Client:
                     "does not need one to go on; attach again when kaimond runs.",
                     error.code,
                 ) from None
+        # A daemon that is killed while it starts leaves nothing that one could wait for.
         time.sleep(_PAUSE)
 
 

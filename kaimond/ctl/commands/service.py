@@ -5,15 +5,12 @@ Exit code of `status`: 0: the service runs; 3: it does not, or is not installed;
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond import paths, runtime
-from kaimond.ctl import client, render, service_manager
+from kaimond.ctl import client, ending, render, service_manager
 from kaimond.ctl.failure import CtlError, ExitCode
 from kaimond.ctl.output import remark, say, say_json
 
@@ -140,15 +137,8 @@ def _stop(manager: Manager) -> None:
     """Stop the service and see that its daemon is gone."""
     before = service_manager.state(manager)
     service_manager.carry_out(manager, manager.stopping())
-    until = time.monotonic() + ENDING
-    while before.pid and _announced().get("pid") in {before.pid, None} and _held():
-        if time.monotonic() >= until:
-            raise CtlError(
-                f"kaimond (pid {before.pid}) has not ended within {ENDING:.0f} s. It may still be "
-                "ending its sessions; see `kaimonctl log`.",
-                ExitCode.UNKNOWN,
-            )
-        time.sleep(0.05)
+    if before.pid:
+        ending.wait_for_end(before.pid, ENDING)
     say(f"kaimond (pid {before.pid}) has ended." if before.pid else "The service did not run.")
 
 
@@ -221,19 +211,7 @@ def _user() -> str:
 
 def _daemon_of_somebody_else(state: State) -> str:
     """Who holds the daemon's lock, if it is not the service; empty if nobody does."""
-    pid = _announced().get("pid")
-    if not _held() or (state.pid and pid in {state.pid, None}):
+    pid = ending.announced_pid()
+    if not ending.lock_is_held() or (state.pid and pid in {state.pid, None}):
         return ""
     return f"kaimond (pid {pid})" if pid else "a kaimond that is starting or ending"
-
-
-def _held() -> bool:
-    return bool(runtime.daemon_lock_held(runtime.runtime_directory()))
-
-
-def _announced() -> dict[str, Any]:
-    try:
-        facts = json.loads(paths.resolve().pid_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from kaimond.ctl import client, render
+from kaimond.ctl import client, ending, render
 from kaimond.ctl.client import SkewedDaemonError
 from kaimond.ctl.failure import ExitCode
 from kaimond.ctl.output import remark, say
@@ -44,6 +44,7 @@ def _stop(connection: Client) -> int:
         say(render.escape(answer.get("text", "")))
         # Ending takes a while; whoever waits should know for what.
         sys.stdout.flush()
-        daemon.wait_for_end(pid, LIMIT)
+        daemon.wait_until_closed(LIMIT)
+    ending.wait_for_end(pid, LIMIT)
     say("kaimond has ended.")
     return ExitCode.FAILED if answer.get("failures") else ExitCode.DONE
