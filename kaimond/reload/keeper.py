@@ -58,7 +58,7 @@ class Keeper:
         self._try_again = try_again
         self._busy = busy
         self._standings: dict[str, Standing] = {}
-        self._findings: OrderedDict[str, asyncio.Task[Finding]] = OrderedDict()
+        self._findings: OrderedDict[str, asyncio.Task[list[str]]] = OrderedDict()
         self._late: dict[str, tuple[str, ...]] = {}
         self._trying: dict[str, asyncio.Task[Any]] = {}
         self._disk = Disk()
@@ -131,19 +131,18 @@ class Keeper:
 
     async def finding(self, item: Eval) -> list[str]:
         """What must be said below the answer to an eval that has ended; mostly nothing."""
-        standing = self._standings.get(item.session)
-        if standing is None:
-            return []
         said = []
+        standing = self._standings.get(item.session)
         late = self._late.pop(item.session, ())
-        if late:
+        if late and standing:
             names = older(late, standing.project)
             said.append(f"WARNING: answers before this one were computed with {names}.")
+        # Its session may have ended since; what was found of the answer holds all the same.
         task = self._findings.get(item.id)
         if task:
             await asyncio.wait([task], timeout=PATIENCE)
             if task.done() and not task.cancelled() and task.exception() is None:
-                said += task.result().lines(standing.project)
+                said += task.result()
             else:
                 said.append(
                     "WARNING: it could not be found out yet whether this answer was computed with "
@@ -176,10 +175,10 @@ class Keeper:
             self._late[key] = tuple({*self._late.get(key, ()), *differences.missed})
             await self._tried_again(key)
 
-    async def _examined(self, item: Eval, standing: Standing) -> Finding:
+    async def _examined(self, item: Eval, standing: Standing) -> list[str]:
         standing.examined += 1
         try:
-            return await self._examine(item, standing)
+            return (await self._examine(item, standing)).lines(standing.project)
         finally:
             standing.examined -= 1
 
