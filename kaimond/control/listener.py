@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 10
 _PAUSE: Final = 0.01
+"""Seconds between two tries for the lock. Who looks holds it for a few system calls, far less."""
 
 
 class AlreadyRunningError(Exception):
@@ -108,6 +109,7 @@ def _lock(fd: int) -> None:
         except BlockingIOError:
             if not left:
                 raise
+            # flock can wait for ever or not at all, and nothing is served yet that this could stop.
             time.sleep(_PAUSE)
         else:
             return

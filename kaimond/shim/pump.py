@@ -28,6 +28,9 @@ PATIENCE: Final = 20.0
 FAREWELL: Final = 2.0
 """Seconds that answers under way have after the client closed its end."""
 
+AFTER_MISTAKE: Final = 0.1
+"""Seconds in which nothing is done after a mistake of our own."""
+
 CHUNK: Final = 1 << 18
 HIGH: Final = 1 << 20
 """Bytes in a buffer that stop the reading of its source."""
@@ -124,8 +127,9 @@ class Pump:
         # What comes from now on waits for the new connection, as after any other break.
         self._book.trouble = ""
         self._deliver()
-        # A mistake that repeats itself must not take a whole processor.
-        time.sleep(0.1)
+        # A mistake that repeats itself at every turn must not take a whole processor. Waiting for
+        # something would not help: what it was made of may be there already.
+        time.sleep(AFTER_MISTAKE)
 
     def close(self) -> None:
         """Let go of the daemon and give stdout back as it was found."""
