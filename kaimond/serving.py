@@ -147,18 +147,26 @@ async def _reload(core: Core) -> None:
 
 
 async def _tidy(core: Core) -> None:
+    supervisor = core.supervisor
+    chores: tuple[Callable[[], object], ...] = (
+        supervisor.registry.tidy,
+        supervisor.sessions.tidy,
+        supervisor.idle.look,
+        supervisor.book.tidy,
+        lambda: session_log.forget(core.paths.session_logs, supervisor.registry.get),
+        lambda: core.store.forget_calls(time.time() - KEEP_CALLS),
+    )
     while True:
         await asyncio.sleep(TIDY_EVERY)
-        try:
-            core.supervisor.registry.tidy()
-            core.supervisor.sessions.tidy()
-            core.supervisor.idle.look()
-            core.supervisor.book.tidy()
-            session_log.forget(core.paths.session_logs, core.supervisor.registry.get)
-            core.store.forget_calls(time.time() - KEEP_CALLS)
-        except (OSError, sqlite3.Error) as error:
-            # A disk that is full now may have room the next time.
-            _log.warning("housekeeping failed: %s", error)
+        for chore in chores:
+            # One that fails must not keep the others, which may make room, from their turn.
+            try:
+                chore()
+            except (OSError, sqlite3.Error) as error:
+                # A disk that is full now may have room the next time.
+                _log.warning("housekeeping failed: %s", error)
+            except Exception:  # noqa: BLE001 - a mistake of ours must not end housekeeping for good
+                _log.exception("housekeeping failed")
 
 
 async def _end(core: Core, server: ControlServer) -> None:

@@ -20,34 +20,40 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    "failure", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk is full")]
+    ("failure", "level"),
+    [
+        (OSError(28, "No space left on device"), logging.WARNING),
+        (sqlite3.OperationalError("disk is full"), logging.WARNING),
+        (RuntimeError("a mistake of ours"), logging.ERROR),
+    ],
 )
-async def test_housekeeping_that_fails_is_tried_again(
+async def test_housekeeping_that_fails_is_told_and_tried_again_and_keeps_nothing_else_from_it(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
     failure: Exception,
+    level: int,
 ) -> None:
-    rounds: list[str] = []
+    done: list[str] = []
 
     def tidy() -> None:
-        rounds.append("logs")
-        if len(rounds) == 1:
-            raise failure
+        done.append("registry")
+        raise failure
 
     core = SimpleNamespace(
         paths=SimpleNamespace(session_logs=tmp_path),
         supervisor=SimpleNamespace(
-            sessions=SimpleNamespace(tidy=tidy),
-            registry=SimpleNamespace(tidy=lambda: None, get=lambda _: None),
+            sessions=SimpleNamespace(tidy=lambda: None),
+            registry=SimpleNamespace(tidy=tidy, get=lambda _: None),
             idle=SimpleNamespace(look=lambda: None),
             book=SimpleNamespace(tidy=lambda: None),
         ),
-        store=SimpleNamespace(forget_calls=lambda _: rounds.append("calls")),
+        store=SimpleNamespace(forget_calls=lambda _: done.append("calls")),
     )
     monkeypatch.setattr(serving, "TIDY_EVERY", 0.001)
     tidying = asyncio.create_task(serving._tidy(cast("Core", core)))
-    await until(lambda: "calls" in rounds)
+    await until(lambda: done.count("calls") > 1)
     tidying.cancel()
+    assert done[:4] == ["registry", "calls", "registry", "calls"]
+    assert caplog.records[0].levelno == level
     assert str(failure) in caplog.text
-    assert caplog.records[0].levelno == logging.WARNING
