@@ -3,57 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.agent import Agent, agent, text
-from tests.support.home import Home
 from tests.support.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.support.home import Home
 
 pytestmark = pytest.mark.julia
-
-EVAL = re.compile(r"Eval ([0-9a-f]{8}) goes on in the background")
-
-
-@pytest.fixture(scope="module")
-def shared(julia: dict[str, str]) -> Iterator[Home]:
-    """One daemon and one project for all tests here."""
-    home = Home(julia)
-    home.start_daemon()
-    home.project()
-    yield home
-    home.close()
-
-
-async def promoted(one: Agent, code: str) -> str:
-    """Begin an eval, wait a little, and return its id; it goes on."""
-    said = await one.ok("ex", e=code, q=False, timeout=0.5)
-    found = EVAL.search(said)
-    assert found, said
-    return found[1]
-
-
-async def says(one: Agent, words: str, **arguments: object) -> bool:
-    return words in await one.ok("check_eval", **arguments)
 
 
 async def test_an_eval_goes_on_when_the_call_returns_and_its_result_waits(shared: Home) -> None:
     async with agent(shared) as one, agent(shared) as two:
         key = await one.start(shared.path / "Proj")
-        await one.value("1")
-        code = 'println("begun"); sleep(4); println("done"); 6 * 7'
-        eval_id = await promoted(one, code)
+        still = shared.path / "Proj" / "still"
+        still.touch()
+        code = 'println("begun"); while ispath("still") sleep(0.01) end; println("done"); 6 * 7'
+        eval_id = await one.promoted(code)
         assert "busy" in (await one.sessions())[0]["health"]
         assert "has run for" in await one.ok("check_eval", eval_id=eval_id)
-        await until(partial(says, two, "begun", eval_id=eval_id))
+        await until(partial(two.told, "begun", eval_id=eval_id))
         assert "begun" not in await two.ok("check_eval", eval_id=eval_id)
-        await until(partial(says, two, ": done.", eval_id=eval_id))
+        still.unlink()
+        await until(partial(two.told, ": done.", eval_id=eval_id))
         said = await one.ok("check_eval", eval_id=eval_id)
         assert said.endswith("begun\ndone\n42")
         listed = await two.ok("list_jobs", session=key)
@@ -65,7 +41,7 @@ async def test_an_endless_loop_is_interrupted_and_the_state_stays(shared: Home) 
         await one.start(shared.path / "Proj")
         await one.ok("ex", e="kept = 1; spin() = while true end; nap() = sleep(1000)")
         for code in ("spin()", "nap()"):
-            eval_id = await promoted(one, code)
+            eval_id = await one.promoted(code)
             assert "was interrupted" in await two.ok("cancel_eval", eval_id=eval_id)
             assert "interrupted" in await one.ok("check_eval", eval_id=eval_id)
             assert "had ended already" in await one.ok("cancel_eval", eval_id=eval_id)
@@ -80,7 +56,7 @@ async def test_an_endless_loop_is_interrupted_and_the_state_stays(shared: Home) 
 async def test_a_forced_interrupt_taints_every_answer_until_the_restart(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
-        eval_id = await promoted(one, "(function () while true end end)()")
+        eval_id = await one.promoted("(function () while true end end)()")
         assert "was interrupted" in await one.ok("cancel_eval", eval_id=eval_id)
         assert "Force throwing" in await one.ok("check_eval", eval_id=eval_id)
         assert "is tainted" in await one.value("1 + 1")
@@ -98,8 +74,8 @@ async def is_busy(one: Agent) -> bool:
 async def test_an_eval_that_waits_can_be_withdrawn_and_never_begins(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
-        first = await promoted(one, "sleep(1000)")
-        second = await promoted(one, 'touch("must-not-be")')
+        first = await one.promoted("sleep(1000)")
+        second = await one.promoted('touch("must-not-be")')
         assert "was waiting and will not begin" in await one.ok("cancel_eval", eval_id=second)
         await one.ok("cancel_eval", eval_id=first)
         assert await one.value('ispath("must-not-be")') == "false"
@@ -121,8 +97,8 @@ async def test_an_agent_that_goes_away_leaves_its_eval_to_the_others(shared: Hom
     async with agent(shared) as two:
         async with agent(shared) as one:
             await one.start(shared.path / "Proj")
-            eval_id = await promoted(one, "sleep(1.5); 123")
-        await until(partial(says, two, ": done.", eval_id=eval_id))
+            eval_id = await one.promoted("sleep(1.5); 123")
+        await until(partial(two.told, ": done.", eval_id=eval_id))
         assert "123" in await two.ok("check_eval", eval_id=eval_id)
 
 

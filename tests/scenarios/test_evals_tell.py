@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.interrupt_fuzz import run as fuzz
 from benchmarks.soak_common import Soak
-from tests.support.agent import Agent, agent, text
+from tests.support.agent import agent, text
 from tests.support.home import Home
 from tests.support.wait import until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.julia
 
-EVAL = re.compile(r"Eval ([0-9a-f]{8}) goes on in the background")
 GATE = (
     'K = Base.root_module(Base.PkgId(Base.UUID("a21192e0-c747-40e2-a203-a8df58b0ebbe"), "Kaimon"))'
 )
-
-
-@pytest.fixture(scope="module")
-def shared(julia: dict[str, str]) -> Iterator[Home]:
-    """One daemon and one project for all tests here."""
-    home = Home(julia)
-    home.start_daemon()
-    home.project()
-    yield home
-    home.close()
-
-
-async def promoted(one: Agent, code: str) -> str:
-    """Begin an eval, wait a little, and return its id; it goes on."""
-    said = await one.ok("ex", e=code, q=False, timeout=0.5)
-    found = EVAL.search(said)
-    assert found, said
-    return found[1]
-
-
-async def says(one: Agent, words: str, **arguments: object) -> bool:
-    return words in await one.ok("check_eval", **arguments)
 
 
 async def test_stashed_values_and_progress_are_seen_while_an_eval_runs_and_kept_after(
@@ -63,13 +35,13 @@ async def test_stashed_values_and_progress_are_seen_while_an_eval_runs_and_kept_
         K.stash("loss", 0.125); touch("stashed")
         while ispath("stashed"); sleep(0.01); end; 7
         """
-        eval_id = await promoted(one, code)
+        eval_id = await one.promoted(code)
         await until((shared.path / "Proj" / "stashed").exists)
-        await until(partial(says, two, "Progress: step 1000000", eval_id=eval_id))
-        await until(partial(says, two, "Stashed loss: 0.125", eval_id=eval_id))
-        assert await says(two, " 1  2\n 3  4", eval_id=eval_id)
+        await until(partial(two.told, "Progress: step 1000000", eval_id=eval_id))
+        await until(partial(two.told, "Stashed loss: 0.125", eval_id=eval_id))
+        assert await two.told(" 1  2\n 3  4", eval_id=eval_id)
         (shared.path / "Proj" / "stashed").unlink()
-        await until(partial(says, two, ": done.", eval_id=eval_id))
+        await until(partial(two.told, ": done.", eval_id=eval_id))
         said = await two.ok("check_eval", eval_id=eval_id)
         assert "Stashed loss: 0.125\nStashed table:" in said
         assert said.endswith("\n7")
@@ -89,7 +61,7 @@ async def test_code_that_watches_for_its_end_ends_in_its_own_way(shared: Home, l
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
         await one.ok("ex", e=GATE)
-        eval_id = await promoted(one, f'{loop}; K.stash(:rest, 5); "in order"')
+        eval_id = await one.promoted(f'{loop}; K.stash(:rest, 5); "in order"')
         assert "ended in its own way" in await one.ok("cancel_eval", eval_id=eval_id)
         said = await one.ok("check_eval", eval_id=eval_id)
         assert ": done." in said
@@ -102,7 +74,7 @@ async def test_code_that_only_seems_to_watch_is_interrupted_all_the_same(shared:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
         await one.ok("ex", e=GATE)
-        eval_id = await promoted(one, "while true; K.is_cancelled(); sleep(0.001); end")
+        eval_id = await one.promoted("while true; K.is_cancelled(); sleep(0.001); end")
         assert "was interrupted" in await one.ok("cancel_eval", eval_id=eval_id)
 
 
@@ -114,8 +86,8 @@ async def test_silence_is_told_as_what_the_process_does(shared: Home) -> None:
             ("sleep(1000)", "waiting ("),
             ("run(`sh -c 'while :; do :; done'`)", "waiting for the child process"),
         ):
-            eval_id = await promoted(one, code)
-            await until(partial(says, one, words, eval_id=eval_id))
+            eval_id = await one.promoted(code)
+            await until(partial(one.told, words, eval_id=eval_id))
             await one.ok("cancel_eval", eval_id=eval_id)
 
 
@@ -159,13 +131,13 @@ async def test_an_eval_that_runs_while_the_daemon_is_killed_has_its_whole_result
         while ispath("running"); sleep(0.01); end
         println("after"); "whole"
         """
-        eval_id = await promoted(one, code)
+        eval_id = await one.promoted(code)
         await until((project / "running").exists)
         shared.daemons[-1].kill()
         shared.daemons[-1].wait()
         (project / "running").unlink()
         shared.start_daemon()
-        await until(partial(says, one, ": done.", eval_id=eval_id))
+        await until(partial(one.told, ": done.", eval_id=eval_id))
         said = await one.ok("check_eval", eval_id=eval_id)
         assert "Stashed early: 1" in said
         assert said.endswith('before\nafter\n"whole"')

@@ -11,22 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.agent import agent, text
-from tests.support.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.support.home import Home
 
 pytestmark = pytest.mark.julia
-
-
-@pytest.fixture(scope="module")
-def shared(julia: dict[str, str]) -> Iterator[Home]:
-    """One daemon and one project for all tests here, so they share one session as agents do."""
-    home = Home(julia)
-    home.start_daemon()
-    home.project()
-    yield home
-    home.close()
 
 
 async def test_values_are_shown_only_when_they_are_wanted(shared: Home) -> None:

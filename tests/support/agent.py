@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mcp.client.session import MessageHandlerFnT
 
     from tests.support.home import Home
+
+_PROMOTED = re.compile(r"Eval ([0-9a-f]{8}) goes on in the background")
 
 
 class Agent:
@@ -48,6 +51,17 @@ class Agent:
     async def value(self, code: str, **arguments: Any) -> str:
         """Evaluate code and return what is shown."""
         return await self.ok("ex", e=code, q=False, **arguments)
+
+    async def promoted(self, code: str) -> str:
+        """Begin an eval, wait a little, and return its id; it goes on."""
+        said = await self.ok("ex", e=code, q=False, timeout=0.5)
+        found = _PROMOTED.search(said)
+        assert found, said
+        return found[1]
+
+    async def told(self, words: str, **arguments: Any) -> bool:
+        """Whether `check_eval` says these words now."""
+        return words in await self.ok("check_eval", **arguments)
 
     async def start(self, project: object, **arguments: Any) -> str:
         """Start a session and return its key."""
