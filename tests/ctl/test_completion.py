@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kaimond.ctl import completion, outline
 from kaimond.ctl.command_line import COMMANDS
+from tests.support.home import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +49,22 @@ def program(home: Home) -> Home:
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_the_command_prints_the_script(home: Home, shell: str) -> None:
     assert home.ctl("completions", shell).stdout == SCRIPTS[shell]
+
+
+def test_what_the_help_and_the_document_say_installs_it_in_an_empty_home(program: Home) -> None:
+    document = (CHECKOUT / "docs" / "install.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"^```\n(# bash\n.*?)^```", document, re.DOTALL | re.MULTILINE)
+    helped = program.ctl("completions", "--help").stdout
+    assert textwrap.indent(told, "  ") in helped
+
+    subprocess.run(["sh", "-eu", "-c", told], env=program.environ, check=True, timeout=60)
+
+    for file, shell in (
+        (".local/share/bash-completion/completions/kaimonctl", "bash"),
+        (".zfunc/_kaimonctl", "zsh"),
+        (".config/fish/completions/kaimonctl.fish", "fish"),
+    ):
+        assert (program.path / file).read_text() == SCRIPTS[shell]
 
 
 def bash(home: Home, *words: str) -> set[str]:

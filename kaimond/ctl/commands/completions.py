@@ -2,9 +2,15 @@
 
 The packages for Debian, Homebrew and Arch install the scripts; elsewhere, once:
 
-  bash  kaimonctl completions bash > ~/.local/share/bash-completion/completions/kaimonctl
-  zsh   kaimonctl completions zsh > ~/.zfunc/_kaimonctl   (a folder that is in $fpath)
-  fish  kaimonctl completions fish > ~/.config/fish/completions/kaimonctl.fish
+  # bash
+  mkdir -p ~/.local/share/bash-completion/completions
+  kaimonctl completions bash > ~/.local/share/bash-completion/completions/kaimonctl
+  # zsh: a folder of $fpath, which must name it before compinit
+  mkdir -p ~/.zfunc
+  kaimonctl completions zsh > ~/.zfunc/_kaimonctl
+  # fish
+  mkdir -p ~/.config/fish/completions
+  kaimonctl completions fish > ~/.config/fish/completions/kaimonctl.fish
 """
 
 from __future__ import annotations
