@@ -23,6 +23,8 @@ from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.process import SessionProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kaimond.config.settings import SessionSettings
     from kaimond.paths import Paths
     from kaimond.registry.record import Record
@@ -126,7 +128,12 @@ class Booter:
         fields = (("nonce", nonce), *(("arg", word) for word in plan.command()))
         failpoints.passing("restart.before-exec")
         refused = asyncio.create_task(live.link.request("restart", fields, timeout=deadline))
-        proof = asyncio.create_task(self._new_image(live, nonce, before.boot_id))
+        proof = asyncio.create_task(
+            new_image(
+                live,
+                lambda pong: pong.get("nonce") == nonce and pong.get("boot") != before.boot_id,
+            )
+        )
         waiting: list[asyncio.Future[Any]] = [refused, proof, live.process.exited]
         await asyncio.wait(waiting, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
         failpoints.passing("restart.after-exec")
@@ -144,16 +151,6 @@ class Booter:
             why = f"no proof within {deadline:g} s"
         _log.warning("not restarted in place: %s", why, extra={"session": key})
         return None
-
-    @staticmethod
-    async def _new_image(live: Live, nonce: str, old_boot: str) -> Message:
-        while True:
-            # The old image answers what it hears before it executes the new one; that proves
-            # nothing, and an answer that is lost in between is asked for again by `repeat`.
-            pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
-            if pong.get("nonce") == nonce and pong.get("boot") != old_boot:
-                return pong
-            await asyncio.sleep(_LOOK_AGAIN)
 
     def _spawn(self, record: Record, plan: Plan) -> Live:
         key = record.key
@@ -252,6 +249,25 @@ class Booter:
             f"The last lines of its output:\n{last}\n"
             f"All of it: {self._paths.session_log(key)}",
         )
+
+
+async def new_image(live: Live, proves: Callable[[Message], bool]) -> Message:
+    """Wait as long as it takes for the first answer of a new process image.
+
+    Args:
+        live: the process and the way to it.
+        proves: whether an answer to a ping is of the new image.
+
+    Raises:
+        GateSilentError: the process ended, or is none of a session's any more.
+    """
+    while True:
+        # The old image answers what it hears before it executes the new one; that proves nothing,
+        # and an answer that is lost in between is asked for again by `repeat`.
+        pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
+        if proves(pong):
+            return pong
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def not_gone(key: str, live: Live, what: str) -> SessionError:

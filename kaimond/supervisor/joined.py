@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
 from kaimond.registry.state import USABLE, Event, State
-from kaimond.supervisor.booting import FOR_EVER
+from kaimond.supervisor.booting import FOR_EVER, new_image
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.interrupt import LIMIT, interrupt
 from kaimond.supervisor.live import LOOK_TIMEOUT
-from kaimond.supervisor.restarting import Restarted
+from kaimond.supervisor.restarting import Restarted, to_restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from kaimond.supervisor.live_sessions import LiveSessions
 
 _log = logging.getLogger("kaimond.supervisor")
-
-_LOOK_AGAIN: Final = 0.05
-"""Seconds between two questions to a gate that still is the old one."""
 
 _HOOKS: Final = 30.0
 """Seconds that a process gets to exit: its person's own hooks are run."""
@@ -81,10 +78,7 @@ class JoinedSessions:
         """
         began = time.monotonic()
         async with self._locks[key]:
-            record, live = self._sessions.verified(key), self._sessions.get(key)
-            if record is None or live is None or record.state not in USABLE:
-                state = record.state if record else "unknown"
-                raise SessionError("not-ready", f"Session {key} is {state}; it was not restarted.")
+            record, live = to_restart(self._sessions, key)
             after = await self._restart(record, live, reason)
         way = f"in place (the same process {after.pid} and terminal)"
         return Restarted(after, way, time.monotonic() - began)
@@ -99,7 +93,7 @@ class JoinedSessions:
         deadline = self._deadlines.start_timeout
         fields = (("nonce", secrets.token_hex(8)),)
         asked = asyncio.create_task(live.link.request("restart", fields, timeout=deadline))
-        proof = asyncio.create_task(self._new_image(live, record))
+        proof = asyncio.create_task(_new_image(live, record))
         either: list[asyncio.Future[Any]] = [asked, proof, live.process.exited]
         await asyncio.wait(either, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
         for task in (asked, proof):
@@ -147,15 +141,6 @@ class JoinedSessions:
                 "there that cannot be interrupted or that is not an agent's. It is left alone, "
                 "because a person started it. Try again when that code has ended.",
             ) from None
-
-    @staticmethod
-    async def _new_image(live: Live, before: Record) -> Message:
-        while True:
-            pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
-            same = pong.get("session") == before.key and pong.get("pid") == str(before.pid)
-            if same and pong.get("boot") != before.boot_id:
-                return pong
-            await asyncio.sleep(_LOOK_AGAIN)
 
     def _arrived(self, key: str, live: Live, pong: Message) -> Record:
         """A new process image has proved itself: the session is ready again."""
@@ -219,7 +204,7 @@ class JoinedSessions:
         if record is None or live is None:
             return
         try:
-            pong = await self._new_image(live, record)
+            pong = await _new_image(live, record)
         except GateSilentError:
             # It ended, or was taken back.
             return
@@ -262,3 +247,11 @@ class JoinedSessions:
                 "has ended, and its key is not used again. It is not killed, because a person "
                 "started it.",
             )
+
+
+async def _new_image(live: Live, before: Record) -> Message:
+    def proves(pong: Message) -> bool:
+        same = pong.get("session") == before.key and pong.get("pid") == str(before.pid)
+        return same and pong.get("boot") != before.boot_id
+
+    return await new_image(live, proves)

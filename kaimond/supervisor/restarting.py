@@ -86,11 +86,7 @@ class Restarter:
         """
         began = time.monotonic()
         async with self._locks[key]:
-            record = self._sessions.verified(key)
-            live = self._sessions.get(key)
-            if record is None or live is None or record.state not in USABLE:
-                state = record.state if record else "unknown"
-                raise SessionError("not-ready", f"Session {key} is {state}; it was not restarted.")
+            record, live = to_restart(self._sessions, key)
             try:
                 plan = await self._planner.plan(self._planner.project(record.project))
             except SessionError as error:
@@ -195,3 +191,16 @@ class Restarter:
             return await live.link.request("ping", timeout=timeout, repeat=True)
         except GateSilentError:
             return None
+
+
+def to_restart(sessions: LiveSessions, key: str) -> tuple[Record, Live]:
+    """The record and the process of a session that can be restarted now.
+
+    Raises:
+        SessionError: it cannot; the message says in which state it is.
+    """
+    record, live = sessions.verified(key), sessions.get(key)
+    if record is None or live is None or record.state not in USABLE:
+        state = record.state if record else "unknown"
+        raise SessionError("not-ready", f"Session {key} is {state}; it was not restarted.")
+    return record, live
