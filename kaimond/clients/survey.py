@@ -68,10 +68,29 @@ def _look(client: Client, environ: Mapping[str, str], command: str, project: Pat
 
 
 def is_present(client: Client, environ: Mapping[str, str]) -> bool:
-    """Whether a client seems to be installed: its program is on PATH, or it has left files."""
+    """Whether a client seems to be installed: its program is on PATH, or it has left files.
+
+    A file that we have made for it, and the folder of that file, say nothing.
+    """
     search = environ.get("PATH", os.defpath)
     if any(shutil.which(program, path=search) for program in client.programs):
         return True
     path = client.user_path(environ)
     # The home directory says nothing; a folder of the client's own does.
-    return path.exists() or (client.user_file.count("/") > 0 and path.parent.is_dir())
+    own_folder = client.user_file.count("/") > 0
+    try:
+        if own_folder and {each.name for each in path.parent.iterdir()} != {path.name}:
+            return True
+        return path.exists() and not _is_made_by_us(client, file.read(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, EditError):
+        return True
+
+
+def _is_made_by_us(client: Client, text: str) -> bool:
+    """Whether there is nothing in a configuration but our entry, or what is left without it."""
+    found = entry.look(client, text, "")
+    made = entry.install(client, "", found.command)
+    left = entry.remove(client, made, foreign=True)
+    return found.state is not State.FOREIGN and text in (made, left)

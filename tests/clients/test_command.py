@@ -112,6 +112,29 @@ def test_a_client_is_told_of_us_once_and_then_no_more(home: Home, client: str) -
 
 
 @every_client
+def test_a_client_is_not_found_by_what_we_have_written_for_it(home: Home, client: str) -> None:
+    def found() -> bool:
+        listed = json.loads(home.mcp("list", "--json").stdout)["clients"]
+        return bool({one["client"]: one["found"] for one in listed}[client])
+
+    assert not found()
+    home.mcp("install", "--client", client)
+    assert not found()
+    home.mcp("remove", "--client", client)
+    assert not found()
+    home.mcp("install", "--client", client)
+    file = home.path / USER_FILES[client]
+    ours = file.read_text()
+    for theirs in (f"{ours}\n", ours.replace("kaimon-mcp", "other-mcp")):
+        assert theirs != ours
+        file.write_text(theirs)
+        assert found()
+    file.write_text(ours)
+    (home.path / "bin" / CLIENTS[client].programs[0]).symlink_to(sys.executable)
+    assert found()
+
+
+@every_client
 def test_a_project_gets_its_own_file(home: Home, client: str) -> None:
     project = home.path / "Proj"
     project.mkdir()
