@@ -67,10 +67,11 @@ class EvalBook:
     def adopted(self, key: str, link: Link, spool: Spool, boot_id: str) -> None:
         """A session outlived the previous daemon; its evals go on."""
         self.opened(key, link, spool, boot_id)
-        for item in self._open_in(key):
+        items = self._open_in(key)
+        for item in items:
             if item.boot_id != boot_id:
-                self._archive.end(item.id, Outcome(Status.LOST, reason="the session was restarted"))
-        self._desks[key].resume(self._open_in(key))
+                self._lost(item, spool, "the session was restarted")
+        self._desks[key].resume(item for item in items if item.boot_id == boot_id)
 
     def stranded(self) -> set[str]:
         """Keys of sessions whose evals have not ended although nothing evaluates them.
@@ -83,10 +84,13 @@ class EvalBook:
     def abandoned(self, key: str, spool: Spool, reason: str) -> None:
         """A session has ended, or will, that was not taken up again."""
         for item in self._open_in(key):
-            if item.began:
-                self._archive.cut_short(spool, item.id, Outcome(Status.LOST, reason=reason))
-            else:
-                self._archive.not_begun(item.id, reason)
+            self._lost(item, spool, reason)
+
+    def _lost(self, item: Eval, spool: Spool, reason: str) -> None:
+        if item.began:
+            self._archive.cut_short(spool, item.id, Outcome(Status.LOST, reason=reason))
+        else:
+            self._archive.not_begun(item.id, reason)
 
     def closed(self, key: str, reason: str) -> None:
         """A process image is gone, and with it the evals that it had."""

@@ -180,6 +180,7 @@ class Desk:
         chosen = self._turns.choose((item.id, item.agent) for item in self._queue())
         self._waiting.remove(chosen)
         self._running = chosen
+        self.why = ""
         self._notes = Notes()
         item = self._archive.begins(chosen)
         self._office.on_busy(self._key)

@@ -224,6 +224,15 @@ async def test_only_both_ends_of_a_flood_are_kept_of_an_eval_that_was_cut_short(
     assert len(desk.stored(item.id)["outcome"]["parts"][0][1]) < 100_000
 
 
+async def test_who_gave_up_ending_a_session_is_not_blamed_for_a_later_interrupt(desk: Desk) -> None:
+    desk.book.ending(KEY, "it was restarted by agent x")
+    item = desk.submit("a")
+    desk.result(item.id, "interrupted")
+    ended = await desk.book.finished(item.id)
+    assert ended.outcome
+    assert ended.outcome.reason == ""
+
+
 # The daemon is killed
 
 
@@ -259,13 +268,18 @@ async def test_a_session_that_has_nothing_to_do_is_idle_after_it_was_adopted(des
 async def test_evals_of_another_process_image_are_lost_when_a_session_is_adopted(
     desk: Desk,
 ) -> None:
-    item = desk.submit("a")
+    item, queued = desk.submit("a"), desk.submit("b")
+    desk.spool.path(item.id).write_bytes(b"so far")
     desk.daemon_killed()
     desk.adopt("boot2")
-    lost = await desk.book.finished(item.id)
+    lost, not_begun = [await desk.book.finished(one.id) for one in (item, queued)]
     assert lost.status is Status.LOST
     assert lost.outcome
     assert lost.outcome.reason == "the session was restarted"
+    assert lost.outcome.text("output:head") == "so far"
+    assert not_begun.status is Status.INTERRUPTED
+    assert not_begun.outcome
+    assert not_begun.outcome.reason == "it had not begun: the session was restarted"
 
 
 async def test_evals_of_a_session_that_ended_without_a_daemon_are_lost(desk: Desk) -> None:
