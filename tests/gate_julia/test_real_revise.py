@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.gate_julia.gate_process import GateProcess
+from tests.gate_julia.reviser_checks import (
+    check_that_a_syntax_error_is_told_until_it_is_mended,
+)
 from tests.gate_julia.source_package import SourcePackage
 
 if TYPE_CHECKING:
@@ -39,6 +42,10 @@ def session() -> Iterator[GateProcess]:
         gate.finish(gate.begin("import Warm"), timeout=300)
         warm.body("f() = 2")
         gate.finish(gate.begin("1"), timeout=300)
+        gate.evaluate(
+            "const Revised = Base.loaded_modules[Base.PkgId(Base.UUID("
+            '"295af30f-e4ad-537b-8983-00126c2a3abe"), "Revise")]; nothing'
+        )
         yield gate
 
 
@@ -66,17 +73,20 @@ def test_every_edit_is_seen_by_the_next_eval(session: GateProcess) -> None:
         assert outcome.reply.text("reloaded").endswith("/src/a.jl")
 
 
-def test_an_unchanged_eval_does_not_call_revise(session: GateProcess) -> None:
+def test_revise_is_called_for_a_change_and_for_nothing_else(session: GateProcess) -> None:
     package = SourcePackage(session, "f() = 1").loaded()
+    # Whenever it is called, Revise calls what is in this queue.
     session.evaluate(
-        "const revisions = Ref(0); const Revised = "
-        'Base.loaded_modules[Base.PkgId(Base.UUID("295af30f-e4ad-537b-8983-00126c2a3abe"), '
-        '"Revise")]; nothing'
+        "const calls = Ref(0); Revised.user_callbacks_by_key[:calls] = () -> calls[] += 1"
     )
-    session.evaluate("old = length(Revised.revision_queue)")
-    assert package.value("length(Revised.revision_queue)") == "0"
-    outcome = package.evaluate("NAME.f()")
-    assert not outcome.shows("reloaded")
+    queue = "push!(Revised.user_callbacks_queue, :calls); nothing"
+    session.evaluate(queue)
+    for _ in range(3):
+        outcome = package.evaluate("NAME.f(), calls[]")
+        assert outcome.value == "(1, 0)"
+        assert not outcome.shows("reloaded")
+    package.body("f() = 2")
+    assert package.value("NAME.f(), calls[]") == "(2, 1)"
 
 
 def test_calling_revise_oneself_works_as_usual(session: GateProcess) -> None:
@@ -91,15 +101,7 @@ def test_calling_revise_oneself_works_as_usual(session: GateProcess) -> None:
 
 
 def test_what_does_not_parse_is_told_with_its_line_until_it_does(session: GateProcess) -> None:
-    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 1"}).loaded()
-    package.write("a.jl", "f() = 2\n\nfunction g(\nend\n")
-    for _ in range(2):
-        value, said = package.stale("NAME.f()")
-        assert value == "1"
-        assert "src/a.jl:" in said
-        assert "syntax error" in said
-    package.write("a.jl", "f() = 3")
-    assert package.value("NAME.f()") == "3"
+    check_that_a_syntax_error_is_told_until_it_is_mended(session)
 
 
 def test_what_throws_is_told_and_tried_again(session: GateProcess) -> None:

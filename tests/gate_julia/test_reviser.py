@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.gate_julia.gate_process import CHECKOUT, GateProcess, wait_until
+from tests.gate_julia.reviser_checks import (
+    check_that_a_syntax_error_is_told_until_it_is_mended,
+)
 from tests.gate_julia.source_package import SourcePackage
 
 if TYPE_CHECKING:
@@ -291,15 +294,7 @@ def test_revise_is_told_of_every_edit_and_its_errors_are_told() -> None:
 def test_code_that_does_not_parse_is_told_with_its_line_until_it_does(
     session: GateProcess,
 ) -> None:
-    package = SourcePackage(session, 'include("a.jl")', {"a.jl": "f() = 1"}).loaded()
-    package.write("a.jl", "f() = 2\n\nfunction g(\nend\n")
-    for _ in range(2):
-        value, said = package.stale("NAME.f()")
-        assert value == "1"
-        assert "src/a.jl:" in said
-        assert "syntax error" in said
-    package.write("a.jl", "f() = 2")
-    assert package.value("NAME.f()") == "2"
+    check_that_a_syntax_error_is_told_until_it_is_mended(session)
 
 
 def test_code_that_throws_is_told_and_tried_again(session: GateProcess) -> None:
