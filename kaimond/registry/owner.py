@@ -30,17 +30,33 @@ def owned(database: Path) -> Iterator[None]:
     Raises:
         StoreError: another kaimond has it; the message says which one and what to do.
     """
-    file = os.open(database.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = database.with_suffix(".lock")
     try:
-        _lock(file, database)
-        os.truncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
+        file = _locked(lock, database)
+    except OSError as error:
+        raise StoreError(
+            f"{lock} cannot be used: {error.strerror}. Nothing was started. "
+            "Move it out of the way, or make room on the disk."
+        ) from None
+    try:
         yield
     finally:
         os.close(file)
 
 
-def _lock(file: int, database: Path) -> None:
+def _locked(lock: Path, database: Path) -> int:
+    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _wait_for(file, database)
+        os.truncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _wait_for(file: int, database: Path) -> None:
     for left in range(_TRIES, -1, -1):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

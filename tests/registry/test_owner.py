@@ -26,6 +26,17 @@ def test_a_database_has_one_owner_who_is_named(
         pass
 
 
+def test_a_lock_that_cannot_be_had_is_told_in_words(tmp_path: Path) -> None:
+    database = tmp_path / "kaimond.db"
+    database.with_suffix(".lock").mkdir()
+    with pytest.raises(StoreError) as refused, owner.owned(database):
+        pass
+    assert str(refused.value) == (
+        f"{tmp_path}/kaimond.lock cannot be used: Is a directory. Nothing was started. "
+        "Move it out of the way, or make room on the disk."
+    )
+
+
 def test_an_owner_that_does_not_name_itself_is_told_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
