@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 import zmq
 
 from kaimond.gate import libzmq
+from tests.support.home import CHECKOUT, PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.home import Home
+
+SOURCES = CHECKOUT / "kaimond" / "julia" / "Kaimon" / "src"
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +57,21 @@ def test_if_there_is_none_the_error_says_what_to_do(
         libzmq.libzmq_path()
     assert "No session can be started" in str(caught.value)
     assert "pip install --force-reinstall pyzmq" in str(caught.value)
+
+
+def test_what_the_gate_tells_a_person_to_type_starts_a_daemon_that_tells_where_it_is(
+    home: Home,
+) -> None:
+    told = [
+        re.findall(pattern, (SOURCES / name).read_text(encoding="utf-8"))
+        for name, pattern in (
+            ("serving.jl", r"Start kaimond once \(`([^`]+)`\), which tells where"),
+            ("gate.jl", r"no daemon has come yet; `([^`]+)` starts one"),
+        )
+    ]
+    assert told[0] == told[1]
+    ((command,), _) = told
+    program, *arguments = shlex.split(command)
+    done = subprocess.run([PROGRAMS / program, *arguments], env=home.env, check=False, timeout=100)
+    assert done.returncode == 0
+    assert (home.paths.state / "libzmq").read_text().strip() == libzmq.libzmq_path()

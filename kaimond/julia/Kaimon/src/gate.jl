@@ -163,7 +163,7 @@ end
 
 function Base.show(io::IO, ::MIME"text/plain", status::Status)
     println(io, "session ", status.key, " of ", status.project)
-    heard = status.heard == 0 ? "no daemon has come yet; `kaimonctl status` starts one" :
+    heard = status.heard == 0 ? "no daemon has come yet; `kaimond --detach` starts one" :
         "a daemon last spoke to it $(round(Int, time() - status.heard)) s ago"
     println(io, heard)
     print(io, isempty(status.evaluation) ? "no agent evaluates" :

@@ -75,8 +75,8 @@ function find_libzmq()
     end
     path = Libdl.find_library(["libzmq", "libzmq.so.5", "libzmq.5"])
     isempty(path) || return path
-    error("no libzmq was found. Start kaimond once (`kaimonctl status` does), which tells where " *
-          "its own is; or set KAIMON_LIBZMQ to the path of one")
+    error("no libzmq was found. Start kaimond once (`kaimond --detach`), which tells where its " *
+          "own is; or set KAIMON_LIBZMQ to the path of one")
 end
 
 "Call `f(server, request)` when it is the agents' turn; a managed session is theirs alone."
