@@ -23,14 +23,16 @@ The fields that describe the exceptions in `stack` (cause first, as `exception_s
 """
 function failure_fields(stack::Vector{Tuple{Any,Any}})
     messages, traces = String[], String[]
-    for (error, backtrace) in reverse(stack)
+    backtrace = ""
+    for (index, (error, addresses)) in Iterators.reverse(pairs(stack))
+        frames = known_frames(addresses)
         push!(messages, error_text(error))
-        push!(traces, full_trace(error, backtrace))
+        push!(traces, full_trace(error, frames))
+        index == length(stack) && !(error isa Union{SyntaxProblem,ArgumentProblem}) &&
+            (backtrace = user_backtrace(frames))
     end
     error = join(messages, CAUSED_BY)
     trace = join(traces, CAUSED_BY)
-    newest, backtrace = stack[end]
-    backtrace = newest isa Union{SyntaxProblem,ArgumentProblem} ? "" : user_backtrace(backtrace)
     return [Field("error", cut_middle(to_frame(error))),
             Field("backtrace", cut_middle(to_frame(backtrace))),
             Field("trace", cut_middle(to_frame(trace)))]
@@ -40,16 +42,42 @@ end
 plain_failure_fields(reason::String) =
     [Field("error", reason), Field("backtrace", ""), Field("trace", "")]
 
-"The frames of `backtrace` that are the user's, as Julia prints a backtrace; \"\" if none are."
-function user_backtrace(backtrace)
-    frames = trim_frames(stacktrace(backtrace))
+"""
+The frames at every address that was looked up.
+
+Looking one up takes milliseconds in Julia's system image, in which most frames of an error are; code
+stays where it is.
+"""
+const FRAMES = IdDict{Any,Any}()
+
+const MOST_FRAMES = 10_000
+
+"What `stacktrace(addresses)` gives."
+function known_frames(addresses::Vector)
+    frames = StackTraces.StackFrame[]
+    for address in addresses
+        length(FRAMES) > MOST_FRAMES && empty!(FRAMES)
+        found = get(FRAMES, address, nothing)
+        if found === nothing
+            found = stacktrace(typeof(addresses)([address]))
+            # An interpreter's address would keep the code that it belongs to alive.
+            address isa Ptr && (FRAMES[address] = found)
+        end
+        append!(frames, found::Vector{StackTraces.StackFrame})
+    end
+    return frames
+end
+
+"Those of `frames` that are the user's, as Julia prints a backtrace; \"\" if none are."
+function user_backtrace(frames)
+    frames = trim_frames(frames)
     isempty(frames) && return ""
     return String(strip(sprint(Base.show_backtrace, frames)))
 end
 
-function full_trace(@nospecialize(error), backtrace)
+function full_trace(@nospecialize(error), frames)
     try
-        return Base.invokelatest(sprint, showerror, error, backtrace)::String
+        return Base.invokelatest(sprint, showerror, error, frames)::String
     catch failure
         failure isa InterruptException && rethrow()
         return error_text(error)

@@ -1,4 +1,4 @@
-using Kaimon: exception_stack, failure_fields, trim_frames, status_of, evaluate_toplevel,
+using Kaimon: FRAMES, exception_stack, failure_fields, known_frames, trim_frames, status_of, evaluate_toplevel,
     parse_code
 
 fields(f) = try
@@ -36,6 +36,20 @@ end
     told = fields(() -> run_code("try; error(\"first\"); catch; error(\"second\"); end"))
     @test occursin(r"^second\n\ncaused by: first"s, told["error"])
     @test occursin("first", told["trace"])
+end
+
+@testset "frames are those that Julia finds, and each address is looked up once" begin
+    addresses = try
+        run_code("sort([1, \"a\"])")
+    catch
+        exception_stack()[end][2]
+    end
+    empty!(FRAMES)
+    @test known_frames(addresses) == stacktrace(addresses)
+    known = copy(FRAMES)
+    @test !isempty(known)
+    @test known_frames(addresses) == stacktrace(addresses)
+    @test all(address -> FRAMES[address] === known[address], keys(FRAMES))
 end
 
 @testset "an interrupt is one however it is wrapped" begin
