@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tests.chaos.model import Request
 
 KINDS: Final = {
+    "while true end": ("while true end",),
     "endless, no safepoint": (
-        "while true end",
         "(function () while true end end)()",
         "(x -> begin while x >= 0; x = x > 1_000_000 ? 0 : x + 1; end; end)(0)",
         "wait(@async while true end)",
@@ -104,6 +104,7 @@ class Fuzz:
     def __post_init__(self) -> None:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.had_ended = 0
+        self.undescribed = 0
         self._code = ""
         self._again = False
         self._round = 0
@@ -181,6 +182,7 @@ class Fuzz:
         foreign = {int(found) for found in TOKEN.findall(answer.text)} - {self._round}
         if foreign:
             self.soak.lose("answers swapped", f"round {self._round}: {answer.text}")
+        self.undescribed += "describing it was interrupted" in answer.text
         if not answer.text:
             self.soak.lose("answers", f"round {self._round}: an empty one")
 
@@ -229,6 +231,7 @@ async def run(soak: Soak, count: int, seed: int) -> list[tuple[str, str]]:
     return [
         ("rounds, seed", f"{count}, {seed}"),
         ("evals that had ended before", str(fuzz.had_ended)),
+        ("errors that could not be described", str(fuzz.undescribed)),
         *((kind, spread(fuzz.times[kind])) for kind in KINDS if fuzz.times[kind]),
         ("all", spread(everything)),
     ]

@@ -9,7 +9,7 @@
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
 * ``is_pending(pid, number)``: whether a signal to it has not been taken yet.
 * ``waits_for_events(pid)``: whether its main thread sleeps in an event loop.
-* ``main_thread(pid)``: CPU time of the main thread, and whether it sleeps.
+* ``main_thread(pid)``: CPU time of the main thread, whether it sleeps, how often it has waited.
 * ``terminals()``: how many pseudoterminals are open, and how many there may be.
 """
 

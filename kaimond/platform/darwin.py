@@ -15,6 +15,8 @@ import psutil
 if TYPE_CHECKING:
     import socket
 
+    from kaimond.platform.thread import Thread
+
 # Python has no names for these; values from <sys/un.h>.
 _SOL_LOCAL = 0
 _LOCAL_PEERCRED = 0x001
@@ -103,8 +105,8 @@ def terminals() -> tuple[int, int] | None:
     return sum(1 for _ in Path("/dev").glob("ttys[0-9]*")), most
 
 
-def main_thread(pid: int) -> tuple[float, bool] | None:  # noqa: ARG001 - the same as on Linux
-    """Seconds of CPU time of the main thread of ``pid``; not told on macOS."""
+def main_thread(pid: int) -> Thread | None:  # noqa: ARG001 - the same as on Linux
+    """What the main thread of ``pid`` does; not told on macOS."""
     return None
 
 

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from kaimond.platform.thread import Thread
+
 _EPOLL_CALLS: Final = {"x86_64": ("232", "281"), "aarch64": ("22",)}
 """Numbers of epoll_wait and epoll_pwait, which differ between processors."""
 
@@ -98,18 +100,19 @@ def terminals() -> tuple[int, int] | None:
     return used, most
 
 
-def main_thread(pid: int) -> tuple[float, bool] | None:
-    """Seconds of CPU time of the main thread of ``pid``, and whether it sleeps; None if unknown.
+def main_thread(pid: int) -> Thread | None:
+    """What the main thread of ``pid`` does; None if unknown.
 
-    They are of the scheduler's own count, so they are right also for milliseconds.
+    The seconds are of the scheduler's own count, so they are right also for milliseconds.
     """
     directory = Path(f"/proc/{pid}/task/{pid}")
     try:
         spent = (directory / "schedstat").read_text(encoding="ascii").split()[0]
-        state = (directory / "stat").read_text(encoding="utf-8", errors="replace")
-    except (OSError, IndexError):
+        status = (directory / "status").read_text(encoding="utf-8", errors="replace")
+        waits = int(_line(status, "voluntary_ctxt_switches"))
+    except (OSError, IndexError, ValueError):
         return None
-    return int(spent) / 1e9, state[state.rfind(")") + 2 :][:1] != "R"
+    return Thread(int(spent) / 1e9, not _line(status, "State").startswith("R"), waits)
 
 
 def waits_for_events(pid: int) -> bool:
@@ -130,8 +133,12 @@ def is_pending(pid: int, number: int) -> bool:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    waiting = status.partition("\nShdPnd:")[2].split("\n", 1)[0].strip()
-    return bool(int(waiting or "0", 16) >> (number - 1) & 1)
+    return bool(int(_line(status, "ShdPnd") or "0", 16) >> (number - 1) & 1)
+
+
+def _line(status: str, name: str) -> str:
+    """What proc(5)'s status says about `name`, "" if nothing."""
+    return status.partition(f"\n{name}:")[2].split("\n", 1)[0].strip()
 
 
 # ptrace(2) requests and what they need, from <linux/ptrace.h>.

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from kaimond import platform
 from kaimond.gate.link import GateSilentError
 from kaimond.supervisor import whereabouts
+from kaimond.supervisor.question import Question, Wait, load
 from kaimond.supervisor.whereabouts import Place
 
 if TYPE_CHECKING:
@@ -34,34 +34,22 @@ if TYPE_CHECKING:
     from kaimond.supervisor.live import Live
 
 
-class _Wait(NamedTuple):
-    """When a gate that has not answered a question counts as silent.
-
-    Attributes:
-        computed: seconds of CPU time that its thread has used since the question. A machine under
-            load may let it wait for long, and a signal then hits what happens to run next.
-        slept: seconds since the question, for a thread that sleeps; also where its CPU time is not
-            known.
-    """
-
-    computed: float
-    slept: float
-
-
-_FIRST: Final = _Wait(0.06, 0.15)
-_WATCHER: Final = _Wait(1.5, 2.0)
+_FIRST: Final = Wait(0.06, 0.15)
+_WATCHER: Final = Wait(1.5, 2.0)
 """For code that asks `is_cancelled` now and then, and computes in between."""
-_SLOW: Final = _Wait(0.2, 0.35)
-_QUICK: Final = _Wait(0.015, 0.03)
+_SLOW: Final = Wait(0.2, 0.35)
+_QUICK: Final = Wait(0.015, 0.03)
+_STILL: Final = Wait(0.005, 0.03)
+"""Right before a SIGINT: to look where a process computes takes time, and wakes one that waits."""
 
 _SLOW_PAUSE: Final = 0.15
-_QUICK_PAUSE: Final = 0.02
+_QUICK_PAUSE: Final = 0.005
 """Seconds between a SIGINT and the next question."""
 
-_CHECK_EVERY: Final = 0.01
+_CHECK_EVERY: Final = 0.005
 _TAKEN_LIMIT: Final = 2.0
+_SETTLE_PAUSE: Final = 0.02
 _SETTLE_LIMIT: Final = 2.0
-_MOST_LOAD: Final = 4.0
 
 _SLOW_FOR: Final = 2.5
 """Seconds of the slow pace for what need not be forced at once: long enough for most C code to end
@@ -140,9 +128,8 @@ async def interrupt(
     while time.monotonic() < began + _limit(limit, compiles=compiles):
         if live.process.exited.done():
             break
-        answer = await _answer(live, eval_id, wait)
+        answer, seen = await _ask(live, eval_id, wait)
         if answer is None:
-            seen = await whereabouts.look(live.process.pid)
             compiles = compiles or Place.COMPILER in seen
             # Persons and agents take turns; a signal would hit whoever's turn it is.
             mine = live.turn == (eval_id if person else "") and live.may_interrupt(eval_id)
@@ -178,56 +165,29 @@ async def _taken(live: Live) -> None:
     while (  # noqa: ASYNC110
         time.monotonic() < end and platform.is_pending(live.process.pid, signal.SIGINT)
     ):
-        await asyncio.sleep(_CHECK_EVERY / 2)
+        await asyncio.sleep(_CHECK_EVERY)
 
 
 async def settle(live: Live) -> None:
     """After SIGINTs: have the gate take one that came too late, before it hits what runs next."""
     await _taken(live)
-    await asyncio.sleep(_QUICK_PAUSE)
+    await asyncio.sleep(_SETTLE_PAUSE)
     with contextlib.suppress(GateSilentError):
         await live.link.request("ping", timeout=_SETTLE_LIMIT)
 
 
-async def _answer(live: Live, eval_id: str, wait: _Wait) -> Message | None:
-    """Ask the gate to interrupt the eval; None if it is silent."""
-    question = (("eval", eval_id),)
-    asking = asyncio.create_task(live.link.request("interrupt", question, timeout=LIMIT))
-    before, began = platform.main_thread(live.process.pid), time.monotonic()
-    either: list[asyncio.Future[Any]] = [asking, live.process.exited]
-    try:
-        while not live.process.exited.done():
-            await asyncio.wait(either, timeout=_CHECK_EVERY, return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                return asking.result()
-            now = platform.main_thread(live.process.pid)
-            if _silent(before, now, time.monotonic() - began, wait):
-                break
-    except GateSilentError:
-        pass
-    finally:
-        asking.cancel()
-    return None
-
-
-def _silent(
-    before: tuple[float, bool] | None, now: tuple[float, bool] | None, waited: float, wait: _Wait
-) -> bool:
-    if before and now:
-        if now[0] - before[0] >= wait.computed:
-            return True
-        if not now[1]:
-            return False
-    return waited >= wait.slept * _load()
+async def _ask(live: Live, eval_id: str, wait: Wait) -> tuple[Message | None, set[Place]]:
+    """Ask the gate to interrupt the eval: its answer, or None and where the mute process is."""
+    with Question(live, eval_id, LIMIT) as question:
+        answer = await question.answer(wait)
+        if answer:
+            return answer, set()
+        seen = await whereabouts.look(live.process.pid)
+        return await question.answer(_STILL), seen
 
 
 def _limit(limit: float, *, compiles: bool) -> float:
     """Seconds that are tried; a limit that is shorter than usual was meant so."""
     if limit < LIMIT:
         return limit
-    return max(limit * _load(), COMPILING_LIMIT if compiles else 0.0)
-
-
-def _load() -> float:
-    """How much longer everything takes on this machine now."""
-    return min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), _MOST_LOAD)
+    return max(limit * load(), COMPILING_LIMIT if compiles else 0.0)

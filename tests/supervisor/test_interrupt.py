@@ -12,7 +12,9 @@ import pytest
 from kaimond import platform
 from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
+from kaimond.platform.thread import Thread
 from kaimond.supervisor import interrupt, whereabouts
+from kaimond.supervisor.question import Wait, is_mute
 from kaimond.supervisor.whereabouts import Place
 
 if TYPE_CHECKING:
@@ -88,6 +90,48 @@ async def test_a_gate_that_waits_for_events_gets_no_signal_however_late_it_answe
     scripted = Scripted(["silent", "silent"], USER, waits=True)
     assert (await climb(monkeypatch, scripted)).free
     assert "signal" not in scripted.done
+
+
+async def test_a_gate_that_answers_while_it_is_looked_at_gets_no_signal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = asyncio.Event()
+
+    class Late(Scripted):
+        async def request(self, verb: str, fields: object, *, timeout: float) -> Message:
+            await looked.wait()
+            return await super().request(verb, fields, timeout=timeout)
+
+    async def look(_: int) -> set[Place]:
+        looked.set()
+        return USER
+
+    scripted = Late([])
+    monkeypatch.setattr(whereabouts, "look", look)
+    assert (await interrupt.interrupt(cast("Live", scripted), "0a")).free
+    assert scripted.done == ["asked"]
+
+
+@pytest.mark.parametrize(
+    ("now", "waited", "mute"),
+    [
+        (Thread(1.02, sleeps=False, waits=5), 0.02, True),
+        (Thread(1.01, sleeps=False, waits=5), 9.0, False),
+        (Thread(1.00, sleeps=True, waits=5), 0.02, False),
+        (Thread(1.00, sleeps=True, waits=5), 0.04, True),
+        (Thread(1.02, sleeps=False, waits=6), 0.04, False),
+        (Thread(1.02, sleeps=False, waits=6), 0.16, True),
+        (Thread(1.00, sleeps=True, waits=6), 0.04, False),
+        (Thread(1.00, sleeps=True, waits=6), 0.16, True),
+        (None, 0.02, False),
+        (None, 0.04, True),
+    ],
+)
+def test_a_gate_that_has_waited_in_between_gets_time_to_hear_the_question(
+    now: Thread | None, waited: float, *, mute: bool
+) -> None:
+    before = Thread(1.0, sleeps=False, waits=5)
+    assert is_mute(before, now, waited, Wait(computed=0.015, slept=0.03)) is mute
 
 
 async def test_code_that_watches_for_its_end_is_told_to_have_been_asked(

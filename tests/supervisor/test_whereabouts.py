@@ -87,6 +87,30 @@ def test_waiting_for_events_is_told_from_other_sleep() -> None:
             child.returncode = 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not tell")
+@pytest.mark.parametrize(
+    ("code", "waits"), [("pass", False), ("import time; time.sleep(0.001)", True)]
+)
+def test_a_thread_that_computes_is_told_from_one_that_waits_in_between(
+    code: str,
+    waits: bool,
+) -> None:
+    child = subprocess.Popen([sys.executable, "-c", f"while True: {code}"])
+    try:
+        wait_until(lambda: waited_meanwhile(child.pid) is waits)
+    finally:
+        bury(child.pid)
+        child.returncode = 0
+
+
+def waited_meanwhile(pid: int) -> bool | None:
+    """Whether a thread has waited while it computed for some milliseconds; None if it ended."""
+    before = now = platform.main_thread(pid)
+    while before and now and now.computed < before.computed + 0.005:
+        now = platform.main_thread(pid)
+    return now.waits > before.waits if before and now else None
+
+
 def readable(pid: int) -> bool:
     try:
         return bool(Path(f"/proc/{pid}/task/{pid}/syscall").read_text())
@@ -96,4 +120,4 @@ def readable(pid: int) -> bool:
 
 def sleeps(pid: int) -> bool:
     seen = platform.main_thread(pid)
-    return bool(seen and seen[1])
+    return bool(seen and seen.sleeps)

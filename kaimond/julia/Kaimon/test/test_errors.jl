@@ -1,5 +1,5 @@
-using Kaimon: FRAMES, exception_stack, failure_fields, known_frames, trim_frames, status_of, evaluate_toplevel,
-    parse_code
+using Kaimon: FRAMES, exception_stack, failure_fields, known_frames, trim_frames,
+    status_of, evaluate_toplevel, parse_code
 
 fields(f) = try
     f()
