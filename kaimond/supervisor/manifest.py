@@ -1,4 +1,4 @@
-"""Is an environment instantiated? Answered from its files, without Julia, in a millisecond.
+"""Is an environment instantiated? Answered from its files, without Julia.
 
 `Pkg.instantiate()` costs a session's start up to seconds, and nearly always has nothing to do.
 It may be left out only if nothing can be missing, so every doubt is answered with "no": a

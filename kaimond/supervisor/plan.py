@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -130,7 +131,9 @@ class Planner:
             raise SessionError("no-julia", str(error)) from None
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
             raise SessionError("launch", str(error)) from None
-        checked = manifest.check(entry.path, manifest.depots(environment), None, julia.version)
+        # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
+        depots = manifest.depots(environment)
+        checked = await asyncio.to_thread(manifest.check, entry.path, depots, None, julia.version)
         return Plan(
             project=entry.path,
             julia=julia,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import tempfile
@@ -14,8 +15,11 @@ from kaimond import paths
 from kaimond.config import repo_launch
 from kaimond.config.settings import Settings
 from kaimond.gate.libzmq import libzmq_path
+from kaimond.supervisor import manifest
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.manifest import Instantiation
 from kaimond.supervisor.plan import BOOT, Plan, Planner
+from tests.support.wait import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,6 +155,25 @@ async def test_an_edit_of_the_configuration_counts_at_once(desk: Desk) -> None:
     after = await planner.plan(planner.project(str(desk.project)))
     assert before.flags != after.flags
     assert before.digest() != after.digest()
+
+
+async def test_a_large_environment_is_looked_through_while_others_are_answered(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def check(*_: object) -> Instantiation:
+        # This ends only because the event loop goes on meanwhile.
+        asyncio.run_coroutine_threadsafe(answered.wait(), loop).result(DEADLINE)
+        return Instantiation(False, ("A is not installed",))
+
+    monkeypatch.setattr(manifest, "check", check)
+    desk.allow()
+    planning = asyncio.create_task(desk.plan())
+    await asyncio.sleep(0)
+    answered.set()
+    assert (await planning).instantiate == ("A is not installed",)
 
 
 async def test_equal_plans_have_equal_digests(desk: Desk) -> None:
