@@ -164,7 +164,8 @@ def executing(pid: int, looks: int) -> list[str]:
     """What the main thread of ``pid`` executes: files that its code is in, "" for code in memory.
 
     The thread is stopped for some microseconds at each look. Call this on a thread that ends
-    afterwards: whatever goes wrong, the kernel then lets go of the process.
+    afterwards: whatever goes wrong, the kernel then lets go of the process. It blocks, so that can
+    never be the event loop's thread.
 
     Args:
         pid: of a process of the same user.
@@ -187,6 +188,7 @@ def executing(pid: int, looks: int) -> list[str]:
             found.append(address)
         _ptrace(_PTRACE_CONT if left else _PTRACE_DETACH, pid, signal)
         if left:
+            # Looks that follow each other at once would all see the same.
             time.sleep(_LOOK_EVERY)
     return _files_at(pid, found)
 
@@ -206,6 +208,8 @@ def _stopped_by(pid: int) -> int | None:
         if stopped is not None:
             event, number = stopped.si_status >> 8, stopped.si_status & 0xFF
             return 0 if event == _EVENT_STOP else number
+        # A wait with a limit is nothing that waitid(2) has, and a thread that is stuck in a call
+        # stops only when that returns.
         time.sleep(0.0001)
     return None
 
