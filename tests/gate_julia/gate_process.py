@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 import zmq
 
+from kaimond import platform
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -280,6 +282,16 @@ class GateProcess:
     def wait_running(self, eval_id: str) -> None:
         """Wait until the gate says that the evaluation runs; it must yield for that."""
         wait_until(lambda: self.ping().text("eval") == eval_id, f"{eval_id} runs")
+
+    def is_still(self) -> bool:
+        """Whether no signal is on its way to it and none of its threads does anything."""
+        self.ping()
+        if platform.is_pending(self.pid, signal.SIGINT):
+            return False
+        return all(
+            (thread / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "S"
+            for thread in Path(f"/proc/{self.pid}/task").glob("*")
+        )
 
     def interrupt(self, eval_id: str) -> str:
         """Ask for an interrupt; returns the outcome."""

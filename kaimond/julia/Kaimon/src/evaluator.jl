@@ -2,8 +2,9 @@
 
 "Run what is queued, for ever or until the gate is closed; until the first request comes, rehearse."
 function eval_loop(server::Server)
-    rehearsals = Function[() -> prepare_reviser(server), rehearse_value, rehearse_message,
-                          rehearse_trace, rehearse_backtrace, rehearse_looking, rehearse_parsing,
+    rehearsals = Function[() -> prepare_reviser(server), rehearse_attempt, rehearse_finish,
+                          rehearse_turn, rehearse_value, rehearse_message, rehearse_trace,
+                          rehearse_backtrace, rehearse_looking, rehearse_parsing,
                           rehearse_walking, rehearse_taking_up]
     # A person's processor is not busied for agents that may never come; see `in_turn`.
     server.joined === nothing || empty!(rehearsals)
@@ -19,12 +20,12 @@ function eval_loop(server::Server)
                 take_sigint(server)
                 # Waiting can be cut short by a SIGINT; taking cannot.
                 calmly(() -> wait(server.queue), server)
-                in_turn(run_request, server, take!(server.queue))
+                unseen(in_turn)(run_request, server, take!(server.queue))
             catch error
                 has_hung_up(server) && break
                 note("an evaluation met an error of the gate: $(error_text(error))")
                 request = server.running
-                request === nothing || abandon(server, request, error_text(error))
+                request === nothing || unseen(abandon)(server, request, error_text(error))
             end
         end
     end

@@ -5,6 +5,22 @@
 # goes on with SIGINTs until Julia throws by force, in the midst of the compiler, which then crashes
 # the process. The steps are short, because a request that comes meanwhile waits for one of them.
 
+# What every request needs. The gate opens before this is compiled.
+
+rehearse_attempt() = precompile(attempt, (Server, EvalRequest))
+rehearse_finish() =
+    precompile(finish, (Server, EvalRequest, String, Int, Int, Vector{Field}))
+rehearse_turn() = precompile(in_turn, (typeof(run_request), Server, EvalRequest))
+
+"""
+`f`, which the compiler does not see coming.
+
+It looks into everything that code may call before that code runs, and the gate would open only when
+it is through with all that evaluations, persons and accidents may need. Unlike with invokelatest the
+world stays the same, so no definition of the user's has the gate's own code compiled anew.
+"""
+unseen(@nospecialize f) = Ref{Any}(f)[]
+
 rehearse_value() = (parse_code("1; 2", REHEARSED); hides_value("1; 2"); render(2); nothing)
 
 rehearse_message() = foreach(entry -> error_text(entry[1]), rehearsed_stack())

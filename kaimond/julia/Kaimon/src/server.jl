@@ -145,7 +145,7 @@ function pump(server::Server)
                 take_sigint(server)
                 calmly(() -> wait(server.watcher), server)
                 take_sigint(server)
-                istaskdone(server.eval_task) && replace_eval_task(server)
+                istaskdone(server.eval_task) && unseen(replace_eval_task)(server)
             catch error
                 has_hung_up(server) && break
                 note("the pump met an error and goes on: $(error_text(error))")

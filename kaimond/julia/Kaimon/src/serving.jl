@@ -81,8 +81,11 @@ end
 
 "Call `f(server, request)` when it is the agents' turn; a managed session is theirs alone."
 function in_turn(f, server::Server, request::EvalRequest)
-    joined = server.joined
-    joined === nothing && return f(server, request)
+    server.joined === nothing && return f(server, request)
+    return unseen(in_joined_turn)(f, server, server.joined, request)
+end
+
+function in_joined_turn(f, server::Server, joined::Joined, request::EvalRequest)
     joined.waiting = request.id
     mine = take_turn(server, joined)
     joined.waiting = ""
