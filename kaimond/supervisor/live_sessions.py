@@ -28,7 +28,7 @@ from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
 from kaimond.supervisor.offers import Offers
 from kaimond.supervisor.remains import Remains
-from kaimond.supervisor.terminals import VERB, Terminals
+from kaimond.supervisor.terminals import VERB, WHOSE_TURN, Terminals
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -124,7 +124,7 @@ class LiveSessions:
         return live
 
     def _heard(self, key: str, message: Message) -> None:
-        if message.verb == VERB:
+        if message.verb == VERB or message.request == WHOSE_TURN:
             self.terminals.heard(key, message)
         else:
             self.offers.heard(key, message)

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.supervisor")
 
 VERB: Final = "terminal"
-"""Of the gate's words about terminals."""
+"""Of what is asked of a gate about terminals, and of what it tells of them."""
+
+WHOSE_TURN: Final = "whose-turn"
+"""Request id of the question what the gate evaluates. The answer is taken in between its other
+words, in the order in which it said them."""
 
 SILENCE: Final = 0.7
 """Seconds without an echo after which a person is told what the session is busy with."""
@@ -116,11 +120,26 @@ class Terminals:
             self._end(terminal, "daemon-ends", text, again=again)
         await asyncio.gather(*(terminal.drained(timeout) for terminal in terminals))
 
+    async def interrupt(self, key: str) -> bool | None:
+        """Interrupt what a person has entered, also at a terminal that is gone.
+
+        Returns:
+            Whether the session is free of it; None if it evaluates nothing of a person.
+        """
+        live = self._live(key)
+        if live is None or not live.turn:
+            return None
+        return await self._freed(live, live.turn)
+
     # The session's side
 
     def heard(self, key: str, message: Message) -> None:
-        """Take in a word of a gate about one of its terminals."""
+        """Take in a word of a gate about one of its terminals, or about whose turn it is."""
         live = self._live(key)
+        if message.request == WHOSE_TURN:
+            if live and message.verb == "pong":
+                self._turn_is(key, live, message)
+            return
         event = message.get("event")
         if event == "running" and live:
             live.begin_turn(message.request)
@@ -136,23 +155,26 @@ class Terminals:
                 self._end(terminal, "left", f"{text} Session {key} goes on.")
 
     def transport_up(self, key: str) -> None:
-        """A word of the gate may have been lost with the transport: see how things are."""
+        """A word of the gate may have been lost with the transport, or with a daemon: ask anew."""
         live = self._live(key)
-        if live and (live.turn or self._of(key)):
-            self._background(self._see_whose_turn(key, live))
+        if live:
+            live.link.send(WHOSE_TURN, "ping")
         for terminal in self._of(key):
             # A gate that has it already opens it no second time.
             self._stop_asking(terminal)
             self._ask(terminal)
 
-    async def _see_whose_turn(self, key: str, live: Live) -> None:
-        try:
-            pong = await live.link.request("ping", timeout=_FOR_EVER, repeat=True)
-        except GateSilentError:
+    def _turn_is(self, key: str, live: Live, pong: Message) -> None:
+        # A gate that does not tell terminals from evals may still evaluate what it told of before.
+        now = pong.get("terminal") or (live.turn if live.turn == pong.get("eval") else "")
+        if now == live.turn:
             return
-        if live.turn and pong.get("eval") != live.turn:
+        if live.turn:
             live.end_turn()
             self._book.release(key)
+        if now:
+            live.begin_turn(now)
+            self._book.hold(key)
 
     def image_gone(self, key: str) -> None:
         """The session is about to have another process image; its terminals wait for that."""
@@ -244,16 +266,9 @@ class Terminals:
             self._background(self._interrupted(live, terminal))
 
     async def _interrupted(self, live: Live, terminal: Terminal) -> None:
-        """Interrupt what a person's input does, by the safe ladder."""
-        mine = live.turn == terminal.id
-        began = live.turn_began
         terminal.shown = b""
         try:
-            # Interrupting Julia's `run` leaves the child that it waits for running.
-            children = started_since(live.process.descendants(), began) if mine else []
-            free = (await interrupt(live, terminal.id, person=True)).free
-            if children:
-                await end_descendants(children, _GRACE)
+            free = await self._freed(live, terminal.id)
         finally:
             self._interrupting.discard(terminal.id)
         if FORCED in terminal.shown:
@@ -263,3 +278,14 @@ class Terminals:
                 "it cannot be interrupted: the code swallows interrupts, or is in a place that "
                 f"they do not reach. `kaimonctl restart {terminal.key}` ends it, and its variables"
             )
+
+    @staticmethod
+    async def _freed(live: Live, turn: str) -> bool:
+        """Interrupt what was entered at a terminal, by the safe ladder; tell if that worked."""
+        mine = live.turn == turn
+        # Interrupting Julia's `run` leaves the child that it waits for running.
+        children = started_since(live.process.descendants(), live.turn_began) if mine else []
+        came = await interrupt(live, turn, person=True)
+        if children:
+            await end_descendants(children, _GRACE)
+        return came.free

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.julia
 
 PONG = (
-    "pid start boot nonce session protocol gate julia pwd project threads state eval queued tracked"
+    "pid start boot nonce session protocol gate julia pwd project threads state eval terminal "
+    "queued tracked"
 )
 
 

@@ -250,13 +250,31 @@ async def survives_the_daemon(person: Person, one: Agent, home: Home, key: str) 
     (daemon,) = home.daemons
     daemon.kill()
     await asyncio.to_thread(daemon.wait)
-    turn.end()
     await person.sees("The connection to kaimond broke")
     await person.sees(f"attached to session {key}")
+    # What the next daemon knows of a line whose terminal is gone.
+    await running(one, "busy")
+    turn.end()
     await person.sees(PROMPT)
     assert ":kept" in await person.asks("state")
+    await interrupts_what_nobody_can_see(person, one, home, key)
     assert ":yes" in await person.asks("finished")
     assert await one.value("finished", s=True) == ":yes"
+
+
+async def interrupts_what_nobody_can_see(person: Person, one: Agent, home: Home, key: str) -> None:
+    turn = Turn(home, "five")
+    with Person(home, key) as other:
+        await other.sees(PROMPT)
+        other.enter(turn.code("never = 1"))
+        await turn.began()
+    said = home.kaimonctl("interrupt", key)
+    assert (said.returncode, said.stdout) == (
+        0,
+        f"What was entered at a terminal of session {key}: interrupted.\n",
+    )
+    await running(one, "ready")
+    assert "false" in await person.asks("@isdefined never")
 
 
 async def leaves_nothing_spinning(one: Agent, home: Home) -> None:

@@ -133,6 +133,10 @@ class Gate:
 
     asked: list[tuple[str, dict[str, str | bytes]]] = field(default_factory=list)
     answers: dict[str, asyncio.Queue[Message | Exception]] = field(default_factory=dict)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def send(self, request: str, verb: str) -> None:
+        self.sent.append((request, verb))
 
     def will_say(self, verb: str, answer: Message | Exception) -> None:
         self.answers.setdefault(verb, asyncio.Queue()).put_nowait(answer)
@@ -264,6 +268,14 @@ class Desk:
         fields = (("event", event.encode()), ("reason", reason.encode()))
         self.terminals.heard(KEY, Message(terminal.id, "terminal", fields))
 
+    def evaluates(self, **facts: str) -> None:
+        """The gate answers what it was asked when the transport came up."""
+        self.terminals.transport_up(KEY)
+        request, verb = self.gate.sent.pop()
+        assert verb == "ping"
+        fields = tuple((name, value.encode()) for name, value in facts.items())
+        self.terminals.heard(KEY, Message(request, "pong", fields))
+
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
@@ -333,10 +345,42 @@ async def test_a_word_that_was_lost_with_the_transport_holds_nobody_back_for_eve
 ) -> None:
     terminal = desk.attach()
     desk.says(terminal, "running")
-    desk.gate.will_say("ping", Message("1", "pong", (("eval", b""),)))
-    desk.terminals.transport_up(KEY)
-    await until(lambda: desk.book.notes[-1] == f"release {KEY}")
-    assert [verb for verb, _ in desk.gate.asked].count("terminal") >= 1
+    desk.evaluates(eval="", terminal="")
+    assert desk.session
+    assert desk.session.turn == ""
+    assert desk.book.notes == [f"hold {KEY}", f"release {KEY}"]
+    await until(lambda: "terminal" in [verb for verb, _ in desk.gate.asked])
+
+
+async def test_what_was_entered_while_another_daemon_was_there_is_a_persons_turn(
+    desk: Desk,
+) -> None:
+    desk.evaluates(eval="feedf00d", terminal="feedf00d")
+    assert desk.session
+    assert desk.session.turn == "feedf00d"
+    # Its terminal is gone, and yet its end is told.
+    fields = (("event", b"idle"), ("reason", b""))
+    desk.terminals.heard(KEY, Message("feedf00d", "terminal", fields))
+    assert desk.session.turn == ""
+    assert desk.book.notes == [f"hold {KEY}", f"release {KEY}"]
+
+
+async def test_an_agents_eval_is_nobody_elses_turn(desk: Desk) -> None:
+    desk.evaluates(eval="feedf00d", terminal="")
+    assert desk.session
+    assert desk.session.turn == ""
+    assert desk.book.notes == []
+
+
+async def test_an_older_gate_that_still_evaluates_for_a_person_is_not_taken_for_idle(
+    desk: Desk,
+) -> None:
+    terminal = desk.attach()
+    desk.says(terminal, "running")
+    desk.evaluates(eval=terminal.id)
+    assert desk.session
+    assert desk.session.turn == terminal.id
+    assert desk.book.notes == [f"hold {KEY}"]
 
 
 async def test_leaving_the_line_editor_ends_the_terminal_and_nothing_else(desk: Desk) -> None:
@@ -448,6 +492,15 @@ async def test_a_control_c_while_input_is_evaluated_climbs_the_ladder(desk: Desk
     assert ("interrupt", {"eval": terminal.id}) in desk.gate.asked
     assert desk.session
     assert set(desk.session.process.signals) == {signal.SIGINT}
+
+
+async def test_what_was_entered_at_a_terminal_that_is_gone_can_be_interrupted(desk: Desk) -> None:
+    assert await desk.terminals.interrupt(KEY) is None
+    desk.evaluates(eval="feedf00d", terminal="feedf00d")
+    desk.gate.will_say("interrupt", Message("1", "interrupt", (("outcome", b"thrown"),)))
+    desk.gate.will_say("interrupt", Message("2", "interrupt", (("outcome", b"not-running"),)))
+    assert await desk.terminals.interrupt(KEY)
+    assert desk.gate.asked == [("interrupt", {"eval": "feedf00d"})] * 2
 
 
 async def test_a_signal_hits_only_those_whose_turn_it_is(desk: Desk) -> None:

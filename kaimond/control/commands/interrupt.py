@@ -16,9 +16,24 @@ async def run(core: Core, params: SessionParams) -> dict[str, Any]:
     record = choose(core.supervisor, params.session)
     item = core.supervisor.book.running(record.key)
     if item is None:
-        return {"text": f"Session {record.key} evaluates nothing.", "outcome": "idle"}
+        return await _persons(core, record.key)
     came = await core.supervisor.cancel(item, "it was interrupted with kaimonctl")
     return {"text": f"Eval {item.id} in session {record.key}: {came}.", "outcome": str(came)}
+
+
+async def _persons(core: Core, key: str) -> dict[str, Any]:
+    """What somebody has entered at a terminal, which may be gone."""
+    free = await core.supervisor.sessions.terminals.interrupt(key)
+    if free is None:
+        return {"text": f"Session {key} evaluates nothing.", "outcome": "idle"}
+    what = f"What was entered at a terminal of session {key}"
+    if free:
+        return {"text": f"{what}: interrupted.", "outcome": "interrupted"}
+    return {
+        "text": f"{what}: it still runs, because it swallows interrupts or is in a place that they "
+        f"do not reach. `kaimonctl restart {key}` ends it, and its variables.",
+        "outcome": "stubborn",
+    }
 
 
 COMMAND: Final = Command("interrupt", SessionParams, run)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = "kaimonctl interrupt 1a2b3c4d"
 
-LIMIT: Final = 30.0
-"""Seconds; the ladder itself gives up after 5."""
+LIMIT: Final = 60.0
+"""Seconds; the ladder itself tries for half of that where the machine is under load."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

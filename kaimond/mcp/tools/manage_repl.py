@@ -99,7 +99,13 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
 async def _interrupt(call: Call, record: Record) -> Answer:
     item = call.core.supervisor.book.running(record.key)
     if item is None:
-        return Answer(f"Session {record.key} evaluates nothing, so nothing was interrupted.")
+        live = call.core.supervisor.sessions.get(record.key)
+        what = (
+            "what a person has entered, and nothing of an agent"
+            if live and live.turn
+            else "nothing"
+        )
+        return Answer(f"Session {record.key} evaluates {what}, so nothing was interrupted.")
     reason = f"it was interrupted by agent {call.agent.short}"
     return told(item, await call.core.supervisor.cancel(item, reason))
 

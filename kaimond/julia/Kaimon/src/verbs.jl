@@ -16,6 +16,7 @@ function on_ping(server::Server, message::Message)
         Field("threads", string(Threads.nthreads())),
         Field("state", server.running === nothing ? "idle" : "busy"),
         Field("eval", server.running === nothing ? "" : server.running.id),
+        Field("terminal", server.running isa PersonInput ? server.running.id : ""),
         Field("queued", string(length(server.pending) - (server.running isa EvalRequest))),
         Field("tracked", text_or_empty(() -> follows_any(server.reviser) ?
                                        in_reviser(:tracked_text, server.reviser) : "")),
