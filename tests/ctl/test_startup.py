@@ -28,7 +28,7 @@ def test_a_projects_file_is_written_shown_and_removed(home: Home, project: Path)
     done = home.ctl("startup", "install", "--project", str(project))
     assert done.stdout.splitlines() == [
         f"{file}: made, with the block in it",
-        "Start Julia in the project with: julia --load=.julia-startup.jl",
+        "Start Julia in the project with: julia --project --load=.julia-startup.jl",
     ]
     assert str(places.package_directory()) in file.read_text()
     again = home.ctl("startup", "install", "--project", ".", cwd=project)

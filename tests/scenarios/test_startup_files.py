@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,9 @@ def test_a_projects_startup_file_lets_julia_join_and_the_doctor_says_that_it_can
 
     done = daemon_home.kaimonctl("startup", "install", "--project", str(project))
     assert done.returncode == 0, done.stderr
+    _, _, told = done.stdout.partition("Start Julia in the project with: ")
     person = subprocess.Popen(
-        ["julia", "-i", "--project=.", "--load=.julia-startup.jl"],
+        [*shlex.split(told), "-i"],
         env=daemon_home.env,
         cwd=project,
         stdin=subprocess.PIPE,

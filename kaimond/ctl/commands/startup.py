@@ -1,7 +1,8 @@
 """Have a Julia that you start join by itself: a block in its startup file; needs no daemon.
 
-With --project, the file is .julia-startup.jl in that project, which you load with
-`julia --load=.julia-startup.jl`. With --global it is your own startup.jl, which every Julia loads.
+With --project, the file is .julia-startup.jl in that project; `julia --project
+--load=.julia-startup.jl` starts a Julia there that is a session of it. With --global it is your own
+startup.jl, which every Julia loads.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _install(place: _Place, directory: Path) -> int:
     else:
         say(f"{file}: made, with the block in it")
     if place.file.name == ".julia-startup.jl":
-        say("Start Julia in the project with: julia --load=.julia-startup.jl")
+        say("Start Julia in the project with: julia --project --load=.julia-startup.jl")
     if seen.own_call:
         remark(f"line {seen.own_call} of {file} calls Gate.serve as well; the block would do")
     return 0
