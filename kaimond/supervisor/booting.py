@@ -68,12 +68,16 @@ class Booter:
         """Spawn a process and wait until its gate answers with this start's nonce.
 
         Args:
-            key: of a session that is ``starting``.
+            key: of a session that was ``starting`` when the plan was begun.
             plan: how.
 
         Raises:
             SessionError: it did not start; its process is ended, and so is the session.
         """
+        before = self._registry.get(key)
+        if before is None or before.state is not State.STARTING:
+            # It may be ended while its plan is made, and nobody would know of a process of it.
+            raise _ended_meanwhile(key, alive=before is not None and before.alive)
         try:
             record = self._registry.note(
                 key,
@@ -237,9 +241,7 @@ class Booter:
         record = self._sessions.verified(key)
         assert record is not None
         if record.state in (State.STOPPING, State.STOPPED):
-            return SessionError(
-                "start-ended", f"Session {key} was shut down while it started. It is no more."
-            )
+            return _ended_meanwhile(key, alive=record.alive)
         if record.alive:
             return not_gone(key, live, "did not start")
         last = record.last_output or "(nothing)"
@@ -268,6 +270,11 @@ async def new_image(live: Live, proves: Callable[[Message], bool]) -> Message:
         if proves(pong):
             return pong
         await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _ended_meanwhile(key: str, *, alive: bool) -> SessionError:
+    now = "Its process is being ended." if alive else "It is no more."
+    return SessionError("start-ended", f"Session {key} was shut down while it started. {now}")
 
 
 def not_gone(key: str, live: Live, what: str) -> SessionError:

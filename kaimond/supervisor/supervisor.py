@@ -103,8 +103,7 @@ class Supervisor:
         entry = self._planner.project(path)
         project = str(entry.path)
         while True:
-            if self._ending:
-                raise SessionError("ending", "kaimond is ending, so no session was started.")
+            self._require_not_ending()
             starting = self._starting.get((project, name))
             if starting:
                 return await asyncio.shield(starting), True
@@ -139,10 +138,16 @@ class Supervisor:
 
     async def _start_new(self, entry: ProjectEntry, name: str, spawned_by: str) -> Record:
         plan = await self._planner.plan(entry)
+        # The end may have been asked for meanwhile, and did not know of this session.
+        self._require_not_ending()
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
         booted = await self._booter.boot(record.key, plan)
         self.idle.look()
         return booted
+
+    def _require_not_ending(self) -> None:
+        if self._ending:
+            raise SessionError("ending", "kaimond is ending, so no session was started.")
 
     async def settled(self, key: str) -> None:
         """Wait until a start, a restart or a stop of this session is through.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -17,11 +19,15 @@ from kaimond.config.settings import Settings
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event, State
 from kaimond.registry.store import Store
+from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.julia import Julia
+from kaimond.supervisor.plan import Plan, Planner
+from kaimond.supervisor.process import SessionProcess
 from kaimond.supervisor.supervisor import Supervisor
-from tests.support.wait import until
+from tests.support.wait import DEADLINE, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 class World:
@@ -34,10 +40,16 @@ class World:
         self.store = Store(where.database)
         self.registry = Registry(self.store)
         self.supervisor = Supervisor(where, Settings(), self.registry, self.store, os.environ)
+        self.project = home / "Proj"
+        self.project.mkdir()
+        (self.project / "Project.toml").touch()
+        where.projects_file.parent.mkdir(parents=True)
+        listed = {"projects": [{"project_path": str(self.project)}]}
+        where.projects_file.write_text(json.dumps(listed))
 
     async def ended_child(self, code: str) -> str:
         """A session whose process has ended and that nobody has waited for; its key."""
-        key = self.registry.create("/p", "", "agent", "julia").key
+        key = self.registry.create(str(self.project), code, "agent", "julia").key
         child = subprocess.Popen([sys.executable, "-c", code])  # noqa: ASYNC220 - see above
         self.registry.note(key, pid=child.pid, process_start=platform.process_start(child.pid))
         self.registry.apply(key, Event.ANSWERED, "test")
@@ -47,13 +59,19 @@ class World:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    home = Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))
+def home() -> Iterator[Path]:
+    # A real path: macOS has /tmp as a link.
+    made = Path(tempfile.mkdtemp(prefix="k", dir="/tmp")).resolve()
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+async def world(home: Path) -> AsyncIterator[World]:
     made = World(home)
     yield made
     await made.supervisor.close()
     made.store.close()
-    shutil.rmtree(home)
 
 
 async def test_how_a_process_ended_between_two_images_of_the_daemon_is_recorded(
@@ -92,3 +110,55 @@ async def test_how_somebody_elses_child_ended_is_not_made_up(world: World) -> No
     assert record
     assert record.ending == "Its process ended while no daemon was running."
     assert (record.exit_code, record.exit_signal) == (None, None)
+
+
+class Slow:
+    """A planner that thinks until it is told to go on; and no process that is really spawned."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = world
+        self.thinks = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.spawned = 0
+        monkeypatch.setattr(Planner, "plan", self.plan)
+        monkeypatch.setattr(SessionProcess, "spawn", self.spawn)
+
+    async def plan(self, *_: object) -> Plan:
+        self.thinks.set()
+        await self.may_go_on.wait()
+        return Plan(self.world.project, Julia("julia", "1.9.0"), (), {}, ())
+
+    def spawn(self, *_: object, **__: object) -> SessionProcess:
+        self.spawned += 1
+        raise OSError(12, "Cannot allocate memory")
+
+
+async def test_a_session_that_is_ended_while_its_restart_is_finished_gets_no_process(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(world, monkeypatch)
+    key = await world.ended_child("")
+    world.registry.apply(key, Event.RESTART, "test")
+    world.supervisor.adopt_all()
+    await asyncio.wait_for(slow.thinks.wait(), DEADLINE)
+    record = await world.supervisor.stop(key, "it was shut down by a test")
+    assert record.state is State.STOPPED
+    slow.may_go_on.set()
+    await world.supervisor.settled(key)
+    assert slow.spawned == 0
+    record = await world.supervisor.stop(key, "it was shut down again")
+    assert record.ending == "It was shut down by a test."
+
+
+async def test_a_daemon_that_ends_starts_nothing_that_was_still_being_planned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(world, monkeypatch)
+    starting = asyncio.create_task(world.supervisor.start(str(world.project), "", "agent"))
+    await asyncio.wait_for(slow.thinks.wait(), DEADLINE)
+    assert await world.supervisor.stop_all("kaimond ended") == []
+    slow.may_go_on.set()
+    with pytest.raises(SessionError, match="kaimond is ending, so no session was started"):
+        await starting
+    assert slow.spawned == 0
+    assert world.registry.alive() == []
