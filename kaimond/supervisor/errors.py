@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Kind = Literal[
+    "bad-path",
+    "ended-session",
+    "ending",
+    "gate-protocol",
+    "launch",
+    "lost",
+    "no-julia",
+    "no-session",
+    "no-terminal",
+    "not-allowed",
+    "not-gone",
+    "not-ready",
+    "not-reloaded",
+    "not-revised",
+    "own-terminal",
+    "queue-full",
+    "replaced",
+    "restart-failed",
+    "restart-not-allowed",
+    "start-ended",
+    "start-failed",
+    "unknown-session",
+    "which-session",
+]
+"""Words for programs."""
+
 
 class SessionError(Exception):
     """Says what happened, what is true now and what to do next, in sentences for the asker.
 
     Attributes:
-        kind: a word for programs: ``bad-path``, ``not-allowed``, ``no-julia``, ``launch``,
-            ``start-failed``, ``start-ended``, ``no-session``, ``which-session``,
-            ``unknown-session``, ``ended-session``, ``restart-not-allowed``, ``restart-failed``,
-            ``gate-protocol``, ``replaced`` or ``not-gone``.
+        kind: a word for programs.
+        message: the sentences.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
