@@ -117,20 +117,25 @@ class Activity:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._last: Sample | None = None
-        self._said = ""
+        self._said: str | None = None
+        self._looking = asyncio.Lock()
 
     async def now(self) -> str:
         """A clause, or "" if the process cannot be seen. Takes `STRETCH` seconds at most."""
-        age = time.monotonic() - self._last.at if self._last else FRESH
-        if age < STRETCH:
-            return self._said
-        if age >= FRESH:
-            self._last = await asyncio.to_thread(sample, self._pid)
-            await asyncio.sleep(STRETCH)
-        before, now = self._last, await asyncio.to_thread(sample, self._pid)
-        self._last, self._said = now, ""
-        if before and now:
-            seen = await whereabouts.look(self._pid) if computes(before, now) else set()
-            doing = activity(before, now, compiles=Place.COMPILER in seen)
-            self._said = f"{doing}, memory {now.memory / 2**20:.0f} MiB"
-        return self._said
+        async with self._looking:
+            age = time.monotonic() - self._last.at if self._last else FRESH
+            if age < STRETCH and self._said is not None:
+                return self._said
+            if age >= FRESH:
+                self._last, self._said = await asyncio.to_thread(sample, self._pid), None
+                age = 0.0
+            await asyncio.sleep(max(0.0, STRETCH - age))
+            before, now = self._last, await asyncio.to_thread(sample, self._pid)
+            self._last, self._said = now, None
+            said = ""
+            if before and now:
+                seen = await whereabouts.look(self._pid) if computes(before, now) else set()
+                doing = activity(before, now, compiles=Place.COMPILER in seen)
+                said = f"{doing}, memory {now.memory / 2**20:.0f} MiB"
+            self._said = said
+            return said

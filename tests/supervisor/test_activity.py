@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
 
+from kaimond.supervisor import activity as module
 from kaimond.supervisor.activity import Activity, Sample, activity, sample
 from tests.support.children import bury
 from tests.support.wait import until
@@ -72,3 +75,26 @@ async def test_a_real_process_is_seen_computing_then_stopped_then_not_at_all() -
         child.returncode = 0
     await until(lambda: sample(child.pid) is None)
     assert await Activity(child.pid).now() == ""
+
+
+async def test_who_asks_while_it_is_looked_is_not_told_what_was_seen_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0
+    stopped = False
+
+    def look(_pid: int) -> Sample:
+        nonlocal looks
+        looks += 1
+        return replace(THEN, at=time.monotonic(), stopped=stopped)
+
+    monkeypatch.setattr(module, "sample", look)
+    monkeypatch.setattr(module, "FRESH", module.STRETCH)
+    seen = Activity(0)
+    assert "waiting" in await seen.now()
+    await asyncio.sleep(module.STRETCH)
+    stopped, before = True, looks
+    first = asyncio.create_task(seen.now())
+    await until(lambda: looks > before)
+    assert "stopped" in await seen.now()
+    assert "stopped" in await first
