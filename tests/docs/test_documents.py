@@ -16,6 +16,7 @@ from kaimond.config.settings import KEYS
 from kaimond.ctl.command_line import COMMANDS
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.state import ENDED, TRANSITIONS, State
+from kaimond.startup import block as startup_block
 from tests.support.home import CHECKOUT
 
 if TYPE_CHECKING:
@@ -99,6 +100,14 @@ def test_the_preferences_are_documented_with_their_defaults() -> None:
     documented = {name: json.loads(text) for name, text in rows}
 
     assert documented == {item.name: item.default for item in fields(Preferences)}
+
+
+def test_the_block_of_a_startup_file_is_shown_as_it_is_written() -> None:
+    (shown,) = blocks(CHECKOUT / "docs" / "startup.md", "julia")
+    found = re.search(r'let packages = "(.+)"', shown)
+
+    assert found
+    assert shown == startup_block.text(found[1])
 
 
 def test_the_verbs_of_the_gate_are_documented() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kaimond.manager.installed import SERVICE, SOCKET
 from kaimond.manager.plan import MARK, Installation, State, template
 from kaimond.manager.systemd import Systemd, exec_words, quoted
 from tests.support.home import CHECKOUT
@@ -95,6 +96,15 @@ def test_nothing_in_the_units_limits_what_code_in_sessions_may_do(name: str) -> 
         "CPUQuota",
     }
     assert not keys & limits
+
+
+def test_every_line_of_the_units_is_explained_in_the_document() -> None:
+    document = (CHECKOUT / "docs" / "service.md").read_text(encoding="utf-8")
+    evident = ("#", "[", "Description=", "ExecStart=", "WantedBy=")
+    lines = [line for name in (SERVICE, SOCKET) for line in template(name).splitlines() if line]
+    for line in lines:
+        if not line.startswith(evident):
+            assert f"`{line.replace('/usr/bin/', '… ')}`" in document
 
 
 def test_contrib_shows_the_same_files() -> None:
