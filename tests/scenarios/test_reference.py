@@ -48,6 +48,7 @@ async def test_a_managed_session_is_told_as_that_and_restarted_from_scratch_by_a
         (before,) = await one.sessions()
         key = before["key"]
         assert said.splitlines()[0] == f"Session started. Session key: {key}"
+        assert "does not answer" not in said
         assert before["spawned_by"] == "agent"
         assert await one.value(f"length(push!({LOADED}.marks, 1))") == "1"
 
@@ -72,6 +73,7 @@ async def test_a_managed_session_is_told_as_that_and_restarted_from_scratch_by_a
         said = await one.ok("start_session", project_path=str(project))
         assert f"already running for this project. Session key: {key}" in said
         assert "frozen: the process exists but has not answered" in said
+        assert f'manage_repl(command="restart", session="{key}")' in said
         psutil.Process(after["pid"]).resume()
         assert await one.value("1 + 1") == "2"
 

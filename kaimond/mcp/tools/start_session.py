@@ -12,6 +12,7 @@ from kaimond.mcp.answer import Answer
 from kaimond.mcp.tool import Arguments, Tool
 from kaimond.supervisor import session_log
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.health import Word
 from kaimond.supervisor.view import View, view, views
 
 if TYPE_CHECKING:
@@ -75,7 +76,17 @@ def _words(record: Record, seen: View, *, fresh: bool) -> str:
     return (
         f"{head}\n{seen.title}: Julia {seen.julia}, pid {seen.pid}, generation {seen.generation}, "
         f"{seen.state}, health {seen.health}{took}\n"
-        f"project: {seen.project}\npwd: {seen.pwd}"
+        f"project: {seen.project}\npwd: {seen.pwd}{_unwell(seen)}"
+    )
+
+
+def _unwell(seen: View) -> str:
+    if seen.health_word not in (Word.FROZEN, Word.MUTE):
+        return ""
+    return (
+        "\nIt does not answer now, and what is evaluated waits until it does. "
+        f'manage_repl(command="restart", session="{seen.key}") gives a fresh Julia under the same '
+        "key; its state is lost then."
     )
 
 
