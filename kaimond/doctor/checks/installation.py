@@ -25,7 +25,11 @@ PROGRAMS: Final = ("kaimond", "kaimonctl", "kaimon-mcp")
 LIMIT: Final = 60.0
 """Seconds for the daemon's program to load its code."""
 
-REINSTALL: Final = "Install kaimond again, for example: uv tool install --reinstall kaimond"
+# From where it was installed: no registry is sure to have a package of this name, or this one.
+REINSTALL: Final = (
+    "Install kaimond again the way you did: uv tool upgrade --reinstall kaimond, "
+    "or pipx reinstall kaimond, or your package manager"
+)
 
 _REQUIREMENT: Final = re.compile(r"([A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*([^;]*)(?:;\s*(.*))?")
 _BOUND: Final = re.compile(r"(>=|<|>|<=|==)\s*([0-9.]+)")
