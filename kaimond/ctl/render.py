@@ -49,6 +49,11 @@ def escape(value: object) -> str:
     )
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, whose plural ends with an s."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def width(text: str) -> int:
     """How many columns ``text`` takes on a terminal."""
     if text.isascii():

@@ -125,3 +125,8 @@ def test_a_status_of_another_version_with_unknown_and_missing_keys_is_shown() ->
 def test_sizes_have_the_unit_that_fits() -> None:
     sizes = (None, 0, 2048, 5 * 2**20, 3 * 2**30)
     assert [render.memory(size) for size in sizes] == ["", "0 B", "2 KiB", "5 MiB", "3.0 GiB"]
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    told = [render.counted(number, "warning") for number in (0, 1, 2)]
+    assert told == ["0 warnings", "1 warning", "2 warnings"]

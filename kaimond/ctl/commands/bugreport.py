@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
             raise
     say(f"{render.escape(file.absolute())} holds:")
     for name, text in parts.items():
-        say(f"  {render.escape(name):32} {text.count(chr(10)):6} lines")
+        say(f"  {render.escape(name):32} {render.counted(text.count(chr(10)), 'line')}")
     say(
         "Passwords, tokens and keys are masked where they were recognised. Nothing was sent: look "
         "it through, then attach it to your report."

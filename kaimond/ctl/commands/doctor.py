@@ -69,4 +69,5 @@ def _summary(findings: Sequence[Finding]) -> str:
     counts = {level: sum(each.level == level for each in findings) for level in _COLOURS}
     if not counts["fail"] and not counts["warn"]:
         return f"{counts['ok']} checks, all well."
-    return f"{counts['ok']} ok, {counts['warn']} warnings, {counts['fail']} failures."
+    warnings = render.counted(counts["warn"], "warning")
+    return f"{counts['ok']} ok, {warnings}, {render.counted(counts['fail'], 'failure')}."
