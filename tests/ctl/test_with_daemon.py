@@ -141,7 +141,7 @@ def test_stop_waits_until_the_daemon_is_gone(home: Home, stub: Stub) -> None:
         process = home.popen("stop")
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.7)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out == "Ending.\nkaimond has ended.\n"
 
@@ -155,7 +155,7 @@ def test_stop_does_not_wait_for_the_next_daemon(home: Home, stub: Stub) -> None:
         assert process.stdout
         assert process.stdout.readline() == "Ending.\n"
         stub.hang_up()
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert out == "kaimond has ended.\n"
 
 
@@ -174,7 +174,7 @@ def test_a_reader_that_has_had_enough_is_no_error(home: Home, stub: Stub) -> Non
     process.stdout.close()
     assert process.stderr
     assert process.stderr.read() == ""
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     process.stderr.close()
 
 
@@ -197,5 +197,5 @@ def test_an_interruption_is_quiet(home: Home, stub: Stub) -> None:
     stub.answers["status"] = interrupt
     process = home.popen("status")
     asked.append(process)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "")

@@ -160,11 +160,11 @@ class Follower:
             self.got.put(int(line.message))
 
     def take(self, count: int) -> list[int]:
-        return [self.got.get(timeout=20) for _ in range(count)]
+        return [self.got.get(timeout=60) for _ in range(count)]
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 

@@ -103,17 +103,17 @@ def test_two_fetches_at_once_fetch_once(home: Path, monkeypatch: pytest.MonkeyPa
     def slow_build(folder: Path, mirror: apt_sources.AptSource) -> None:
         builds.append(folder)
         started.set()
-        assert second_waits.wait(20)
+        assert second_waits.wait(60)
         stand_in_build(folder, mirror)
 
     monkeypatch.setattr(debian, "build", slow_build)
     threads = [threading.Thread(target=debian.fetch, args=(home,)) for _ in range(2)]
     threads[0].start()
-    assert started.wait(20)
+    assert started.wait(60)
     threads[1].start()
     second_waits.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(builds) == 1
     assert (home / "bin" / "julia").exists()
 

@@ -79,7 +79,7 @@ def test_a_call_that_kills_every_daemon_is_answered_in_words(
     client.call(1, die=True)
     for _ in range(3):
         assert daemon.process
-        daemon.process.wait(20)
+        daemon.process.wait(60)
         daemon.spawn()
     answer = client.answer(1)
     assert answer["result"]["isError"] is True

@@ -146,7 +146,7 @@ class Home:
             for pid in {self.announced(), *(d.pid for d in self.daemons if d.poll() is None)} - {0}:
                 os.kill(pid, signal.SIGTERM)
             for daemon in self.daemons:
-                daemon.wait(30)
+                daemon.wait(60)
             left = wait_until_or(lambda: not self.processes(), self.processes)
             assert not left, f"processes left behind: {[p.cmdline() for p in left]}"
             for directory in (self.paths.sockets, self.paths.spool):
@@ -161,7 +161,7 @@ class Home:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def wait_until_or(condition: Any, remaining: Any, timeout: float = 10.0) -> Any:
+def wait_until_or(condition: Any, remaining: Any, timeout: float = 60.0) -> Any:
     """Wait for a condition; return what remains if it does not come."""
     try:
         wait_until(condition, timeout)
