@@ -66,6 +66,21 @@ async def test_an_eval_says_behind_which_one_it_waited(desk: Desk) -> None:
     assert (first.waited_for, second.waited_for, third.waited_for) == ("", first.id, first.id)
 
 
+async def test_an_eval_that_waits_can_be_withdrawn_once_and_whoever_waits_is_told(
+    desk: Desk,
+) -> None:
+    first, second = desk.submit("a"), desk.submit("b")
+    assert desk.book.withdraw(second.id, "it was cancelled by agent x")
+    ended = await asyncio.wait_for(desk.book.finished(second.id), SOON)
+    assert ended.status is Status.INTERRUPTED
+    assert ended.outcome
+    assert ended.outcome.reason == "it had not begun: it was cancelled by agent x"
+    assert not desk.book.withdraw(second.id, "again")
+    assert not desk.book.withdraw(first.id, "it runs already")
+    desk.result(first.id)
+    assert desk.link.verbs() == ["eval", "ack"]
+
+
 async def test_a_session_that_is_not_open_takes_nothing(desk: Desk) -> None:
     with pytest.raises(KeyError):
         desk.book.submit("ffffffff", "1", "agent", quiet=False, journal=lambda _: None)
