@@ -53,6 +53,7 @@ class Archive:
         self._on_finished = on_finished
         self._open: dict[str, Eval] = {}
         self._ends: dict[str, asyncio.Future[Eval]] = {}
+        self._unsaved: dict[str, Eval] = {}
         for data in store.unfinished_evals():
             item = Eval.from_json(data)
             self._open[item.id] = item
@@ -159,15 +160,20 @@ class Archive:
                 error,
                 extra={"session": item.session},
             )
+            if item.finished:
+                self._unsaved[item.id] = item
             return False
+        self._unsaved.pop(item.id, None)
         return True
 
     def tidy(self) -> None:
-        """Drop what has been kept long enough.
+        """Write ends that could not be written, and drop what has been kept long enough.
 
         Raises:
             sqlite3.Error: the disk refuses.
         """
+        for item in list(self._unsaved.values()):
+            self._stored(item)
         now, days = time.time(), self._settings.keep_days
         why = f"results are kept for {days} days (eval.keep_days)"
         self._store.drop_old_evals(now - days * DAY, why)
@@ -177,12 +183,14 @@ class Archive:
 
     def recent(self, session: str, limit: int) -> list[Eval]:
         """The newest evals, of one session or ("") of all, the newest first."""
-        return [Eval.from_json(data) for data in self._store.recent_evals(session, limit)]
+        found = [Eval.from_json(data) for data in self._store.recent_evals(session, limit)]
+        return [self._unsaved.get(item.id, item) for item in found]
 
     def get(self, eval_id: str) -> Eval | None:
         """The eval with this id, ended or not."""
-        if eval_id in self._open:
-            return self._open[eval_id]
+        known = self._open.get(eval_id) or self._unsaved.get(eval_id)
+        if known:
+            return known
         data = self._store.load_eval(eval_id)
         return Eval.from_json(data) if data else None
 

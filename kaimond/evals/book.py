@@ -264,7 +264,7 @@ class EvalBook:
         self._archive.keep_output(spool)
 
     def tidy(self) -> None:
-        """Drop what has been kept long enough."""
+        """Write ends that could not be written, and drop what has been kept long enough."""
         self._archive.tidy()
 
     def _open_in(self, key: str) -> list[Eval]:

@@ -402,12 +402,22 @@ async def test_who_waits_is_answered_even_if_the_end_cannot_be_stored(
 
     waiting = asyncio.create_task(desk.book.finished(first.id))
     await asyncio.sleep(0)
-    monkeypatch.setattr(desk.store, "save_eval", full)
-    desk.result(first.id)
-    assert (await asyncio.wait_for(waiting, SOON)).status is Status.DONE
-    assert desk.book.running(KEY) == desk.book.get(second.id), "the queue goes on"
-    assert desk.link.verbs() == ["eval", "eval"], "the gate keeps what is not stored"
-    assert "disk is full" in caplog.text
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "save_eval", full)
+        desk.result(first.id)
+        done = await asyncio.wait_for(waiting, SOON)
+        assert done.status is Status.DONE
+        assert desk.book.running(KEY) == desk.book.get(second.id), "the queue goes on"
+        assert desk.link.verbs() == ["eval", "eval"], "the gate keeps what is not stored"
+        assert "disk is full" in caplog.text
+        desk.book.tidy()
+        # Whoever asks later is not told that it runs.
+        assert desk.book.get(first.id) == done
+        assert desk.book.recent(KEY, 2)[1] == done
+        assert await desk.book.finished(first.id) == done
+    desk.book.tidy()
+    assert desk.stored(first.id)["finished"] == done.finished
+    assert desk.book.get(first.id) == done
 
 
 async def test_who_waits_is_answered_even_if_the_output_cannot_be_logged(
