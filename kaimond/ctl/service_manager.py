@@ -10,11 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond import paths, runtime
+from kaimond.config import files as config_files
 from kaimond.ctl.failure import CtlError, ExitCode
 from kaimond.manager import installed
 from kaimond.manager.launchd import Launchd
@@ -83,7 +83,7 @@ def write(manager: Manager) -> dict[Path, bool]:
             runtime.ensure_private(folder)
     except runtime.UnsafeDirectoryError as error:
         raise CtlError(str(error)) from None
-    return {file.path: _write(file) for file in files}
+    return {file.path: _write(file, manager) for file in files}
 
 
 def ours(path: Path) -> bool:
@@ -107,21 +107,20 @@ def current(file: File) -> bool:
         return False
 
 
-def _write(file: File) -> bool:
+def _write(file: File, manager: Manager) -> bool:
     if current(file):
         return False
+    # Not beside the file: the folder is the manager's.
+    lock = paths.resolve().state / "service"
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.path.parent, prefix=".kaimond-", encoding="utf-8", delete=False
-        ) as temporary:
-            temporary.write(file.text)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        Path(temporary.name).replace(file.path)
+        config_files.make_private_directory(lock.parent)
+        with config_files.locked(lock):
+            config_files.replace(file.path, file.text.encode())
     except OSError as error:
         raise CtlError(
-            f"{file.path} cannot be written: {error.strerror}. The service is not installed."
+            f"{file.path} cannot be written ({error.strerror or error}), and is as it was. "
+            f"{manager.name} was told of nothing. Mend that, and run this again."
         ) from None
     return True
 

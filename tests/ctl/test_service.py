@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -191,6 +192,27 @@ def test_a_unit_that_somebody_else_has_written_is_left_alone(
     assert theirs.is_symlink() if link else theirs.read_text().startswith("[Service]")
     assert [file.name for file in systemd.units.iterdir()] == ["kaimond.service"]
     assert systemd.told == []
+
+
+def test_a_unit_that_cannot_be_written_is_as_it_was_and_nothing_is_done(
+    systemd: Script, kaimonctl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kaimonctl("install")
+    before = {file.name: file.read_bytes() for file in systemd.units.iterdir()}
+    systemd.forget()
+    systemd.path = "/home/you/.juliaup/bin:/bin"
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        code, _, err = kaimonctl("install")
+    assert code == 1
+    assert "kaimond.service cannot be written (No space left on device), and is as it was" in err
+    assert {file.name: file.read_bytes() for file in systemd.units.iterdir()} == before
+    assert systemd.told == []
+    assert kaimonctl("install")[0] == 0
 
 
 def test_what_systemd_and_the_daemon_say_of_a_failure_is_told(
