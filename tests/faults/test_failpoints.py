@@ -56,8 +56,6 @@ async def story(one: Agent, project: Path) -> None:
 @pytest.mark.parametrize("point", IN_STORY)
 async def test_a_daemon_killed_at_this_point_loses_nothing(home: Home, point: str) -> None:
     project = home.project()
-    # A machine under load must not miss the points of a restart in place.
-    home.paths.settings_file.write_text("[session]\nrestart_timeout = 60\n")
     doomed = home.start_daemon(KAIMON_FAILPOINT=f"{point}=kill")
     async with agent(home) as one:
         await story(one, project)

@@ -83,7 +83,7 @@ async def test_a_broken_entry_is_reported_and_hides_no_other(daemon_home: Home) 
 
 
 def test_a_bad_setting_is_told_with_file_key_and_what_is_allowed(home: Home) -> None:
-    home.paths.config.mkdir(mode=0o700, parents=True)
+    home.paths.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.paths.settings_file.write_text('[log]\nlevel = "loud"\n')
     done = home.kaimond()
     assert done.returncode == 2
@@ -96,7 +96,7 @@ def test_a_bad_setting_is_told_with_file_key_and_what_is_allowed(home: Home) -> 
 
 
 def test_an_unknown_setting_is_a_warning(home: Home) -> None:
-    home.paths.config.mkdir(mode=0o700, parents=True)
+    home.paths.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.paths.settings_file.write_text("[log]\nlevle = 'info'\n")
     home.start_daemon()
     assert "levle" in home.server_log()
@@ -136,7 +136,7 @@ async def test_a_julia_that_does_not_start_is_told_with_its_last_words(home: Hom
 
 async def test_a_julia_that_never_gets_ready_is_ended_at_the_deadline(home: Home) -> None:
     body = 'case "$1" in --version) echo julia version 1.9.0;; *) echo hm; exec sleep 1000;; esac'
-    home.paths.config.mkdir(mode=0o700, parents=True)
+    home.paths.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.paths.settings_overlay.mkdir()
     overlay = home.paths.settings_overlay / "short.toml"
     overlay.write_text("[session]\nstart_timeout = 1.0\nstop_timeout = 1.0\n")
