@@ -45,5 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: ExitCode) -> int:
-    sys.stderr.write(f"kaimonctl: {message}\n")
+    from kaimond.ctl import render  # noqa: PLC0415 - only what fails waits for it
+
+    # It may hold names of files and the last output of a session.
+    sys.stderr.write(f"kaimonctl: {render.escape_lines(message)}\n")
     return code

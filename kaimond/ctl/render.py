@@ -49,6 +49,11 @@ def escape(value: object) -> str:
     )
 
 
+def escape_lines(text: str) -> str:
+    """``text`` with its lines, and with nothing else in it that a terminal would act on."""
+    return "\n".join(escape(line) for line in text.split("\n"))
+
+
 def counted(number: int, what: str) -> str:
     """A number of things, whose plural ends with an s."""
     return f"{number} {what}{'' if number == 1 else 's'}"

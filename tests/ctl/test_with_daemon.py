@@ -129,6 +129,15 @@ def test_a_daemon_that_goes_away_meanwhile_is_an_unknown_state(home: Home, stub:
     assert "without an answer" in done.stderr
 
 
+def test_what_a_session_printed_gives_the_terminal_no_orders(home: Home, stub: Stub) -> None:
+    stub.answers["restart"] = "It did not start. The last lines:\n\x1b]0;owned\x07\nno package"
+    done = home.ctl("restart", "0a1b2c3d")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "kaimonctl: It did not start. The last lines:\n\\x1b]0;owned\\x07\nno package\n"
+    )
+
+
 def test_stop_waits_until_the_daemon_is_gone(home: Home, stub: Stub) -> None:
     with (home.runtime / "kaimond.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

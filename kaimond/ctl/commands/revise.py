@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask, and tell what came of it."""
     with client.connect() as daemon:
         answer = daemon.call("revise", LIMIT, session=options.session)
-    say("\n".join(render.escape(line) for line in str(answer.get("text", "")).splitlines()))
+    say(render.escape_lines(str(answer.get("text", ""))))
     source = answer.get("source")
     differs = isinstance(source, dict) and any(map(source.get, ("stale", "changed", "off")))
     return ExitCode.FAILED if differs else ExitCode.DONE
