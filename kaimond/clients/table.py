@@ -1,8 +1,8 @@
 """What is known of each MCP client: a client more is an entry more.
 
-Sources: research/anchors.md 2.7 of the project's notes, and the clients' own documents. Times are
-those of the clients: a call of ours returns after `eval.promote_after` while its evaluation goes
-on, so only the start of a session, which may install packages, takes longer.
+Sources are the clients' own documents. Times are those of the clients: a call of ours returns after
+`eval.promote_after` while its evaluation goes on, so only the start of a session, which may install
+packages, takes longer.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ promise. A message in flight when the transport breaks is lost, so requests have
 whoever waits for a result asks for it again when `on_up` says that the transport is back.
 
 The transport is *up* only between ``HANDSHAKE_SUCCEEDED`` and ``DISCONNECTED``: the kernel accepts
-connections for a stopped process, so ``CONNECTED`` proves nothing (measured, research/gate.md 2).
+connections for a stopped process, so ``CONNECTED`` proves nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("kaimond.gate")
 
-# Milliseconds. A stopped process is noticed after 1.85 to 2.0 s with these (research/gate.md 2).
+# Milliseconds. With these, a stopped process is noticed after about two seconds.
 _HEARTBEAT_INTERVAL: Final = 500
 _HEARTBEAT_TIMEOUT: Final = 1500
 _HEARTBEAT_TTL: Final = 3000

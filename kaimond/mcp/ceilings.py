@@ -17,7 +17,7 @@ class _Client(NamedTuple):
 
 _USUAL: Final = 60.0
 # Default of a request in the TypeScript SDK that most clients are made with; Claude Desktop,
-# Cursor and VS Code leave it so (research/anchors.md 2.7: Claude Desktop #22542).
+# Cursor and VS Code leave it so (Claude Desktop #22542).
 
 _CLIENTS: Final = (
     # Moves a call to the background by itself after 2 minutes (its changelog, 2.1.212).
