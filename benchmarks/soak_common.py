@@ -84,9 +84,10 @@ class Soak:
             self.lose("second processes, orphans", f"processes of {found}, sessions {sorted(keys)}")
 
     def count_files(self, keys: list[str]) -> None:
-        """One socket for each key, and none besides."""
+        """One socket and its shield for each key, and none besides."""
         files = {file.name for file in self.home.paths.sockets.iterdir()}
         expected = {self.home.paths.session_socket(key).name for key in keys}
+        expected |= {self.home.paths.session_shield(key).name for key in keys}
         if files != expected:
             self.lose("stale files", f"{sorted(files ^ expected)}")
         spools = {file.name for file in self.home.paths.spool.iterdir()}

@@ -87,6 +87,10 @@ class Paths:
         """Where the gate of the session ``key`` listens."""
         return self.sockets / f"{key}.sock"
 
+    def session_shield(self, key: str) -> Path:
+        """What the gate of the session ``key`` locks against SIGINTs."""
+        return self.sockets / f"{key}.lock"
+
     def announcement(self, key: str) -> Path:
         """Where a REPL that joined as ``key`` announces itself."""
         return self.sockets / f"{key}.json"

@@ -134,11 +134,6 @@ class EvalBook:
             if self._desks.get(key) is desk:
                 desk.next()
 
-    def begun(self, item: Eval) -> bool:
-        """Whether the gate has begun with an eval that it was given: it opens the spool then."""
-        desk = self._desks.get(item.session)
-        return desk is not None and desk.spool.path(item.id).exists()
-
     def interrupting(self, key: str, reason: str) -> None:
         """Somebody interrupts what runs; ``reason`` is for whoever waits for it."""
         if key in self._desks:

@@ -7,7 +7,6 @@ libraries and child processes are captured in order, and nothing is lost while n
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from dataclasses import dataclass
@@ -94,17 +93,6 @@ class Spool:
                 return Output(first, file.read(tail), size - head - tail, path)
         except OSError:
             return Output(b"", b"", 0, path)
-
-    def locked(self, eval_id: str) -> bool:
-        """Whether the gate holds the lock of an eval's file, as one that a person opened does."""
-        try:
-            with self.path(eval_id).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
 
     def evals(self) -> list[str]:
         """Ids of the evals whose output is there."""

@@ -7,7 +7,7 @@
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
-* ``is_pending(pid, number)``: whether a signal to it has not been taken yet.
+* ``is_pending(pid, number)``: whether a signal to it is still on its way; None if not told.
 * ``waits_for_events(pid)``: whether its main thread sleeps in an event loop.
 * ``main_thread(pid)``: CPU time of the main thread, whether it sleeps, how often it has waited.
 * ``terminals()``: how many pseudoterminals are open, and how many there may be.

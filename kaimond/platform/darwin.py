@@ -115,9 +115,9 @@ def waits_for_events(pid: int) -> bool:  # noqa: ARG001 - the same as on Linux
     return False
 
 
-def is_pending(pid: int, number: int) -> bool:  # noqa: ARG001 - the same as on Linux
-    """Whether a signal has not been taken yet; not told on macOS."""
-    return False
+def is_pending(pid: int, number: int) -> bool | None:  # noqa: ARG001 - the same as on Linux
+    """Whether a signal is still on its way; not told on macOS."""
+    return None
 
 
 def executing(pid: int, looks: int) -> list[str]:  # noqa: ARG001 - the same signature as Linux

@@ -127,13 +127,21 @@ def waits_for_events(pid: int) -> bool:
     return call in _EPOLL_CALLS.get(platform.machine(), ())
 
 
-def is_pending(pid: int, number: int) -> bool:
-    """Whether a signal to ``pid`` has not been taken by any of its threads yet."""
+def is_pending(pid: int, number: int) -> bool | None:
+    """Whether a signal to ``pid`` has not been taken yet, or its taker is still busy with it."""
+    bit = 1 << (number - 1)
+    taker = False
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            status = (thread / "status").read_text(encoding="utf-8", errors="replace")
+            if int(_line(status, "ShdPnd") or "0", 16) & bit:
+                return True
+            # The mask of a thread that waits for a signal says that it is not blocked.
+            taker = taker or not int(_line(status, "SigBlk") or "0", 16) & bit
     except OSError:
+        # It, or a thread, has just ended.
         return False
-    return bool(int(_line(status, "ShdPnd") or "0", 16) >> (number - 1) & 1)
+    return not taker
 
 
 def _line(status: str, name: str) -> str:

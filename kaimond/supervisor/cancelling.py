@@ -58,7 +58,8 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     if children:
         await end_descendants(children, _GRACE)
     if not came.free and not live.process.exited.done():
-        return Cancelled.STUBBORN if live.may_interrupt(item.id) else Cancelled.BEHIND
+        with live.shield.lowered() as agents:
+            return Cancelled.BEHIND if live.joined and not agents else Cancelled.STUBBORN
     try:
         async with asyncio.timeout(_RESULT_WAIT):
             ended = await book.finished(item.id)
@@ -81,7 +82,6 @@ async def _interrupt(book: EvalBook, live: Live, item: Eval) -> Interrupted:
         item.id,
         LIMIT,
         watches=book.notes(item).watches,
-        begun=lambda: book.begun(item),
         over=over,
     )
     if came.signalled and came.free:

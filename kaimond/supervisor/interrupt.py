@@ -48,6 +48,8 @@ _QUICK_PAUSE: Final = 0.005
 
 _CHECK_EVERY: Final = 0.005
 _TAKEN_LIMIT: Final = 2.0
+_TAKEN_UNTOLD: Final = 0.02
+"""Seconds that Julia gets to take a SIGINT where the system does not tell."""
 _SETTLE_PAUSE: Final = 0.02
 _SETTLE_LIMIT: Final = 2.0
 
@@ -107,7 +109,6 @@ async def interrupt(
     *,
     watches: bool = False,
     person: bool = False,
-    begun: Callable[[], bool] = lambda: True,
     over: Callable[[], bool] = lambda: False,
 ) -> Interrupted:
     """Interrupt an eval.
@@ -118,7 +119,6 @@ async def interrupt(
         limit: seconds to try.
         watches: whether its code asks by itself if it is to end.
         person: whether it is a person's input at a terminal.
-        begun: whether the gate has begun with the eval; it may be mute for reasons of its own.
         over: whether it is known by other ways that the eval has ended.
     """
     came = Interrupted()
@@ -131,18 +131,12 @@ async def interrupt(
         answer, seen = await _ask(live, eval_id, wait)
         if answer is None:
             compiles = compiles or Place.COMPILER in seen
-            # Persons and agents take turns; a signal would hit whoever's turn it is.
-            mine = live.turn == (eval_id if person else "") and live.may_interrupt(eval_id)
-            quick = mine and may_force(seen, time.monotonic() - began)
             if over():
                 came.free = True
                 break
-            # One that waits for events will hear the question, however late; a SIGINT would hit the
-            # task that waited last.
-            if mine and begun() and not platform.waits_for_events(live.process.pid):
-                live.process.signal(signal.SIGINT)
-                came.signalled = True
-                await _taken(live)
+            signalled = await _signal(live, eval_id if person else "")
+            came.signalled = came.signalled or signalled
+            quick = signalled and may_force(seen, time.monotonic() - began)
             await asyncio.sleep(_QUICK_PAUSE if quick else _SLOW_PAUSE)
             wait = _QUICK if quick else _SLOW
             continue
@@ -155,16 +149,36 @@ async def interrupt(
     return came
 
 
+async def _signal(live: Live, turn: str) -> bool:
+    """Send a SIGINT if it can hit nothing but what it is meant for; tell whether it was sent.
+
+    Args:
+        live: the session's process.
+        turn: the terminal whose input is interrupted, "" for an eval.
+    """
+    with live.shield.lowered() as may:
+        # Persons and agents take turns; a signal would hit whoever's turn it is. One that waits for
+        # events will hear the question, however late; a signal would hit the task that waited last.
+        if not may or live.turn != turn or platform.waits_for_events(live.process.pid):
+            return False
+        live.process.signal(signal.SIGINT)
+        await _taken(live)
+    return True
+
+
 async def _taken(live: Live) -> None:
     """Wait until Julia has taken a SIGINT, so that there are never two on their way.
 
-    A thread of its own takes them, which may have to wait for its turn.
+    A thread of its own takes them and passes them on, which may have to wait for its turn.
     """
     end = time.monotonic() + _TAKEN_LIMIT
-    # Nobody tells when it was.
-    while (  # noqa: ASYNC110
-        time.monotonic() < end and platform.is_pending(live.process.pid, signal.SIGINT)
-    ):
+    while time.monotonic() < end:
+        match platform.is_pending(live.process.pid, signal.SIGINT):
+            case False:
+                return
+            case None:
+                await asyncio.sleep(_TAKEN_UNTOLD)
+                return
         await asyncio.sleep(_CHECK_EVERY)
 
 

@@ -18,10 +18,10 @@ from kaimond.supervisor.process import started_since
 
 if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
-    from kaimond.evals.spool import Spool
     from kaimond.gate.frames import Message
     from kaimond.gate.link import Link
     from kaimond.supervisor.process import SessionProcess
+    from kaimond.supervisor.shield import Shield
 
 
 LOOK_TIMEOUT: Final = 2.0
@@ -35,8 +35,9 @@ class Live:
 
     Attributes:
         process: the Julia process.
-        own_spool: where the evals of a process print that a person started; None if it is ours.
         link: to its gate.
+        shield: keeps SIGINTs away.
+        joined: whether a person started the process.
         pong: the last answer to a ping.
         busy_since: when its running eval began, on the monotonic clock; None while idle.
         activity: what the process does, as seen from outside.
@@ -46,7 +47,8 @@ class Live:
 
     process: SessionProcess
     link: Link
-    own_spool: Spool | None = None
+    shield: Shield
+    joined: bool = False
     pong: Message | None = None
     busy_since: float | None = None
     activity: Activity = field(init=False, repr=False)
@@ -69,17 +71,10 @@ class Live:
         """Agents' evals are evaluated again."""
         self.turn = ""
 
-    def may_interrupt(self, eval_id: str) -> bool:
-        """Whether a SIGINT to this process can hit nothing but an eval of an agent.
-
-        A gate that a person opened keeps the eval's spool locked for exactly as long as it runs.
-        """
-        return self.own_spool is None or self.own_spool.locked(eval_id)
-
     def children_of(self, item: Eval) -> list[psutil.Process]:
         """The processes that an eval may have started; a person's own are not among them."""
         children = self.process.descendants()
-        if self.own_spool is None:
+        if not self.joined:
             return children
         return started_since(children, item.began)
 

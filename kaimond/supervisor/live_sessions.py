@@ -28,6 +28,7 @@ from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.live import Live
 from kaimond.supervisor.offers import Offers
 from kaimond.supervisor.remains import Remains
+from kaimond.supervisor.shield import Shield
 from kaimond.supervisor.terminals import VERB, WHOSE_TURN, Terminals
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ class LiveSessions:
             on_up=lambda: self._transport_up(key),
         )
         record = self._registry.get(key)
-        own = Spool(self._paths.session_spool(key)) if record and record.joined else None
-        live = Live(process, link, own)
+        shield = Shield(self._paths.session_shield(key))
+        live = Live(process, link, shield, joined=record is not None and record.joined)
         self._live[key] = live
         process.exited.add_done_callback(lambda _: self._exited(key, live))
         return live

@@ -28,8 +28,9 @@ class Remains:
         self._book = book
 
     def forget_files(self, key: str) -> None:
-        """Remove a session's socket and its announcement."""
-        for path in (self._paths.session_socket(key), self._paths.announcement(key)):
+        """Remove a session's socket and what is beside it."""
+        where = self._paths
+        for path in (where.session_socket(key), where.session_shield(key), where.announcement(key)):
             path.unlink(missing_ok=True)
 
     def drop_output(self, key: str) -> None:
@@ -68,8 +69,7 @@ class Remains:
                 self._book.abandoned(key, Spool(self._paths.session_spool(key)), reason)
             else:
                 self.clear(key, record.ending.rstrip(".") if record else "the session is unknown")
-        files = (*self._paths.sockets.glob("*.sock"), *self._paths.sockets.glob("*.json"))
-        for path in (*files, *self._paths.spool.glob("*")):
+        for path in (*self._paths.sockets.glob("*.*"), *self._paths.spool.glob("*")):
             if self._ended(path.stem):
                 self.clear(path.stem, "the session has ended")
 

@@ -505,10 +505,3 @@ async def test_while_a_session_is_paused_nothing_new_begins(desk: Desk) -> None:
         desk.book.closed(KEY, "the session's process 7 exited with code 0")
     with desk.book.pausing("ffffffff"):
         pass
-
-
-async def test_an_eval_has_begun_when_its_spool_is_there(desk: Desk) -> None:
-    item = desk.submit("a")
-    assert not desk.book.begun(item)
-    desk.spool.path(item.id).touch()
-    assert desk.book.begun(item)

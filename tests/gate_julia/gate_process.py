@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 import zmq
 
 from kaimond import platform
+from kaimond.supervisor.shield import Shield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -293,6 +294,16 @@ class GateProcess:
             for thread in Path(f"/proc/{self.pid}/task").glob("*")
         )
 
+    @property
+    def shield(self) -> Shield:
+        """What the gate keeps SIGINTs away with."""
+        return Shield(self.endpoint.with_suffix(".lock"))
+
+    def signal(self) -> None:
+        """Send one SIGINT and wait until it is delivered."""
+        os.kill(self.pid, signal.SIGINT)
+        wait_until(lambda: not platform.is_pending(self.pid, signal.SIGINT), "it is delivered")
+
     def interrupt(self, eval_id: str) -> str:
         """Ask for an interrupt; returns the outcome."""
         return self.ask("interrupt", ("eval", eval_id), answer="interrupt").text("outcome")
@@ -309,7 +320,9 @@ class GateProcess:
             heard = self.receive(self.send("interrupt", ("eval", eval_id)), 0.15)
             reply = self.receive(eval_id, 0.02)
             if heard is None and reply is None:
-                os.kill(self.pid, signal.SIGINT)
+                with self.shield.lowered() as may:
+                    if may:
+                        self.signal()
                 patient = time.monotonic() < begun + PATIENT_SECONDS
                 reply = self.receive(eval_id, SPACING if patient else FORCING_SPACING)
             if reply is not None:

@@ -7,10 +7,13 @@ import random
 import signal
 import statistics
 import time
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kaimond import platform
 from tests.gate_julia.gate_process import wait_until
 
 if TYPE_CHECKING:
@@ -110,6 +113,50 @@ def test_a_hanging_showerror_can_be_interrupted(gate: GateProcess) -> None:
     outcome = gate.finish(eval_id)
     assert outcome.status == "error"
     assert "Hanging" in outcome.error
+
+
+def test_a_sigint_that_comes_as_an_eval_ends_hits_nothing_that_runs_after(
+    fresh: GateProcess,
+) -> None:
+    fresh.value_of("beats = 0; beater = @async while true; sleep(0.001); global beats += 1; end; 1")
+    ends = fresh.home / "ends"
+    for _ in range(20):
+        ends.unlink(missing_ok=True)
+        eval_id = fresh.begin(f'print(1); while !isfile("{ends}") end; 2')
+        fresh.wait_for_output(eval_id, b"1")
+        with fresh.shield.lowered() as may:
+            assert may, "code of the user's runs"
+            ends.touch()
+            wait_until(partial(waits_for_a_lock, fresh.pid), "the gate waits for its shield")
+            fresh.signal()
+        outcome = fresh.finish(eval_id)
+        assert (outcome.status, outcome.value) == ("ok", "2")
+        assert fresh.value_of("istaskdone(beater)") == "false"
+
+
+def test_the_shield_is_raised_whenever_no_code_of_the_users_runs(gate: GateProcess) -> None:
+    for code in ("1 + 1", 'error("wanted")', "sleep(60)"):
+        with gate.shield.lowered() as may:
+            assert not may
+        eval_id = gate.begin(code)
+        if code == "sleep(60)":
+            gate.wait_running(eval_id)
+            with gate.shield.lowered() as may:
+                assert may
+            wait_until(lambda: gate.interrupt(eval_id) == "thrown", "the interrupt is thrown")  # noqa: B023
+        gate.finish(eval_id)
+    with gate.shield.lowered() as may:
+        assert not may
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    """Whether the main thread is in flock(2); where that cannot be seen, whether it sleeps."""
+    try:
+        where = Path(f"/proc/{pid}/task/{pid}/wchan").read_text(encoding="ascii")
+    except OSError:
+        where = "0"
+    thread = platform.main_thread(pid)
+    return "lock" in where if where != "0" else thread is None or thread.sleeps
 
 
 def test_a_stray_sigint_while_idle_harms_nothing(fresh: GateProcess) -> None:

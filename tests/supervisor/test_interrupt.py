@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -15,9 +17,13 @@ from kaimond.gate.link import GateSilentError
 from kaimond.platform.thread import Thread
 from kaimond.supervisor import interrupt, whereabouts
 from kaimond.supervisor.question import Wait, is_mute
+from kaimond.supervisor.shield import Shield
 from kaimond.supervisor.whereabouts import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from kaimond.supervisor.live import Live
 
 USER, COMPILER = {Place.USER}, {Place.COMPILER, Place.RUNTIME}
@@ -33,6 +39,7 @@ class Scripted:
     pid: int = 7
     turn: str = ""
     waits: bool = False
+    shielded: bool = False
     exited: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
     @property
@@ -51,8 +58,13 @@ class Scripted:
             raise GateSilentError("no answer")
         return Message("1", "interrupt", (("outcome", answer.encode()),))
 
-    def may_interrupt(self, _: str) -> bool:
-        return True
+    @property
+    def shield(self) -> Scripted:
+        return self
+
+    @contextlib.contextmanager
+    def lowered(self) -> Iterator[bool]:
+        yield not self.shielded
 
     def signal(self, number: int) -> None:
         self.done.append("signal")
@@ -175,17 +187,38 @@ def test_only_the_users_own_code_is_forced_at_once_and_the_compiler_never(
     assert interrupt.may_force(seen, 3.0) is later
 
 
-async def test_what_has_not_begun_or_is_over_gets_no_signal(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_is_over_gets_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     async def look(_: int) -> set[Place]:
         return USER
 
     monkeypatch.setattr(whereabouts, "look", look)
-    for begun, over in ((False, False), (True, True)):
-        scripted = Scripted(["silent"])
-        came = await interrupt.interrupt(
-            cast("Live", scripted), "0a", begun=partial(bool, begun), over=partial(bool, over)
-        )
-        assert came.free
-        assert "signal" not in scripted.done
+    scripted = Scripted(["silent"])
+    over = partial(bool, True)
+    assert (await interrupt.interrupt(cast("Live", scripted), "0a", over=over)).free
+    assert "signal" not in scripted.done
+
+
+async def test_a_gate_that_has_raised_its_shield_gets_no_signal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted = Scripted(["silent", "silent"], USER, shielded=True)
+    assert (await climb(monkeypatch, scripted)).free
+    assert "signal" not in scripted.done
+
+
+def test_a_shield_is_what_its_gate_says_and_is_held_up_while_a_signal_is_on_its_way(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.lock"
+    with Shield(path).lowered() as may:
+        assert not may, "without a gate nothing may be interrupted"
+    with path.open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        with Shield(path).lowered() as may:
+            assert not may
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        with Shield(path).lowered() as may:
+            assert may
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)

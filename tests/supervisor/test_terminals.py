@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import signal
 import termios
@@ -183,8 +184,13 @@ class Session:
     def end_turn(self) -> None:
         self.turn = ""
 
-    def may_interrupt(self, _eval_id: str) -> bool:
-        return True
+    @property
+    def shield(self) -> Session:
+        return self
+
+    @contextlib.contextmanager
+    def lowered(self) -> Iterator[bool]:
+        yield True
 
 
 @dataclass

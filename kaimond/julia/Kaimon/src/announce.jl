@@ -90,7 +90,7 @@ end
 
 "Take back the announcement and the socket of the session `key`."
 function withdraw(key::String)
-    for path in (announcement_path(key), socket_path(key))
+    for path in (announcement_path(key), socket_path(key), lock_path(socket_path(key)))
         try
             rm(path; force=true)
         catch

@@ -80,18 +80,22 @@ end
 Call `f(argument)` with SIGINT enabled and in the newest world.
 
 `interruptible` is cleared before anything here can wait again: an exception can be thrown into the
-task only inside the `try` of whoever called this.
+task only inside the `try` of whoever called this. A SIGINT that was meant for `f` has no effect once
+this has returned.
 """
 function in_user_code(server::Server, @nospecialize(f), @nospecialize(argument))
     try
         return reenable_sigint() do
             server.interruptible = true
+            lower(server.shield)
             result = Base.invokelatest(f, argument)
             server.interruptible = false
             result
         end
     finally
         server.interruptible = false
+        raise(server.shield)
+        take_sigint(server)
     end
 end
 

@@ -40,7 +40,12 @@ open_to_read(path::AbstractString) = checked(
     ccall(:open, Cint, (Cstring, Cint, Cint...), path, O_RDONLY | O_CLOEXEC, 0), "opening $path")
 
 "Lock the file behind `fd`, of which nobody else holds a lock for long."
-lock_file(fd::Integer) = ccall(:flock, Cint, (Cint, Cint), fd, LOCK_EX)
+function lock_file(fd::Integer)
+    # A signal that arrives meanwhile ends the call.
+    while ccall(:flock, Cint, (Cint, Cint), fd, LOCK_EX) == -1
+        Libc.errno() == Libc.EINTR || break
+    end
+end
 unlock_file(fd::Integer) = ccall(:flock, Cint, (Cint, Cint), fd, LOCK_UN)
 
 "Open the terminal at `path`, which does not become the one that controls this process."

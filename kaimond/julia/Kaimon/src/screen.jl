@@ -37,12 +37,7 @@ function Screen(main::Task)
     return Screen(fd, SpoolIO(fd), SpoolIO(fd), main, nothing)
 end
 
-"""
-Send output to the file `spool`, appended. SystemError if it cannot be opened.
-
-The file is locked for as long: the daemon looks at the lock before it sends a SIGINT, because
-outside an evaluation of an agent the signal would hit what the person computes.
-"""
+"Send output to the file `spool`, appended. SystemError if it cannot be opened."
 function begin_spool(screen::Screen, spool::AbstractString)
     spool_fd = open_append(spool)
     try
@@ -58,7 +53,6 @@ function begin_spool(screen::Screen, spool::AbstractString)
         redirect_standard(screen.err, 2)
         close_stdin(screen.before)
         may_exit_on_sigint(false)
-        lock_file(screen.fd)
     finally
         close_fd(spool_fd)
     end
@@ -69,7 +63,6 @@ function end_spool(screen::Screen)
     before = screen.before
     before === nothing && return 0
     Libc.flush_cstdio()
-    unlock_file(screen.fd)
     may_exit_on_sigint(true)
     size = filesize(stat(RawFD(screen.fd)))
     redirect_fd(before.out_fd, 1)

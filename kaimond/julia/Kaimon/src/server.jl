@@ -32,6 +32,7 @@ An open gate.
 - `queue`: what the eval task is to do: `EvalRequest`s and `PersonInput`s.
 - `running`: what the eval task is busy with.
 - `interruptible`: is the eval task in user code? Only then may an exception be thrown into it.
+- `shield`: lowered for as long, so that the daemon may send a SIGINT.
 - `reviser`: keeps packages as their files are.
 - `draining`: a task is reading messages already; see `drain`.
 - `joined`: what only a process has that a person started, or nothing.
@@ -53,6 +54,7 @@ mutable struct Server
     acknowledged::Set{String}
     running::Union{EvalRequest,PersonInput,Nothing}
     interruptible::Bool
+    shield::Shield
     reviser::Reviser
     eval_task::Task
     draining::Bool
@@ -65,7 +67,8 @@ mutable struct Server
         watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
         server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, ReentrantLock(),
                      Channel{Any}(Inf), Dict{String,Any}(),
-                     Dict{String,Any}(), Set{String}(), nothing, false, Reviser())
+                     Dict{String,Any}(), Set{String}(), nothing, false,
+                     Shield(config.endpoint), Reviser())
         server.draining = false
         server.joined = joined
         return server

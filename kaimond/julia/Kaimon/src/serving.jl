@@ -61,6 +61,7 @@ function hang_up(server::Server)
     close(server.queue)
     close(server.watcher)
     lock(() -> close_socket(server.socket), server.lock)
+    close_fd(server.shield.fd)
     return nothing
 end
 
