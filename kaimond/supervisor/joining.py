@@ -185,7 +185,8 @@ class Joiner:
             _log.warning("%s.json announces no session: %s", key, why, extra={"session": key})
 
     def _remove(self, key: str) -> None:
-        for path in (self._paths.announcement(key), self._paths.session_socket(key)):
+        where = self._paths
+        for path in (where.announcement(key), where.session_socket(key), where.session_shield(key)):
             with contextlib.suppress(OSError):
                 path.unlink()
 

@@ -52,6 +52,7 @@ def test_only_our_own_names_are_announcements() -> None:
         f"{upstream}-stream.sock",
         "A3F8B2C1.json",
         "a3f8b2c1.json~",
+        "a3f8b2c1.lock",
         ".a3f8b2c1.4242.partial",
         "a3f8b2c1.json\n",
         "",

@@ -111,9 +111,10 @@ async def test_whoever_asks_is_never_told_that_a_dead_session_lives(holder: Hold
 async def test_a_dead_session_leaves_no_socket_and_no_spool(holder: Holder) -> None:
     key = holder.start("pass")
     holder.where.session_socket(key).touch()
+    holder.where.session_shield(key).touch()
     holder.where.session_spool(key).mkdir()
     await until(lambda: holder.sessions.get(key) is None)
-    assert not holder.where.session_socket(key).exists()
+    assert not list(holder.where.sockets.iterdir())
     assert not holder.where.session_spool(key).exists()
 
 

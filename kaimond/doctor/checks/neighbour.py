@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kaimond.doctor.world import World
 
-_OURS: Final = re.compile(r"[0-9a-f]{8}\.(?:sock|json)")
+_OURS: Final = re.compile(r"[0-9a-f]{8}\.(?:sock|json|lock)")
 _THEIRS: Final = re.compile(
     r"(?:tcp-.+|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?:-stream)?\.(?:sock|json)"
 )

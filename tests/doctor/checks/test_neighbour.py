@@ -27,6 +27,7 @@ def announce(patient: Patient, name: str, pid: int) -> None:
 def test_our_own_sessions_are_no_neighbours(patient: Patient) -> None:
     announce(patient, "1a2b3c4d.json", os.getpid())
     announce(patient, "1a2b3c4d.sock", 0)
+    announce(patient, "1a2b3c4d.lock", 0)
 
     assert patient.one(neighbour.neighbour).level is Level.OK
 
