@@ -35,6 +35,7 @@ async def run(
     projects: int = 4,
     phase: float = 30.0,
     pause: float = 2.0,
+    least: int = 0,
 ) -> World:
     """Run chaos in a home and return what was seen.
 
@@ -46,12 +47,13 @@ async def run(
         projects: how many.
         phase: seconds of work between two quiet checks.
         pause: mean seconds between two disturbances.
+        least: evals that have to be done, however much longer that takes on a slow machine.
     """
     world = World(home, seed, [home.project(f"P{number}") for number in range(projects)])
     world.effects.mkdir()
     world.agents = [Agent(home, number, world.complain) for number in range(agents)]
     try:
-        await _work(world, seconds, phase, Disturber(world, pause))
+        await _work(world, seconds, phase, least, Disturber(world, pause))
         checks.requests(world)
     except Exception:  # noqa: BLE001 - what was seen so far is worth more than the traceback alone
         world.complain(f"the run itself failed: {traceback.format_exc()}")
@@ -60,16 +62,18 @@ async def run(
     return world
 
 
-async def _work(world: World, seconds: float, phase: float, disturber: Disturber) -> None:
+async def _work(
+    world: World, seconds: float, phase: float, least: int, disturber: Disturber
+) -> None:
     await world.agents[0].start()
     await _one_session(world)
     baseline = await _measured(world)
     await asyncio.gather(*(agent.start() for agent in world.agents[1:]))
     scripts = [Script(world, agent) for agent in world.agents]
     left = seconds
-    while left > 0 and not world.violations:
+    while (left > 0 or world.evals_done < least) and not world.violations:
         began = time.monotonic()
-        await _phase(world, scripts, disturber, min(phase, left))
+        await _phase(world, scripts, disturber, min(phase, left) if left > 0 else phase)
         left -= time.monotonic() - began
         # The last daemon may have died with nobody waiting; the next call starts another one.
         await world.agents[0].again()

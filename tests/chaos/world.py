@@ -53,6 +53,11 @@ class World:
     current: dict[Path, str] = field(default_factory=dict)
 
     @property
+    def evals_done(self) -> int:
+        """How many evals were seen to be done."""
+        return sum(item.verdict == "done" for item in self.evals.values())
+
+    @property
     def effects(self) -> Path:
         """Where evals leave their side effects, one file each."""
         return self.home.path / "effects"
