@@ -3,8 +3,9 @@
 A SIGINT lands in whatever task of Julia ran last, so a blind one can kill a user's background task,
 the gate or the process. So the gate is asked first, by message: it throws into the right task as
 soon as that task yields. Only a gate that does not answer, because the eval does not yield, gets a
-SIGINT, one at a time, with a question in between. In a REPL that a person started, the gate may be
-silent because of what the person computes, so there the eval must also be known to run just then.
+SIGINT, one at a time, with a question in between. The gate may also be silent because of its own
+work, of what a person computes, or because the eval is just ending: its shield keeps the SIGINT
+away then, and holds off what comes after the eval until one that was sent has been delivered.
 
 Julia acts upon a SIGINT at its next safepoint. About five that come within a second it forces
 through at any instruction; nothing else ends a loop without safepoints, but while Julia compiles it

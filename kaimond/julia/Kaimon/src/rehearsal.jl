@@ -25,7 +25,8 @@ rehearse_value() = (parse_code("1; 2", REHEARSED); hides_value("1; 2"); render(2
 
 rehearse_message() = foreach(entry -> error_text(entry[1]), rehearsed_stack())
 
-rehearse_trace() = foreach(entry -> full_trace(entry...), rehearsed_stack())
+rehearse_trace() =
+    foreach(((error, addresses),) -> full_trace(error, known_frames(addresses)), rehearsed_stack())
 
 rehearse_backtrace() = (failure_fields(rehearsed_stack()); nothing)
 
