@@ -44,6 +44,14 @@ def test_every_parameter_is_explained(name: str) -> None:
 
 
 @EVERY
+def test_whatever_is_about_one_session_takes_its_key_by_either_name(name: str) -> None:
+    properties = TOOLS[name].to_mcp().input_schema["properties"].keys()
+    about_no_session = name in ("start_session", "ping", "server_log")
+    if not about_no_session and "eval_id" not in properties:
+        assert {"session", "ses"} <= properties
+
+
+@EVERY
 def test_descriptions_are_short_enough_for_every_client(name: str) -> None:
     assert 0 < len(TOOLS[name].description.encode()) <= MOST
 
