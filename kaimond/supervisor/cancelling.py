@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.eval import ENDS
-from kaimond.supervisor.interrupt import LIMIT, Interrupted, interrupt, settle
+from kaimond.supervisor.interrupt import LIMIT, interrupt
 from kaimond.supervisor.process import end_descendants
 
 if TYPE_CHECKING:
@@ -52,9 +52,15 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     book.interrupting(item.session, reason)
     # Interrupting Julia's `run` leaves the child that it waits for running.
     children = live.children_of(item)
-    # A late SIGINT must not find the next eval.
+
+    def over() -> bool:
+        now = book.running(item.session)
+        return now is None or now.id != item.id
+
+    # The gate must not be mute because of the next eval.
     with book.pausing(item.session):
-        came = await _interrupt(book, live, item)
+        watches = book.notes(item).watches
+        came = await interrupt(live, item.id, LIMIT, watches=watches, over=over)
     if children:
         await end_descendants(children, _GRACE)
     if not came.free and not live.process.exited.done():
@@ -70,23 +76,6 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
     if interrupted:
         return Cancelled.INTERRUPTED
     return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED
-
-
-async def _interrupt(book: EvalBook, live: Live, item: Eval) -> Interrupted:
-    def over() -> bool:
-        now = book.running(item.session)
-        return now is None or now.id != item.id
-
-    came = await interrupt(
-        live,
-        item.id,
-        LIMIT,
-        watches=book.notes(item).watches,
-        over=over,
-    )
-    if came.signalled and came.free:
-        await settle(live)
-    return came
 
 
 def was_forced(book: EvalBook, item: Eval) -> bool:

@@ -16,14 +16,12 @@ process computes (`may_force`), and only what may be forced gets them in quick s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kaimond import platform
-from kaimond.gate.link import GateSilentError
 from kaimond.supervisor import whereabouts
 from kaimond.supervisor.question import Question, Wait, load
 from kaimond.supervisor.whereabouts import Place
@@ -51,8 +49,6 @@ _CHECK_EVERY: Final = 0.005
 _TAKEN_LIMIT: Final = 2.0
 _TAKEN_UNTOLD: Final = 0.02
 """Seconds that Julia gets to take a SIGINT where the system does not tell."""
-_SETTLE_PAUSE: Final = 0.02
-_SETTLE_LIMIT: Final = 2.0
 
 _SLOW_FOR: Final = 2.5
 """Seconds of the slow pace for what need not be forced at once: long enough for most C code to end
@@ -78,12 +74,10 @@ class Interrupted:
     Attributes:
         free: whether the gate is free of the eval now.
         asked: whether the eval's code was given time to end in its own way.
-        signalled: whether there was a SIGINT.
     """
 
     free: bool = False
     asked: bool = False
-    signalled: bool = False
 
 
 def may_force(seen: set[Place], elapsed: float) -> bool:
@@ -136,7 +130,6 @@ async def interrupt(
                 came.free = True
                 break
             signalled = await _signal(live, eval_id if person else "")
-            came.signalled = came.signalled or signalled
             quick = signalled and may_force(seen, time.monotonic() - began)
             await asyncio.sleep(_QUICK_PAUSE if quick else _SLOW_PAUSE)
             wait = _QUICK if quick else _SLOW
@@ -181,14 +174,6 @@ async def _taken(live: Live) -> None:
                 await asyncio.sleep(_TAKEN_UNTOLD)
                 return
         await asyncio.sleep(_CHECK_EVERY)
-
-
-async def settle(live: Live) -> None:
-    """After SIGINTs: have the gate take one that came too late, before it hits what runs next."""
-    await _taken(live)
-    await asyncio.sleep(_SETTLE_PAUSE)
-    with contextlib.suppress(GateSilentError):
-        await live.link.request("ping", timeout=_SETTLE_LIMIT)
 
 
 async def _ask(live: Live, eval_id: str, wait: Wait) -> tuple[Message | None, set[Place]]:
