@@ -89,7 +89,7 @@ class Watch:
                     # One that did not exist may have come into being.
                     asyncio.get_running_loop().call_soon(self._look_again)
         except (OSError, RuntimeError) as error:
-            _log.warning("source files cannot be watched, so they are looked at: %s", error)
+            _log.warning("files cannot be watched, so they are looked at: %s", error)
             self.blind = True
             self._on_change(frozenset())
         finally:

@@ -45,6 +45,9 @@ GOODBYE: Final = 2.0
 SLOW_GOODBYE: Final = 15.0
 """The same while the gate's socket is still open, as `Gate.stop()` would not have left it."""
 
+LOOK_EVERY: Final = 2.0
+"""Seconds between two looks at the directory where the system refuses to watch it."""
+
 MOST: Final = 100
 """Announced gates that may be waited for at once; each costs a connection."""
 
@@ -79,6 +82,8 @@ class Joiner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._courted: dict[str, tuple[Announcement, asyncio.Task[None]]] = {}
+        self._next_look: asyncio.TimerHandle | None = None
+        self._problem = ""
         joined.on_arrival = self.look
 
     def begin(self) -> None:
@@ -94,6 +99,8 @@ class Joiner:
     async def close(self) -> None:
         """Watch nothing any more; sessions that joined go on."""
         await self._watch.close()
+        if self._next_look:
+            self._next_look.cancel()
         tasks = [*self._tasks.values(), *(task for _, task in self._courted.values())]
         for task in tasks:
             task.cancel()
@@ -104,17 +111,30 @@ class Joiner:
     def _changed(self, paths: frozenset[str]) -> None:
         """Some files changed, or (without paths) any may have."""
         if str(self._paths.sockets) in paths or not paths:
-            with contextlib.suppress(UnsafeDirectoryError):
-                # Somebody who clears caches may remove it while we watch it.
-                ensure_private(self._paths.sockets)
+            names = self._there()
             self._watch.set([str(self._paths.sockets)])
-            names = {path.name for path in self._paths.sockets.iterdir()}
+            if self._watch.blind:
+                loop = asyncio.get_running_loop()
+                self._next_look = loop.call_later(LOOK_EVERY, self._changed, frozenset())
             names |= {f"{record.key}.json" for record in self._registry.alive() if record.joined}
         else:
             names = {Path(path).name for path in paths}
         for key in {discovery.key_of(name) for name in names}:
             if key:
                 self.look(key)
+
+    def _there(self) -> set[str]:
+        """Names of the files in the directory; none while it is not safe."""
+        try:
+            # Somebody who clears caches may remove it while we watch it.
+            ensure_private(self._paths.sockets)
+            found, problem = {path.name for path in self._paths.sockets.iterdir()}, ""
+        except (UnsafeDirectoryError, OSError) as error:
+            found, problem = set(), str(error)
+        if problem and problem != self._problem:
+            _log.error("no REPL can join: %s", problem)
+        self._problem = problem
+        return found
 
     def look(self, key: str) -> None:
         """Look at one announcement, and do what it says; several looks are one after the other."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import watchfiles
 import zmq.asyncio
 
 from kaimond import paths, platform
@@ -25,6 +26,7 @@ from kaimond.evals.eval import Status
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.registry.store import Store
+from kaimond.supervisor import joining
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 from tests.gate.announcements import true
@@ -83,7 +85,9 @@ class Repl:
                 elif message.verb == "result":
                     await self.gate.say(message.request, "unknown", [("eval", message.get("eval"))])
                 elif message.verb == "eval" and message.get("boot") == self.says["boot"]:
-                    self.accepted.append(message.request)
+                    # It may come twice, and runs once.
+                    if message.request not in self.accepted:
+                        self.accepted.append(message.request)
                     await self.gate.say(message.request, "accepted")
                 elif message.verb == "eval":
                     await self.gate.say(message.request, "refused", [("reason", "another image")])
@@ -202,6 +206,30 @@ async def test_one_that_was_there_before_the_daemon_is_found(world: World) -> No
     repl.announce()
     world.begin()
     assert (await repl.joined()).pid == repl.child.pid
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that watches nothing for us."""
+
+    def refuse(*_args: object, **_settings: object) -> None:
+        raise OSError("too many watches")
+
+    monkeypatch.setattr(watchfiles.main, "RustNotify", refuse)
+    monkeypatch.setattr(joining, "LOOK_EVERY", 0.05)
+
+
+@pytest.mark.usefixtures("refusing")
+async def test_where_the_system_refuses_to_watch_the_directory_is_looked_at(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await until(lambda: "cannot be watched" in caplog.text)
+    repl = world.repl()
+    repl.open()
+    repl.announce()
+    await repl.joined()
+    repl.take_back()
+    await until(lambda: repl.record and not repl.record.alive)
 
 
 async def test_the_next_daemon_takes_a_joined_session_up(world: World) -> None:
