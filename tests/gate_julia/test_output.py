@@ -66,9 +66,11 @@ def test_ten_megabytes_of_short_lines_arrive_whole(gate: GateProcess) -> None:
 
 
 def test_output_can_be_read_while_the_code_never_yields(gate: GateProcess) -> None:
-    eval_id = gate.begin('println("early"); t = time(); while time() - t < 1.5; end')
+    seen = gate.home / "seen"
+    eval_id = gate.begin(f'println("early"); while !ispath("{seen}"); end')
     gate.wait_for_output(eval_id, b"early\n")
     assert gate.receive(eval_id, 0) is None
+    seen.touch()
     gate.finish(eval_id)
 
 
@@ -80,10 +82,13 @@ def test_output_is_appended_to_what_the_file_holds(gate: GateProcess) -> None:
 
 
 def test_late_output_goes_to_the_log(gate: GateProcess) -> None:
+    ended = gate.home / "ended"
     outcome = gate.evaluate(
-        '@async (sleep(0.3); println("late one"); @info "late two"; run(`echo late three`);'
+        f'@async (while !ispath("{ended}") sleep(0.02) end; println("late one"); '
+        '@info "late two"; run(`echo late three`);'
         ' ccall(:puts, Cint, (Cstring,), "late four"))\nprintln("in time")'
     )
+    ended.touch()
     wait_until(lambda: "late four" in gate.log, "the late output is in the log")
     for words in ("late one", "late two", "late three"):
         assert words in gate.log

@@ -117,13 +117,15 @@ def test_random_messages_never_kill_the_gate(gate: GateProcess) -> None:
 
 def test_a_repeated_eval_joins_the_one_that_runs_and_never_runs_twice(gate: GateProcess) -> None:
     gate.evaluate("counter = Ref(0)")
-    eval_id = gate.begin("counter[] += 1; sleep(0.2); counter[]")
+    joined = gate.home / "joined"
+    eval_id = gate.begin(f'counter[] += 1; while !ispath("{joined}") sleep(0.02) end; counter[]')
     request: list[tuple[str, Value]] = [
         ("code", "counter[] += 1"),
         ("spool", gate.spool(eval_id)),
     ]
     gate.send("eval", *request, request_id=eval_id)
     gate.expect(eval_id, "accepted")
+    joined.touch()
     first = gate.expect(eval_id, "result")
     gate.send("eval", *request, request_id=eval_id)
     assert gate.expect(eval_id, "result") == first
@@ -193,9 +195,11 @@ def test_a_reply_that_was_lost_is_there_for_the_next_connection(gate: GateProces
 
 
 def test_a_running_evaluation_answers_whoever_asked_for_it_last(gate: GateProcess) -> None:
-    eval_id = gate.begin("sleep(0.3); 6")
+    asked = gate.home / "asked"
+    eval_id = gate.begin(f'while !ispath("{asked}") sleep(0.02) end; 6')
     gate.connect()
     assert gate.ask("result", ("eval", eval_id), answer="pending").text("eval") == eval_id
+    asked.touch()
     assert gate.finish(eval_id).value == "6"
 
 
