@@ -252,6 +252,10 @@ def test_an_idle_session_uses_no_processor_time(gate: GateProcess) -> None:
     if not Path("/proc/self/stat").exists():
         return
     gate.ping()
-    before = used()
-    time.sleep(1)
-    assert used() - before <= 0.02
+
+    def is_calm() -> bool:
+        before = used()
+        time.sleep(1)
+        return used() - before <= 0.02
+
+    wait_until(is_calm, "the process waits")

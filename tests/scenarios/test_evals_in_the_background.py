@@ -71,6 +71,11 @@ async def is_busy(one: Agent) -> bool:
     return bool(seen["health_word"] == "busy")
 
 
+async def has_queued(one: Agent, number: int) -> bool:
+    (seen,) = await one.sessions()
+    return bool(seen["queued"] == number)
+
+
 async def test_an_eval_that_waits_can_be_withdrawn_and_never_begins(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
@@ -106,13 +111,14 @@ async def test_one_agents_flood_does_not_starve_another(shared: Home) -> None:
     async with agent(shared) as one, agent(shared) as two:
         await one.start(shared.path / "Proj")
         await one.ok("ex", e="order = []")
-        flood = [
-            asyncio.create_task(one.call("ex", e=f"sleep(0.1); push!(order, {number})"))
-            for number in range(20)
-        ]
-        await until(partial(is_busy, two))
-        await two.ok("ex", e='push!(order, "two")')
-        await asyncio.gather(*flood)
+        wait = 'while !ispath("all") sleep(0.02) end; push!(order, 0)'
+        codes = [wait, *(f"push!(order, {number})" for number in range(1, 20))]
+        flood = [asyncio.create_task(one.call("ex", e=code)) for code in codes]
+        await until(partial(has_queued, one, len(codes) - 1))
+        other = asyncio.create_task(two.ok("ex", e='push!(order, "two")'))
+        await until(partial(has_queued, one, len(codes)))
+        (shared.path / "Proj" / "all").touch()
+        await asyncio.gather(*flood, other)
         order = await one.value('join(order, " ")')
         numbers = [word for word in order.strip('"').split() if word != "two"]
         assert numbers == [str(number) for number in range(20)]

@@ -108,8 +108,10 @@ async def test_output_after_the_eval_goes_to_the_sessions_log_and_to_no_other_an
 ) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
-        await one.ok("ex", e='t = @async (sleep(0.3); println("late"))')
+        code = 't = @async (while !ispath("answered") sleep(0.02) end; println("late"))'
+        await one.ok("ex", e=code)
         assert "nothing was printed" in await one.ok("ex", e="1")
+        (shared.path / "Proj" / "answered").touch()
         while "late" not in await one.ok("session_log"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         assert await one.value("1 + 1") == "2"
@@ -134,8 +136,9 @@ async def test_a_cancelled_call_costs_no_later_call_its_answer(shared: Home) -> 
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
         await one.value("1")
-        slow = asyncio.create_task(one.call("ex", e='sleep(1); "slow"', q=False))
-        await asyncio.sleep(0.3)
+        slow = asyncio.create_task(one.call("ex", e='sleep(1000); "slow"', q=False))
+        while (await one.sessions())[0]["state"] != "busy":  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
         slow.cancel()
         with pytest.raises(asyncio.CancelledError):
             await slow
