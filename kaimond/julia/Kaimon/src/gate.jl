@@ -64,7 +64,8 @@ function open(settings::Kaimon.Settings, session_id, on_shutdown, tools)
     key = resumed ? resume["key"] : session_id === nothing ? Kaimon.random_hex(4) :
           String(session_id)
     nonce = resumed ? resume["nonce"] : Kaimon.random_hex(8)
-    if !resumed && ispath(Kaimon.announcement_path(key))
+    # Binding would take the socket away from whoever has it.
+    if !resumed && any(ispath, (Kaimon.announcement_path(key), Kaimon.socket_path(key)))
         @warn "Agents cannot use this process: there is a session $key already. " *
               "Leave session_id out, or give another one."
         return nothing

@@ -38,3 +38,20 @@ end
         @test Kaimon.libzmq_file() == "/home/ada/.local/state/kaimon/libzmq"
     end
 end
+
+@testset "no session loses its socket to one that wants to be known by the same key" begin
+    mktempdir() do cache
+        withenv("XDG_CACHE_HOME" => cache) do
+            for path in (Kaimon.announcement_path, Kaimon.socket_path)
+                file = path("a3f8b2c1")
+                mkpath(dirname(file))
+                write(file, "theirs")
+                @test_logs (:warn, r"there is a session a3f8b2c1 already") begin
+                    @test Kaimon.Gate.serve(force=true, session_id="a3f8b2c1") === nothing
+                end
+                @test read(file, String) == "theirs"
+                rm(file)
+            end
+        end
+    end
+end
