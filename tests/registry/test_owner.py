@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,21 @@ def test_a_database_has_one_owner_who_is_named(
             pass
         assert f"pid {os.getpid()}" in str(refused.value)
         assert f"`kill -KILL {os.getpid()}` frees it and loses nothing" in str(refused.value)
+    with owner.owned(database):
+        pass
+
+
+def test_an_owner_that_is_about_to_let_go_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "kaimond.db"
+    lock = database.with_suffix(".lock")
+    # Longer than any number of ours: of an owner that was killed.
+    lock.write_text("9" * 30)
+    ending = contextlib.ExitStack()
+    ending.enter_context(owner.owned(database))
+    assert lock.read_text() == str(os.getpid())
+    monkeypatch.setattr(time, "sleep", lambda _: ending.close())
     with owner.owned(database):
         pass
 
