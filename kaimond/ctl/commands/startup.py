@@ -8,6 +8,7 @@ startup.jl, which every Julia loads.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +61,16 @@ def _add_places(parser: argparse._ActionsContainer) -> None:
 
 @dataclass(frozen=True)
 class _Place:
-    """A startup file, and whom it is for."""
+    """A startup file, whom it is for, and the option that means it."""
 
     scope: str
     file: Path
+    option: str
+
+
+def _of_project(project: Path) -> _Place:
+    option = f"--project {shlex.quote(str(project))}"
+    return _Place(f"the project {project}", places.project_file(project), option)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,12 +93,12 @@ def _places(options: argparse.Namespace) -> list[_Place]:
     found = []
     try:
         if options.everywhere or not options.project:
-            found.append(_Place("every Julia", places.global_file(os.environ)))
+            found.append(_Place("every Julia", places.global_file(os.environ), "--global"))
         if options.project:
             project = project_path.resolve_project(os.path.abspath(options.project))  # noqa: PTH100 - as in `start`
-            found.append(_Place(f"the project {project}", places.project_file(project)))
+            found.append(_of_project(project))
         elif not options.everywhere and places.project_file(Path.cwd()).exists():
-            found.append(_Place(f"the project {Path.cwd()}", places.project_file(Path.cwd())))
+            found.append(_of_project(Path.cwd()))
     except (places.PlaceError, PathRefusedError) as error:
         raise CtlError(f"{error} Nothing was changed.") from None
     return found
@@ -147,11 +154,12 @@ def _show(found: list[_Place], directory: Path, *, as_json: bool) -> int:
     colours = [_COLOURS.get(one.state, "dim") for _, one in seen]
     rows = [(one.state, place.scope, place.file) for place, one in seen]
     say(render.table(("STATE", "FOR", "FILE"), rows, style, {0: colours}))
-    for _, one in seen:
+    for place, one in seen:
         if one.problem:
             remark(render.escape(f"{one.file}: {one.problem}"))
         elif one.state is State.OUTDATED:
-            remark(f"{render.escape(one.file)} is brought up to date by: kaimonctl startup install")
+            command = f"kaimonctl startup install {place.option}"
+            remark(render.escape(f"{one.file} is brought up to date by: {command}"))
     return 0
 
 
