@@ -102,7 +102,7 @@ class SessionSettings:
 
     start_timeout: float = _seconds(120.0, "time a session has to become ready")
     stop_timeout: float = _seconds(5.0, "time given to each step of the stop ladder")
-    restart_timeout: float = _seconds(5.0, "time a restart in place has to be proved")
+    restart_timeout: float = _seconds(15.0, "time a restart in place has to be proved")
 
 
 @dataclass(frozen=True, slots=True)
