@@ -150,7 +150,12 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def hello(
-    role: str, *, protocol: int = 0, agent: str = "", replay: Sequence[str | int] = ()
+    role: str,
+    *,
+    protocol: int = 0,
+    agent: str = "",
+    replay: Sequence[str | int] = (),
+    cancelled: Sequence[str | int] = (),
 ) -> bytes:
     """The first line of a client of this process.
 
@@ -159,6 +164,7 @@ def hello(
         protocol: that will be spoken; `PROTOCOL` unless the daemon is known not to speak it.
         agent: random name of the shim's process; the same after a reconnection.
         replay: ids of requests that the client sends again because it has no answer.
+        cancelled: ids of earlier requests that it has cancelled, which the daemon may not know.
     """
     try:
         cwd = os.getcwd()
@@ -176,6 +182,8 @@ def hello(
         message["agent"] = agent
     if replay:
         message["replay"] = list(replay)
+    if cancelled:
+        message["cancelled"] = list(cancelled)
     return encode(message)
 
 

@@ -112,9 +112,10 @@ def test_a_hello_sends_only_variables_that_tell_who_the_client_is(
 
 
 def test_a_hello_names_agent_and_replays_only_if_there_are_any() -> None:
-    assert not {"agent", "replay"} & set(wire.decode(wire.hello("ctl")))
-    message = wire.decode(wire.hello("mcp", agent="a", replay=[1, "b"]))
+    assert not {"agent", "replay", "cancelled"} & set(wire.decode(wire.hello("ctl")))
+    message = wire.decode(wire.hello("mcp", agent="a", replay=[1, "b"], cancelled=[2]))
     assert (message["agent"], message["replay"]) == ("a", [1, "b"])
+    assert message["cancelled"] == [2]
 
 
 def test_a_hello_can_be_said_from_a_directory_that_is_no_more_or_no_utf8(

@@ -24,6 +24,7 @@ class Hello:
         cwd: the client's working directory, a hint for the agent's project.
         agent: random name of the shim's process; the same after a reconnection.
         replay: ids of requests that the client sends again because it has no answer.
+        cancelled: ids of earlier requests that it has cancelled, which we may not know.
         environment: those of `wire.CLIENT_VARIABLES` that are set.
     """
 
@@ -34,6 +35,7 @@ class Hello:
     cwd: str = ""
     agent: str = ""
     replay: tuple[str | int, ...] = ()
+    cancelled: tuple[str | int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,9 +62,6 @@ def read_hello(line: bytes) -> Hello:
         known = ", ".join(wire.ROLES)
         raise wire.WireError("hello", f"unknown role {role!r}; known roles: {known}")
     environment = _typed(message, "env", dict, {})
-    replay = _typed(message, "replay", list, [])
-    if not all(isinstance(item, str | int) for item in replay):
-        raise wire.WireError("hello", "`replay` in the hello must list request ids")
     return Hello(
         role=role,
         protocol=protocol,
@@ -70,7 +69,8 @@ def read_hello(line: bytes) -> Hello:
         pid=_typed(message, "pid", int),
         cwd=_typed(message, "cwd", str, ""),
         agent=_typed(message, "agent", str, ""),
-        replay=tuple(replay),
+        replay=_requests(message, "replay"),
+        cancelled=_requests(message, "cancelled"),
         environment={
             name: str(environment[name]) for name in wire.CLIENT_VARIABLES if name in environment
         },
@@ -82,6 +82,13 @@ def _typed(message: dict[str, Any], key: str, kind: type, default: Any = None) -
     if not isinstance(value, kind):
         raise wire.WireError("hello", f"`{key}` in the hello must be of type {kind.__name__}")
     return value
+
+
+def _requests(message: dict[str, Any], key: str) -> tuple[str | int, ...]:
+    ids = _typed(message, key, list, [])
+    if not all(isinstance(item, str | int) for item in ids):
+        raise wire.WireError("hello", f"`{key}` in the hello must list request ids")
+    return tuple(ids)
 
 
 def welcome() -> bytes:

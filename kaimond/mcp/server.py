@@ -23,6 +23,7 @@ from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import ALIASES, TOOLS
+from kaimond.mcp.waiting import interrupt
 from kaimond.runtime import UnsafeDirectoryError
 from kaimond.supervisor.errors import SessionError
 
@@ -77,12 +78,22 @@ class Agents:
         with about(agent=agent.short):
             again = f", {len(agent.replay)} requests to settle" if agent.replay else ""
             _log.info("agent connected (pid %d)%s", agent.pid, again)
+            for request in hello.cancelled:
+                self._cancelled_in_between(agent, json.dumps(request))
             try:
                 await self._run(connection, agent)
             finally:
                 del self._core.agents[id(connection)]
                 self._listeners.gone(id(agent))
                 _log.info("agent disconnected")
+
+    def _cancelled_in_between(self, agent: Agent, request: str) -> None:
+        """The client cancelled a request while no daemon was there to hear it."""
+        started = self._core.store.load_call(agent.id, request)
+        supervisor = self._core.supervisor
+        item = supervisor.book.get(str(started.get("eval", ""))) if started else None
+        if item and item.outcome is None:
+            supervisor.sessions.watch(interrupt(self._core, agent, item))
 
     async def _run(self, connection: Connection, agent: Agent) -> None:
         server = self._server(agent)

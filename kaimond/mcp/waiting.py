@@ -18,8 +18,9 @@ from kaimond.mcp.text import clean
 from kaimond.spans import span
 
 if TYPE_CHECKING:
+    from kaimond.core import Core
     from kaimond.evals.eval import Eval
-    from kaimond.mcp.call import Call
+    from kaimond.mcp.call import Agent, Call
 
 SAY_EVERY: Final = 1.0
 """Seconds between two words of progress while there is output."""
@@ -66,14 +67,15 @@ async def wait_for(call: Call, item: Eval, patience: float) -> Eval:
         return await end
     except asyncio.CancelledError:
         if call.cancelled():
-            call.core.supervisor.sessions.watch(_interrupt(call, item))
+            call.core.supervisor.sessions.watch(interrupt(call.core, call.agent, item))
         raise
     finally:
         end.cancel()
 
 
-async def _interrupt(call: Call, item: Eval) -> None:
-    await call.core.supervisor.cancel(item, f"agent {call.agent.short} cancelled its request")
+async def interrupt(core: Core, agent: Agent, item: Eval) -> None:
+    """End an eval because the agent cancelled the request that it is for."""
+    await core.supervisor.cancel(item, f"agent {agent.short} cancelled its request")
 
 
 async def _say(call: Call, item: Eval, heard: _Heard) -> None:

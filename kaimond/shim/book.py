@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_REPLAYS: Final = 3
 """How often a request is sent again before it is taken for the reason of the daemon's ends."""
 
+MAX_CANCELLED: Final = 100
+"""How many cancelled requests are remembered; a client hardly ever has two."""
+
 MAX_ID: Final = 200
 """Longest id in bytes; the hello names the ids of replayed requests and is a short line."""
 
@@ -89,6 +92,7 @@ class Book:
         self._initialized: bytes | None = None
         self._swallow: str | int | None = None
         self._questions: set[str | int] = set()
+        self._cancelled: dict[str | int, None] = {}
 
     @property
     def waiting(self) -> int:
@@ -103,6 +107,10 @@ class Book:
     def replay_ids(self) -> list[str | int]:
         """Ids of the requests that the next connection gets although an earlier one had them."""
         return [request.id for request in self._waiting.values() if request.sent]
+
+    def cancelled_ids(self) -> list[str | int]:
+        """Ids of requests that were cancelled, and that a daemon may still work on."""
+        return list(self._cancelled)
 
     def from_client(self, line: bytes) -> None:
         """Take a line from the client."""
@@ -159,6 +167,8 @@ class Book:
         self.up = True
         self.trouble = ""
         self.wanted = False
+        # The hello has named them.
+        self._cancelled.clear()
         if self._initialize:
             self.to_daemon.append(self._initialize.line)
             self._swallow = self._initialize.id if self._initialize_answered else None
@@ -231,6 +241,7 @@ class Book:
                 "A request was refused: an earlier one with the same id has no answer yet.",
             )
             return
+        self._cancelled.pop(ident, None)
         request = Request(ident, method, line)
         if method == "initialize":
             self._initialize = request
@@ -250,13 +261,21 @@ class Book:
             self._initialized = line
         elif method == "notifications/cancelled" and isinstance(params, dict):
             cancelled = params.get("requestId")
-            if _is_id(cancelled):
-                self._remove(cancelled)
+            request = self._remove(cancelled) if _is_id(cancelled) else None
+            if request and request.sent:
+                self._remember_cancelled(request.id)
         # Others speak about a state that a later connection does not have.
         if self.up:
             self.to_daemon.append(line)
 
+    def _remember_cancelled(self, ident: str | int) -> None:
+        """Keep in mind what a daemon that goes away now may not have heard."""
+        self._cancelled[ident] = None
+        if len(self._cancelled) > MAX_CANCELLED:
+            del self._cancelled[next(iter(self._cancelled))]
+
     def _daemon_answers(self, ident: str | int, line: bytes, *, failed: bool) -> None:
+        self._cancelled.pop(ident, None)
         request = self._remove(ident)
         if not request:
             return

@@ -108,9 +108,11 @@ class Link:
             self._wait(now)
         return self.sock is not None
 
-    def hello(self, replay: Sequence[str | int]) -> bytes:
-        """The first line for a new connection."""
-        return wire.hello("mcp", protocol=self._protocol, agent=self._agent, replay=replay)
+    def hello(self, replay: Sequence[str | int], cancelled: Sequence[str | int]) -> bytes:
+        """The first line for a new connection (see `kaimond.wire.hello`)."""
+        return wire.hello(
+            "mcp", protocol=self._protocol, agent=self._agent, replay=replay, cancelled=cancelled
+        )
 
     def welcomed(self, line: bytes, now: float) -> bool:
         """Take the daemon's answer to the hello; return whether the connection is up now."""

@@ -157,7 +157,7 @@ class Pump:
         if link.tick(now, book.wanted):
             self._daemon_lines = Lines(wire.MAX_LINE)
             self._daemon_reads = True
-            self._to_daemon[:] = link.hello(book.replay_ids())
+            self._to_daemon[:] = link.hello(book.replay_ids(), book.cancelled_ids())
         if link.problem and link.problem != book.trouble:
             _say(link.problem)
             book.give_up(link.problem)

@@ -23,10 +23,11 @@ def line(**changes: Any) -> bytes:
 
 def test_our_own_hello_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDECODE", "1")
-    hello = read_hello(wire.hello("mcp", agent="a" * 16, replay=[1, "two"]))
+    hello = read_hello(wire.hello("mcp", agent="a" * 16, replay=[1, "two"], cancelled=[3]))
     assert (hello.role, hello.version, hello.pid) == ("mcp", __version__, os.getpid())
     assert hello.agent == "a" * 16
     assert hello.replay == (1, "two")
+    assert hello.cancelled == (3,)
     assert hello.environment["CLAUDECODE"] == "1"
     assert hello.cwd == str(Path.cwd())
 
@@ -57,9 +58,10 @@ def test_unknown_keys_are_ignored_and_unknown_variables_are_dropped() -> None:
         (line(agent=1), "`agent`"),
         (line(replay="1"), "`replay`"),
         (line(replay=[[]]), "`replay`"),
+        (line(cancelled=[{}]), "`cancelled`"),
         (line(cwd="x" * wire.MAX_HELLO), "more than"),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_a_line_that_is_no_hello_is_refused_in_words(text: bytes, words: str) -> None:
     with pytest.raises(wire.WireError, match=words):

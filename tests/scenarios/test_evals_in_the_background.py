@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.support.agent import Agent, agent, text
@@ -96,6 +97,27 @@ async def test_a_cancelled_request_interrupts_its_eval(shared: Home) -> None:
             await slow
         assert (await two.value('"free"')).startswith('"free"')
         assert "interrupted" in await two.ok("list_evals", limit=3)
+
+
+async def test_a_cancellation_that_no_daemon_heard_interrupts_the_eval_under_the_next_one(
+    daemon_home: Home,
+) -> None:
+    async with agent(daemon_home) as one, agent(daemon_home) as two:
+        await one.start(daemon_home.project("Proj"))
+        slow = asyncio.create_task(one.call("ex", e="sleep(1000)"))
+        await until(partial(is_busy, two))
+        daemon = psutil.Process(daemon_home.announced())
+        daemon.suspend()
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        daemon.kill()
+        await until(partial(lists_an_interrupted_one, one))
+        assert (await two.value('"free"')).startswith('"free"')
+
+
+async def lists_an_interrupted_one(one: Agent) -> bool:
+    return "interrupted" in await one.ok("list_evals", limit=3)
 
 
 async def test_an_agent_that_goes_away_leaves_its_eval_to_the_others(shared: Home) -> None:

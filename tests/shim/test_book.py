@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kaimond.shim.book import LIST_CHANGED, MAX_REPLAYS, Book
+from kaimond.shim.book import LIST_CHANGED, MAX_CANCELLED, MAX_REPLAYS, Book
 from kaimond.shim.lines import TooLong
 
 INITIALIZE = (
@@ -147,6 +147,40 @@ def test_a_request_cancelled_while_it_is_held_never_runs() -> None:
     book.from_client(cancel(1))
     book.connected()
     assert book.to_daemon == []
+
+
+def test_a_cancellation_that_no_daemon_heard_is_told_to_the_next_one() -> None:
+    book = initialised()
+    for ident in (1, 2, 3):
+        book.from_client(call(ident))
+    book.from_client(cancel(1))
+    book.from_daemon(result(1))
+    book.from_client(cancel(2))
+    book.disconnected()
+    book.from_client(cancel(3))
+    book.from_client(call(4))
+    book.from_client(cancel(4))
+    assert book.cancelled_ids() == [2, 3]
+    assert book.replay_ids() == []
+    book.connected()
+    assert book.cancelled_ids() == []
+
+
+def test_a_new_request_with_the_id_of_a_cancelled_one_is_not_taken_for_it() -> None:
+    book = initialised()
+    book.from_client(call(1))
+    book.disconnected()
+    book.from_client(cancel(1))
+    book.from_client(call(1))
+    assert book.cancelled_ids() == []
+
+
+def test_no_more_than_the_last_cancellations_are_remembered() -> None:
+    book = initialised()
+    for ident in range(1, MAX_CANCELLED + 3):
+        book.from_client(call(ident))
+        book.from_client(cancel(ident))
+    assert book.cancelled_ids() == list(range(3, MAX_CANCELLED + 3))
 
 
 def test_a_request_that_ends_the_daemon_again_and_again_is_answered_with_an_error() -> None:
