@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kaimond.evals.archive import REMEMBER_DROPPED
 from kaimond.evals.eval import Status
 from kaimond.gate.frames import Message
 from tests.evals.conftest import KEY
@@ -387,6 +388,9 @@ async def test_results_are_dropped_when_they_are_old_enough(
     assert dropped
     assert "eval.keep_days" in dropped.why
     assert desk.book.get(running.id), "what has no end yet is never dropped"
+    later += REMEMBER_DROPPED + 1
+    desk.book.tidy()
+    assert desk.book.dropped(item.id) is None
 
 
 # The machine fails
@@ -418,6 +422,7 @@ async def test_who_waits_is_answered_even_if_the_end_cannot_be_stored(
     desk.book.tidy()
     assert desk.stored(first.id)["finished"] == done.finished
     assert desk.book.get(first.id) == done
+    assert not desk.book._archive._unsaved
 
 
 async def test_who_waits_is_answered_even_if_the_output_cannot_be_logged(
