@@ -14,6 +14,7 @@ import psutil
 from kaimond.gate.link import GateSilentError
 from kaimond.supervisor.interrupt import interrupt
 from kaimond.supervisor.process import end_descendants
+from kaimond.supervisor.question import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False
     Args:
         key: of the session.
         live: its process and link.
-        timeout: seconds for each rung of the ladder.
+        timeout: seconds for each rung of the ladder, on a machine without other load.
         ask: whether the gate is free to be asked.
 
     Returns:
@@ -58,7 +59,8 @@ async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False
     if ask:
         with contextlib.suppress(GateSilentError):
             await live.link.request("exit", timeout=timeout)
-            await process.wait(timeout)
+            # Under load Julia's exit takes longer, and SIGTERM makes one that compiles crash.
+            await process.wait(timeout * load())
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.exited.done():
             break
