@@ -62,7 +62,11 @@ def place(path: str) -> Place:
 async def look(pid: int, looks: int = LOOKS) -> set[Place]:
     """See where the main thread is; nothing where the system does not allow to look."""
     # A thread of its own, which ends: see `platform.executing`.
-    with ThreadPoolExecutor(1) as thread:
+    thread = ThreadPoolExecutor(1)
+    try:
         loop = asyncio.get_running_loop()
         seen = await loop.run_in_executor(thread, platform.executing, pid, looks)
+    finally:
+        # Whoever is cancelled here must not wait for it: nothing else would run meanwhile.
+        thread.shutdown(wait=False)
     return {place(path) for path in seen}
