@@ -3,9 +3,10 @@
 "Run what is queued, for ever or until the gate is closed; until the first request comes, rehearse."
 function eval_loop(server::Server)
     rehearsals = Function[() -> prepare_reviser(server), rehearse_attempt, rehearse_finish,
-                          rehearse_turn, rehearse_value, rehearse_message, rehearse_trace,
-                          rehearse_backtrace, rehearse_looking, rehearse_parsing,
-                          rehearse_walking, rehearse_taking_up]
+                          rehearse_turn, rehearse_interrupt, rehearse_value, rehearse_message,
+                          rehearse_trace, rehearse_backtrace, () -> rehearse_failure(server),
+                          rehearse_looking, rehearse_parsing, rehearse_walking,
+                          rehearse_taking_up]
     # A person's processor is not busied for agents that may never come; see `in_turn`.
     server.joined === nothing || empty!(rehearsals)
     disable_sigint() do
@@ -126,13 +127,19 @@ end
 "Run `parsed` in Main. Backtraces are cut off at this function, which is why it is one."
 @noinline evaluate_toplevel(@nospecialize parsed) = Core.eval(Main, parsed)
 
-"Record and send the result of `request`, which took `elapsed` microseconds."
-function finish(server::Server, request::EvalRequest, status::String, elapsed::Int,
-                output::Int, fields::Vector{Field})
+"What is sent as the result of `request`, which took `elapsed` microseconds."
+function result_frames(request::EvalRequest, status::String, elapsed::Int, output::Int,
+                       fields::Vector{Field})
     all_fields = [Field("status", status), Field("elapsed", decimal_seconds(elapsed)),
                   Field("output", string(output))]
     append!(append!(all_fields, fields), end_notes(request))
-    frames = reply_frames(to_frame(request.id), "result", all_fields)
+    return reply_frames(to_frame(request.id), "result", all_fields)
+end
+
+"Record and send the result of `request`."
+function finish(server::Server, request::EvalRequest, status::String, elapsed::Int,
+                output::Int, fields::Vector{Field})
+    frames = result_frames(request, status, elapsed, output, fields)
     server.results[request.id] = frames
     delete!(server.pending, request.id)
     # One that is withdrawn ends while another runs.

@@ -30,6 +30,29 @@ rehearse_trace() =
 
 rehearse_backtrace() = (failure_fields(rehearsed_stack()); nothing)
 
+"""
+The answer to the question that every interrupt begins with. Compiled on demand it takes so long that
+the gate counts as mute, and the SIGINT hits a background task while the evaluation only waits.
+"""
+function rehearse_interrupt()
+    precompile(on_interrupt, (Server, Message))
+    foreach(f -> precompile(f, (Server, String)),
+            (withdraw_waiting, withdraw_input, withdraw_behind_person))
+    precompile(ask_to_end, ())
+    precompile(tell_offer, (Server,))
+    return nothing
+end
+
+"An evaluation that is interrupted at once, from its code to its result, which nobody gets."
+function rehearse_failure(server::Server)
+    request = EvalRequest(Frame(), REHEARSED, "throw(InterruptException())", "", true, true,
+                          DISPLAY_SIZE[], "off", false, "", Field[])
+    begin_notes(server, request)
+    status, fields = attempt(server, request)
+    result_frames(request, status, 0, 0, fields)
+    return nothing
+end
+
 const REHEARSED = "rehearsal"
 
 "The exceptions of an interrupted evaluation that never was."

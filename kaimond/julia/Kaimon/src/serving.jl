@@ -115,7 +115,8 @@ function rehearse_once(joined::Joined)
     joined.rehearsed && return nothing
     joined.rehearsed = true
     foreach(rehearse -> rehearse(),
-            (rehearse_value, rehearse_message, rehearse_trace, rehearse_backtrace))
+            (rehearse_interrupt, rehearse_value, rehearse_message, rehearse_trace,
+             rehearse_backtrace))
 end
 
 "Keep the evaluation `id` from beginning, if it waits for the person."
