@@ -34,7 +34,7 @@ WEIGHTS: Final = {
 }
 
 _COUNT: Final = """
-isdefined(Main, :counted) || (global counted = Int[]; global image = "$(getpid()).$(time_ns())")
+isdefined(Main, :counted) || (global image = "$(getpid()).$(time_ns())"; global counted = Int[])
 open(io -> print(io, "x"), "{effect}", "a")
 push!(counted, {number})
 """
