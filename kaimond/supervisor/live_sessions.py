@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import zmq.asyncio
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from kaimond.supervisor.process import SessionProcess
 
 _log = logging.getLogger("kaimond.supervisor")
+
+_T = TypeVar("_T")
 
 LAST_LINES: Final = 20
 """Lines of output that are kept of an ended session and shown in errors."""
@@ -88,8 +90,8 @@ class LiveSessions:
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}
         self.terminals = Terminals(self.get, self.book, self.watch, self._forced)
-        self._chores: set[asyncio.Task[None]] = set()
-        self._watches: set[asyncio.Task[None]] = set()
+        self._chores: set[asyncio.Task[Any]] = set()
+        self._watches: set[asyncio.Task[Any]] = set()
 
     def get(self, key: str) -> Live | None:
         """The process of a session, if it has one now."""
@@ -346,12 +348,19 @@ class LiveSessions:
         """Do something in the background that the next daemon will do if this one ends."""
         self._background(work, self._watches)
 
+    async def to_its_end(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do something that goes on when whoever waits for it goes away, like a `watch`."""
+        return await asyncio.shield(self._background(work, self._watches))
+
     @staticmethod
-    def _background(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    def _background(
+        work: Coroutine[Any, Any, _T], tasks: set[asyncio.Task[Any]]
+    ) -> asyncio.Task[_T]:
         task = asyncio.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         task.add_done_callback(note_failure)
+        return task
 
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""

@@ -189,9 +189,10 @@ class Supervisor:
             SessionError: it was not restarted; the message says what is true now.
         """
         record = self.registry.get(key)
-        if record and record.joined:
-            return await self._joined.restart(key, reason)
-        return await self._restarter.restart(key, reason)
+        joined = record is not None and record.joined
+        way = self._joined.restart if joined else self._restarter.restart
+        # Half a restart would leave the session without an image that anybody waits for.
+        return await self.sessions.to_its_end(way(key, reason))
 
     async def cancel(self, item: Eval, reason: str) -> Cancelled:
         """Keep an eval from beginning, or interrupt it by the safe ladder.
@@ -218,6 +219,9 @@ class Supervisor:
         Raises:
             SessionError: the process does not go away.
         """
+        return await self.sessions.to_its_end(self._stop_in_turn(key, reason))
+
+    async def _stop_in_turn(self, key: str, reason: str) -> Record:
         record = self.registry.get(key)
         assert record is not None, "callers choose among sessions that are known"
         if record.state is State.STARTING:

@@ -317,6 +317,32 @@ async def test_what_an_image_evaluated_that_is_gone_is_lost_and_not_given_to_the
     assert repl.accepted == [later.id]
 
 
+@pytest.mark.parametrize("way", ["restart", "stop"])
+async def test_what_was_begun_with_a_session_goes_on_when_its_asker_goes_away(
+    world: World, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    repl = world.repl()
+    repl.open()
+    repl.announce()
+    await repl.joined()
+    begun, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(*_: object) -> None:
+        begun.set()
+        await go_on.wait()
+        done.set()
+
+    monkeypatch.setattr(world.supervisor, "_stop", slow)
+    monkeypatch.setattr(world.supervisor._joined, "restart", slow)
+    asking = asyncio.create_task(getattr(world.supervisor, way)(repl.key, "it was asked for"))
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    go_on.set()
+    await asyncio.wait_for(done.wait(), DEADLINE)
+
+
 async def test_one_that_wanted_to_restart_and_did_not_is_as_it_was(world: World) -> None:
     repl = world.repl()
     repl.open()
