@@ -202,7 +202,8 @@ class Supervisor:
             reason: a clause that begins with "it", for whoever waits for the eval.
         """
         live = self.sessions.get(item.session)
-        came = await cancel(self.book, live, item, reason)
+        # Given up between a SIGINT and its delivery, it would let the signal come late.
+        came = await self.sessions.to_its_end(cancel(self.book, live, item, reason))
         record = self.sessions.verified(item.session)
         if record and record.alive and was_forced(self.book, item):
             self.registry.note(item.session, tainted=True)

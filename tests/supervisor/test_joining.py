@@ -26,7 +26,7 @@ from kaimond.evals.eval import Status
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.registry.store import Store
-from kaimond.supervisor import joining
+from kaimond.supervisor import joining, supervisor
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.supervisor import Supervisor
 from tests.gate.announcements import true
@@ -317,7 +317,7 @@ async def test_what_an_image_evaluated_that_is_gone_is_lost_and_not_given_to_the
     assert repl.accepted == [later.id]
 
 
-@pytest.mark.parametrize("way", ["restart", "stop"])
+@pytest.mark.parametrize("way", ["restart", "stop", "cancel"])
 async def test_what_was_begun_with_a_session_goes_on_when_its_asker_goes_away(
     world: World, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -325,6 +325,7 @@ async def test_what_was_begun_with_a_session_goes_on_when_its_asker_goes_away(
     repl.open()
     repl.announce()
     await repl.joined()
+    item = world.supervisor.book.submit(repl.key, "a", "agent", quiet=True, journal=lambda _: None)
     begun, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slow(*_: object) -> None:
@@ -332,9 +333,11 @@ async def test_what_was_begun_with_a_session_goes_on_when_its_asker_goes_away(
         await go_on.wait()
         done.set()
 
+    monkeypatch.setattr(supervisor, "cancel", slow)
     monkeypatch.setattr(world.supervisor, "_stop", slow)
     monkeypatch.setattr(world.supervisor._joined, "restart", slow)
-    asking = asyncio.create_task(getattr(world.supervisor, way)(repl.key, "it was asked for"))
+    what = item if way == "cancel" else repl.key
+    asking = asyncio.create_task(getattr(world.supervisor, way)(what, "it was asked for"))
     await begun.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
