@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond.config import project_path, projects, repo_launch
@@ -19,7 +18,7 @@ from kaimond.runtime import (
     check_socket_path,
     ensure_private,
 )
-from kaimond.supervisor import manifest
+from kaimond.supervisor import gate_cache, manifest
 from kaimond.supervisor.environment import session_environment
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.gate_skew import require_installed
@@ -27,13 +26,15 @@ from kaimond.supervisor.julia import Julia, JuliaError, Julias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kaimond.config.preferences import Preferences
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
     from kaimond.paths import Paths
+    from kaimond.supervisor.gate_cache import GateCache
 
-BOOT: Final = Path(__file__).parent.parent / "julia" / "Kaimon" / "boot.jl"
+BOOT: Final = gate_cache.GATE / "boot.jl"
 """The program that every managed Julia runs."""
 
 
@@ -47,6 +48,7 @@ class Plan:
         flags: of the Julia binary, before the program.
         environment: without the variables that differ from start to start.
         instantiate: why the environment must be instantiated first; empty if it need not be.
+        cache: the precompiled gate; None if this Julia can have none.
     """
 
     project: Path
@@ -54,6 +56,7 @@ class Plan:
     flags: tuple[str, ...]
     environment: Mapping[str, str]
     instantiate: tuple[str, ...]
+    cache: GateCache | None = None
 
     def command(self) -> list[str]:
         """The argument vector."""
@@ -134,6 +137,9 @@ class Planner:
         # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
         depots = manifest.depots(environment)
         checked = await asyncio.to_thread(manifest.check, entry.path, depots, None, julia.version)
+        cache = gate_cache.cache_for(self._paths.gate_caches, julia, flags, environment)
+        if cache:
+            environment["KAIMON_CACHE"] = str(cache.path)
         return Plan(
             project=entry.path,
             julia=julia,
@@ -144,4 +150,5 @@ class Planner:
                 "KAIMON_REVISE": str(self._preferences(entry.path).revise),
             },
             instantiate=() if checked.ok else checked.problems or ("not sure",),
+            cache=cache,
         )

@@ -1,5 +1,11 @@
 # Everything that depends on the version of Julia, each with the version that differs.
 
+"Do cache files hold machine code? Before 1.9 they do not, and are hardly worth loading."
+const KEEPS_MACHINE_CODE = VERSION >= v"1.9-"
+
+"Can a thread that Julia has not started run Julia code? From 1.9 on."
+const ADOPTS_THREADS = VERSION >= v"1.9-"
+
 """
 A module of the standard library by its UUID.
 
@@ -10,7 +16,8 @@ From 1.11 on, modules that left the system image are found without a load path b
 function stdlib(name::String, uuid::String)
     id = Base.PkgId(Base.UUID(uuid), name)
     Base.root_module_exists(id) && return Base.root_module(id)
-    isdefined(Base, :require_stdlib) && return Base.require_stdlib(id)
+    # Not for code that is being precompiled.
+    isdefined(Base, :require_stdlib) && !PRECOMPILED && return Base.require_stdlib(id)
     return Base.require(id)
 end
 

@@ -33,7 +33,7 @@ function eval_loop(server::Server)
 end
 
 function run_request(server::Server, request::EvalRequest)
-    haskey(server.pending, request.id) || return nothing
+    is_pending(server, request.id) || return nothing
     take_sigint(server)
     server.running = request
     begin_notes(server, request)
@@ -140,8 +140,10 @@ end
 function finish(server::Server, request::EvalRequest, status::String, elapsed::Int,
                 output::Int, fields::Vector{Field})
     frames = result_frames(request, status, elapsed, output, fields)
-    server.results[request.id] = frames
-    delete!(server.pending, request.id)
+    guarding(server) do
+        server.results[request.id] = frames
+        delete!(server.pending, request.id)
+    end
     # One that is withdrawn ends while another runs.
     server.running === request && (server.running = nothing)
     tell_offer(server)

@@ -109,8 +109,9 @@ End the evaluation `id` that waits behind a person's input.
 The daemon does not hand one over then, unless both come at the same time.
 """
 function withdraw_behind_person(server::Server, id::String)
-    server.running isa PersonInput && haskey(server.pending, id) || return nothing
-    finish(server, server.pending[id], "interrupted", 0, 0,
+    request = pending_request(server, id)
+    server.running isa PersonInput && request !== nothing || return nothing
+    finish(server, request, "interrupted", 0, 0,
            plain_failure_fields("it was interrupted before it began"))
 end
 
