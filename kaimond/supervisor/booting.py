@@ -64,7 +64,7 @@ class Booter:
         self._deadlines = deadlines
         self._registry = registry
         self._sessions = sessions
-        self._caches = GateCaches()
+        self.caches = GateCaches()
 
     async def boot(self, key: str, plan: Plan) -> Record:
         """Spawn a process and wait until its gate answers with this start's nonce.
@@ -101,7 +101,7 @@ class Booter:
 
     def _look_at_cache(self, plan: Plan, live: Live) -> None:
         if live.pong and live.pong.get("gate-code") == "evaluated":
-            self._sessions.watch(self._caches.make_missed(plan.cache, plan.environment))
+            self._sessions.watch(self.caches.make_missed(plan.cache, plan.environment))
 
     async def await_answer(self, record: Record, live: Live) -> Record:
         """Wait until the gate of a spawned process answers with this start's nonce.

@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaimond.config import project_path, projects, repo_launch
+from kaimond.config import launch, project_path, projects, repo_launch
 from kaimond.config.launch import LaunchError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
@@ -25,8 +26,7 @@ from kaimond.supervisor.gate_skew import require_installed
 from kaimond.supervisor.julia import Julia, JuliaError, Julias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from kaimond.config.preferences import Preferences
     from kaimond.config.projects import ProjectEntry
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 BOOT: Final = gate_cache.GATE / "boot.jl"
 """The program that every managed Julia runs."""
+
+_DEFAULT: Final = "kaimond.toml ([julia] command)"
+"""What names the Julia where no project does, for messages."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,29 @@ class Planner:
             raise SessionError("not-allowed", f"No session was started: {refusal}")
         return entry
 
+    async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
+        """The cache of a project that says nothing of how it is started, and its environment.
+
+        Raises:
+            SessionError: there is no Julia.
+        """
+        environment = self._environment()
+        try:
+            julia = await self._julias.find(
+                self._settings.julia.command, environment, wanted_by=_DEFAULT
+            )
+        except JuliaError as error:
+            raise SessionError("no-julia", str(error)) from None
+        return self._cache(julia, launch.DEFAULT.flags(Path.cwd()), environment), environment
+
+    def _environment(self) -> dict[str, str]:
+        return session_environment(self._environ, self._settings.environment.pass_, {})
+
+    def _cache(
+        self, julia: Julia, flags: Sequence[str], environment: Mapping[str, str]
+    ) -> GateCache | None:
+        return gate_cache.cache_for(self._paths.gate_caches, julia, flags, environment)
+
     def _preferences(self, project: Path) -> Preferences:
         return projects.load(self._paths.projects_file).preferences(project)
 
@@ -109,27 +135,23 @@ class Planner:
             what = "; ".join(str(problem) for problem in entry.problems)
             raise SessionError("launch", f"{what} No session was started.")
         require_installed()
-        environment = session_environment(self._environ, self._settings.environment.pass_, {})
-        wanted_by = (
-            f"the launch_config of {entry.path}"
-            if entry.launch.julia_bin
-            else "kaimond.toml ([julia] command)"
-        )
+        environment = self._environment()
+        wanted_by = f"the launch_config of {entry.path}" if entry.launch.julia_bin else _DEFAULT
         try:
-            launch = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
-            if launch.julia_bin and not entry.launch.julia_bin:
+            options = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
+            if options.julia_bin and not entry.launch.julia_bin:
                 wanted_by = str(entry.path / repo_launch.FILE)
             check_socket_path(self._paths.session_socket("00000000"))
             for directory in (self._paths.sockets, self._paths.spool, self._paths.session_logs):
                 ensure_private(directory)
             library = libzmq_path()
             julia = await self._julias.find(
-                launch.julia(self._settings.julia.command),
+                options.julia(self._settings.julia.command),
                 environment,
                 wanted_by=wanted_by,
                 project=entry.path,
             )
-            flags = tuple(launch.flags(entry.path))
+            flags = tuple(options.flags(entry.path))
         except (JuliaError, LibzmqNotFoundError) as error:
             raise SessionError("no-julia", str(error)) from None
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
@@ -137,7 +159,7 @@ class Planner:
         # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
         depots = manifest.depots(environment)
         checked = await asyncio.to_thread(manifest.check, entry.path, depots, None, julia.version)
-        cache = gate_cache.cache_for(self._paths.gate_caches, julia, flags, environment)
+        cache = self._cache(julia, flags, environment)
         if cache:
             environment["KAIMON_CACHE"] = str(cache.path)
         return Plan(

@@ -176,6 +176,19 @@ class Supervisor:
                 "does not go away. No session was started. Look at that process.",
             )
 
+    async def precompile(self) -> None:
+        """Compile the gate for the Julia of projects that name none, if need be.
+
+        A daemon often starts some seconds before the first session does.
+        """
+        try:
+            cache, environment = await self._planner.usual_cache()
+        except SessionError:
+            # It is told to whoever wants a session.
+            return
+        if cache and not cache.path.is_dir():
+            await self._booter.caches.make_missed(cache, environment)
+
     # Restart and stop
 
     async def restart(self, key: str, reason: str) -> Restarted:
