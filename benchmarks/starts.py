@@ -1,14 +1,14 @@
 """How long a person or an agent waits for Julia: started by hand, and through kaimond.
 
-Run it as ``python -m benchmarks.starts [--rounds 5] JULIA...``. Every figure is measured in turn with
-the others, round by round, in a home and a depot of its own; what is told is the median, with the
-least and the most. "First" is the very first session of a Julia in a new home, for which the gate is
-compiled; all others load it from the cache that has been made meanwhile.
+Run it as ``python -m benchmarks.starts [--rounds 5] JULIA...``. Each Julia gets a home and a depot of
+its own, and its figures are taken in turn, round by round; what is told is the median, with the least
+and the most. The first start is that of a Julia which no session had before, so that the gate has to
+be compiled; the others load it from the cache that has been made meanwhile.
 
 - ``julia -e``: ``julia -e 'println(1+1)'`` from its start to its end.
 - ``start``: from ``start_session`` to the answer of ``ex("println(1+1)")``.
 - ``restart``: the same from ``manage_repl(command="restart")``.
-- ``using``: the first ``using MyPkg`` of a session whose package is precompiled, and the same by hand.
+- ``using``: the first ``using MyPkg``, which is precompiled, in a session and by hand.
 - ``attach``: from ``kaimonctl attach`` to the prompt.
 """
 
@@ -19,18 +19,14 @@ import asyncio
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "packaging" / "julia")]
-
-import private_depot
-
 from kaimond.supervisor.gate_cache import OLDEST
+from tests.chaos.__main__ import julia
 from tests.support.agent import Agent, agent
 from tests.support.home import PROGRAMS, Home
 from tests.support.terminal import Terminal
@@ -136,8 +132,8 @@ def main() -> None:
     options = parser.parse_args()
     for program in options.julia:
         with tempfile.TemporaryDirectory(prefix="kaimond-depot-") as depot:
-            variables = private_depot.create(Path(depot), program)
-            home = Home({**variables, "PATH": f"{program.parent}:{os.environ['PATH']}"})
+            os.environ["KAIMON_JULIA"] = str(program)
+            home = Home(julia(Path(depot)))
             try:
                 table = asyncio.run(measure(home, program, options.rounds))
             finally:
