@@ -1,9 +1,9 @@
 """How long a person or an agent waits for Julia: started by hand, and through kaimond.
 
-Run it as ``python -m benchmarks.starts [--rounds 5] JULIA...``. Each Julia gets a home and a depot of
-its own, and its figures are taken in turn, round by round; what is told is the median, with the least
-and the most. The first start is that of a Julia which no session had before, so that the gate has to
-be compiled; the others load it from the cache that has been made meanwhile.
+Run it as ``python -m benchmarks.starts [--rounds 5] JULIA...``. Each Julia gets a home and a depot
+of its own, and its figures are taken in turn, round by round; what is told is the median, with the
+least and the most. The first start is that of a Julia which no session had before, so that the gate
+has to be compiled; the others load it from the cache that has been made meanwhile.
 
 - ``julia -e``: ``julia -e 'println(1+1)'`` from its start to its end.
 - ``start``: from ``start_session`` to the answer of ``ex("println(1+1)")``.
