@@ -95,7 +95,7 @@ class Live:
         up = self.link.up or (left > 0 and await self.link.wait_up(left))
         if up and self.busy_since is None:
             answered = await self._answers(timeout)
-        elif up and self.pong and self.pong.get("listener"):
+        elif up and self.pong and self.pong.get("responder"):
             answered = await self._answers(min(timeout, BUSY_TIMEOUT))
         now = time.monotonic()
         # An eval may have begun while the ping was under way; then silence says nothing.

@@ -3,6 +3,37 @@
 "Do cache files hold machine code? Before 1.9 they do not, and are hardly worth loading."
 const KEEPS_MACHINE_CODE = VERSION >= v"1.9-"
 
+"""
+Call `f()`, and have all that is inferred for it kept in the cache file that is being made.
+
+By itself Julia keeps none of Base's methods that were called by way of `invokelatest` only.
+"""
+function keeping_inferred(f)
+    if VERSION >= v"1.12-"
+        ccall(:jl_tag_newly_inferred_enable, Cvoid, ())
+        try
+            f()
+        finally
+            ccall(:jl_tag_newly_inferred_disable, Cvoid, ())
+        end
+    elseif isdefined(Core.Compiler, :__set_measure_typeinf)
+        # What is measured is a tree, of which the first level was inferred for a call.
+        timings = Core.Compiler.Timings
+        timings.reset_timings()
+        Core.Compiler.__set_measure_typeinf(true)
+        try
+            f()
+        finally
+            Core.Compiler.__set_measure_typeinf(false)
+            timings.close_current_timer()
+        end
+        foreach(inferred -> precompile(inferred.mi_info.mi.specTypes), timings._timings[1].children)
+    else
+        f()
+    end
+    return nothing
+end
+
 "Can a thread that Julia has not started run Julia code? From 1.9 on."
 const ADOPTS_THREADS = VERSION >= v"1.9-"
 

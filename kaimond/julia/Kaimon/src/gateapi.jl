@@ -114,13 +114,13 @@ function take_note(change, notes::Notes, name::String)
             push!(notes.untold, name)
         end
         # Code that never lets other tasks run tells it itself. The socket is the main thread's.
-        notes.server.listener === nothing && Threads.threadid() == 1 &&
+        notes.server.responder === nothing && Threads.threadid() == 1 &&
             time_ns() - notes.told >= TELL_EVERY && tell(notes)
     end
-    if notes.server.listener === nothing
+    if notes.server.responder === nothing
         ccall(:uv_async_send, Cint, (Ptr{Cvoid},), TELLER[].handle)
     else
-        wake(notes.server.listener)
+        wake(notes.server.responder)
     end
     return nothing
 end
@@ -144,7 +144,7 @@ function send_news(notes::Notes, fields::Vector{Field})
 end
 
 """
-Tell on the listener's thread what the daemon was not told yet; returns how many milliseconds that
+Tell on the responder's thread what the daemon was not told yet; returns how many milliseconds that
 has to wait, -1 if there is nothing.
 
 The lock is not waited for: code that was interrupted by force may have left it locked.
@@ -214,7 +214,7 @@ end
 
 "Take notes of `request`, which begins."
 function begin_notes(server::Server, request::EvalRequest)
-    server.listener === nothing && start_teller()
+    server.responder === nothing && start_teller()
     NOTES[] = Notes(server, request)
     return nothing
 end

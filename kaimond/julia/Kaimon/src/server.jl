@@ -35,7 +35,7 @@ An open gate.
 - `shield`: lowered for as long, so that the daemon may send a SIGINT.
 - `reviser`: keeps packages as their files are.
 - `draining`: a task is reading messages already; see `drain`.
-- `listener`: the thread that reads the socket, or nothing if the pump does it.
+- `responder`: the thread that reads the socket, or nothing if the pump does it.
 - `joined`: what only a process has that a person started, or nothing.
 
 The dictionaries are of type Any because the system image holds their code; any other type costs
@@ -59,24 +59,24 @@ mutable struct Server
     reviser::Reviser
     eval_task::Task
     draining::Bool
-    listener::Union{Listener,Nothing}
+    responder::Union{Responder,Nothing}
     joined::Union{Joined,Nothing}
 
     function Server(config::Config, capture::Union{Capture,Screen},
                     joined::Union{Joined,Nothing}=nothing)
         socket = router_socket(LibZMQ(config.libzmq))
         bind_ipc(socket, config.endpoint)
-        listener = ADOPTS_THREADS ? Listener() : nothing
-        watcher = listener === nothing ?
+        responder = ADOPTS_THREADS ? Responder() : nothing
+        watcher = responder === nothing ?
             FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false) : nothing
         # Two threads would wait for each other only for as long as a message is copied.
-        socket_lock = listener === nothing ? ReentrantLock() : Threads.SpinLock()
+        socket_lock = responder === nothing ? ReentrantLock() : Threads.SpinLock()
         server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, socket_lock,
                      Channel{Any}(Inf), Dict{String,Any}(),
                      Dict{String,Any}(), Set{String}(), nothing, false,
                      Shield(config.endpoint), Reviser())
         server.draining = false
-        server.listener = listener
+        server.responder = responder
         server.joined = joined
         return server
     end
@@ -89,7 +89,7 @@ function start(server::Server)
     server.eval_task = @async eval_loop(server)
     @async pump(server)
     SERVER[] = server
-    server.listener === nothing || start_listener(server) || error("no thread could be started")
+    server.responder === nothing || start_responder(server) || error("no thread could be started")
     return nothing
 end
 
@@ -100,11 +100,11 @@ function send(server::Server, peer::Frame, frames::Vector{Frame})
         send_frames(server.socket, pushfirst!(copy(frames), peer))
     end
     # Sending can swallow the wake-up of a message that arrived meanwhile.
-    listener = server.listener
-    if listener === nothing
+    responder = server.responder
+    if responder === nothing
         drain(server)
     elseif lock(() -> readable(server.socket), server.lock)
-        wake(listener)
+        wake(responder)
     end
     return nothing
 end
@@ -169,12 +169,12 @@ has_hung_up(server::Server) = !isopen(server.queue)
 
 "Serve what has arrived on the main thread."
 function serve_arrived(server::Server)
-    server.listener === nothing && return drain(server)
-    foreach(message -> handle(server, message), take_inbox(server.listener))
+    server.responder === nothing && return drain(server)
+    foreach(message -> handle(server, message), take_inbox(server.responder))
 end
 
 wait_for_arrival(server::Server) =
-    wait(server.listener === nothing ? server.watcher : server.listener.arrived)
+    wait(server.responder === nothing ? server.watcher : server.responder.arrived)
 
 "Serve requests for ever, or until the gate is closed."
 function pump(server::Server)

@@ -59,13 +59,13 @@ end
 function hang_up(server::Server)
     isopen(server.queue) || return nothing
     close(server.queue)
-    if server.listener === nothing
+    if server.responder === nothing
         close(server.watcher)
         lock(() -> close_socket(server.socket), server.lock)
     else
-        server.listener.stopped = true
-        wake(server.listener)
-        close(server.listener.arrived)
+        server.responder.stopped = true
+        wake(server.responder)
+        close(server.responder.arrived)
     end
     close_fd(server.shield.fd)
     return nothing

@@ -23,7 +23,7 @@ function pong_fields(server::Server)
         Field("queued", string(length(server.pending) - (server.running isa EvalRequest))),
         Field("tracked", text_or_empty(() -> follows_any(server.reviser) ?
                                        in_reviser(:tracked_text, server.reviser) : "")),
-        Field("listener", server.listener === nothing ? "" : "1"),
+        Field("responder", server.responder === nothing ? "" : "1"),
     ]
 end
 

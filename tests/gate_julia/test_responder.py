@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.julia, pytest.mark.smoke]
 
 @pytest.fixture
 def gate(gate: GateProcess) -> GateProcess:
-    """A session with a listener."""
-    if not gate.ping().text("listener"):
+    """A session with a responder."""
+    if not gate.ping().text("responder"):
         pytest.skip("before Julia 1.9 the main thread answers")
     return gate
 
@@ -56,6 +56,8 @@ def test_what_is_known_of_an_eval_is_told_while_it_computes(gate: GateProcess) -
 
     wait_until(lambda: "progress" in told(), "the eval has told how far it is")
     assert told() == {"eval": eval_id, "stash:half": "42", "progress": "50 %"}
+    while "progress" not in gate.expect(eval_id, "notes").names():
+        pass
     assert gate.interrupt_safely(eval_id).status == "interrupted"
 
 
@@ -70,7 +72,7 @@ def test_code_that_asks_for_its_end_is_told_without_a_pause(gate: GateProcess) -
 
 
 def test_an_idle_session_whose_main_thread_computes_says_so(fresh: GateProcess) -> None:
-    if not fresh.ping().text("listener"):
+    if not fresh.ping().text("responder"):
         pytest.skip("before Julia 1.9 the main thread answers")
     fresh.evaluate("stop = Ref(false); computing() = while !stop[]; rand(); end")
     # It begins when the eval, and what the gate does after it, is over.

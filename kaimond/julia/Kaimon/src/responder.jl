@@ -18,7 +18,7 @@ What the thread and the main thread share.
 - `arrived`: wakes the pump.
 - `stopped`: the thread is to close the socket and end.
 """
-mutable struct Listener
+mutable struct Responder
     wake::Tuple{Cint,Cint}
     poked::Threads.Atomic{Bool}
     guard::Threads.SpinLock
@@ -27,18 +27,18 @@ mutable struct Listener
     stopped::Bool
 end
 
-Listener() = Listener(open_pipe(), Threads.Atomic{Bool}(false), Threads.SpinLock(), Message[],
+Responder() = Responder(open_pipe(), Threads.Atomic{Bool}(false), Threads.SpinLock(), Message[],
                       Base.AsyncCondition(), false)
 
 "Wake the thread; from any thread, and from code that may be interrupted anywhere."
-function wake(listener::Listener)
-    Threads.atomic_xchg!(listener.poked, true) && return nothing
-    write_byte(listener.wake[2])
+function wake(responder::Responder)
+    Threads.atomic_xchg!(responder.poked, true) && return nothing
+    write_byte(responder.wake[2])
     return nothing
 end
 
 "Call `f()` while no other thread uses what `server` knows of evaluations."
-guarding(f, server) = server.listener === nothing ? f() : lock(f, server.listener.guard)
+guarding(f, server) = server.responder === nothing ? f() : lock(f, server.responder.guard)
 
 "Milliseconds that the pump gets to take a ping while nothing is evaluated."
 const PUMP_PATIENCE = 500
@@ -46,28 +46,28 @@ const PUMP_PATIENCE = 500
 function listen(pointer::Ptr{Cvoid})
     # `SERVER` or `CURRENT_GATE` keep it alive.
     server = unsafe_pointer_to_objref(pointer)::Server
-    listener = server.listener::Listener
-    watched = [PollEntry(get_option(server.socket, ZMQ_FD)), PollEntry(listener.wake[1])]
-    while !listener.stopped
+    responder = server.responder::Responder
+    watched = [PollEntry(get_option(server.socket, ZMQ_FD)), PollEntry(responder.wake[1])]
+    while !responder.stopped
         try
-            wait = hear_all(server, listener)
+            wait = hear_all(server, responder)
             wait_for_input(watched, wait)
             if is_readable(watched[2])
-                read_byte(listener.wake[1])
-                listener.poked[] = false
+                read_byte(responder.wake[1])
+                responder.poked[] = false
             end
         catch error
-            note("the listener met an error and goes on: $(error_text(error))")
+            note("the responder met an error and goes on: $(error_text(error))")
             Libc.systemsleep(0.02)
         end
     end
     lock(() -> close_socket(server.socket), server.lock)
-    foreach(close_fd, listener.wake)
+    foreach(close_fd, responder.wake)
     return nothing
 end
 
 "Start the thread of `server`; false if the system refuses."
-function start_listener(server)
+function start_responder(server)
     entry = @cfunction(listen, Cvoid, (Ptr{Cvoid},))
     thread = Ref{UInt}(0)
     return ccall(:uv_thread_create, Cint, (Ptr{UInt}, Ptr{Cvoid}, Ptr{Cvoid}),
@@ -78,29 +78,29 @@ end
 Serve every message that has arrived, and tell what is new of the running evaluation. Returns how
 many milliseconds may pass until something must be done without a message, -1 for any number.
 """
-function hear_all(server, listener::Listener)
+function hear_all(server, responder::Responder)
     while true
         frames = lock(() -> receive_frames(server.socket), server.lock)
         if frames === nothing
             # Looking is what makes the descriptor signal the next message.
             lock(() -> readable(server.socket), server.lock) || break
         elseif addressable(frames)
-            hear(server, listener, frames)
+            hear(server, responder, frames)
         end
     end
-    return sooner(answer_late_pings(server, listener), tell_news(server))
+    return sooner(answer_late_pings(server, responder), tell_news(server))
 end
 
 sooner(one::Int, other::Int) = one < 0 ? other : other < 0 ? one : min(one, other)
 
-function hear(server, listener::Listener, frames::Vector{Frame})
+function hear(server, responder::Responder, frames::Vector{Frame})
     message = answering(server, frames) do
         message = parse_message(frames)
         answer_beside(server, message) ? nothing : message
     end
     message === nothing && return nothing
-    lock(() -> push!(listener.inbox, message), listener.guard)
-    ccall(:uv_async_send, Cint, (Ptr{Cvoid},), listener.arrived.handle)
+    lock(() -> push!(responder.inbox, message), responder.guard)
+    ccall(:uv_async_send, Cint, (Ptr{Cvoid},), responder.arrived.handle)
     return nothing
 end
 
@@ -133,11 +133,11 @@ end
 Answer the pings that the pump does not take: an evaluation has begun meanwhile, or something else
 computes on the main thread.
 """
-function answer_late_pings(server, listener::Listener)
+function answer_late_pings(server, responder::Responder)
     now = time_ns()
     late, next = Tuple{Message,Int}[], -1
-    lock(listener.guard) do
-        filter!(listener.inbox) do message
+    lock(responder.guard) do
+        filter!(responder.inbox) do message
             message.verb == "ping" || return true
             waited = Int((now - message.arrived) ÷ 1_000_000)
             if server.running === nothing && waited < PUMP_PATIENCE
@@ -160,10 +160,10 @@ function answer_late_pings(server, listener::Listener)
 end
 
 "Messages for the pump."
-function take_inbox(listener::Listener)
-    return lock(listener.guard) do
-        taken = listener.inbox
-        listener.inbox = Message[]
+function take_inbox(responder::Responder)
+    return lock(responder.guard) do
+        taken = responder.inbox
+        responder.inbox = Message[]
         taken
     end
 end
