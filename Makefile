@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help env julia demo check lint types imports test julia-test chaos soak format wheel sdist deb deb-test clean
+.PHONY: help env julia demo check check-all lint types imports test test-all julia-test chaos soak format wheel sdist deb deb-test clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,13 +19,15 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
-julia: $(STAMP)  ## find a Julia, or fetch one into .julia
+julia: $(STAMP)  ## find the Julias at hand (JULIAS="path path"), or fetch one into .julia
 	@$(BIN)/python packaging/julia/find_or_fetch.py
 
 demo: $(STAMP) julia  ## a readable story through two real agents
 	@$(BIN)/python examples/demo.py
 
-check: lint types imports test julia-test  ## everything CI runs
+check: lint types imports test julia-test  ## everything CI runs: all tests on the newest Julia, a few on the others
+
+check-all: lint types imports test-all julia-test  ## the same with all tests on every Julia at hand
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -39,6 +41,9 @@ imports: $(STAMP)
 
 test: $(STAMP) julia
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+test-all: $(STAMP) julia
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --all-julias
 
 julia-test: $(STAMP) julia
 	@$(BIN)/python packaging/julia/run_gate_tests.py

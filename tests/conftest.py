@@ -1,33 +1,102 @@
-"""Fixtures for tests that run real programs."""
+"""Fixtures for tests that run real programs, and the Julias that these run on."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import find_or_fetch
-import private_depot
 import pytest
+from find_or_fetch import AtHand, Julia, NoJuliaError
 
+from tests.support import julia_environment
 from tests.support.home import CHECKOUT, Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+AT_HAND = pytest.StashKey[AtHand | NoJuliaError]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-julias",
+        action="store_true",
+        help="run every test on each Julia at hand, not only those marked `smoke`",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    found: AtHand | NoJuliaError
+    try:
+        found = find_or_fetch.find_all(os.environ, CHECKOUT)
+    except NoJuliaError as error:
+        if find_or_fetch.chosen_by_hand(os.environ):
+            raise pytest.UsageError(str(error)) from None
+        # Many tests need no Julia, so only the others fail.
+        found = error
+    config.stash[AT_HAND] = found
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    found = config.stash[AT_HAND]
+    if isinstance(found, NoJuliaError):
+        return [f"julia: {found}"]
+    newest, *others = (julia.version for julia in found.julias)
+    few = "every test" if config.getoption("all_julias") else "the smoke tests"
+    runs = [f"every test on {newest}", *(f"{few} on {version}" for version in others)]
+    return [f"julia: {', '.join(runs)}", *found.passed_over, *_not_tested(found)]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    found = config.stash[AT_HAND]
+    if isinstance(found, AtHand):
+        for line in _not_tested(found):
+            terminalreporter.write_line(line)
+
+
+def _not_tested(found: AtHand) -> list[str]:
+    if not found.lacking:
+        return []
+    return [f"not tested on Julia {', '.join(found.lacking)}: none at hand; JULIAS names them"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat a test that is marked `julia` for the Julias that it is to run on."""
+    definition = metafunc.definition
+    if definition.get_closest_marker("julia") is None:
+        return
+    if "julia_program" not in metafunc.fixturenames:
+        pytest.fail(f"{definition.nodeid} is marked julia: it must use the fixture julia_program")
+    found = metafunc.config.stash[AT_HAND]
+    if isinstance(found, NoJuliaError):
+        metafunc.parametrize("julia_program", [found], indirect=True, ids=["no Julia"])
+        return
+    smoke = definition.get_closest_marker("smoke") is not None
+    every = smoke or metafunc.config.getoption("all_julias")
+    julias = found.julias if every else found.julias[:1]
+    ids = [julia.version for julia in julias]
+    metafunc.parametrize("julia_program", julias, indirect=True, ids=ids)
 
 
 @pytest.fixture(scope="session")
-def julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Variables that let a daemon find the tests' Julia and a depot that needs no network."""
-    found: Path = find_or_fetch.find(os.environ, CHECKOUT).path
-    depot = private_depot.create(tmp_path_factory.mktemp("depot"), found)
-    # juliaup's launcher looks for its Julias in the home directory, which is another one here.
-    juliaup = os.environ.get("JULIAUP_DEPOT_PATH", str(Path.home() / ".julia"))
-    return {
-        **depot,
-        "PATH": f"{found.parent}:{os.environ['PATH']}",
-        "JULIAUP_DEPOT_PATH": juliaup,
-    }
+def julia_program(request: pytest.FixtureRequest) -> Path | None:
+    """The Julia to test with, for each version in its turn; None if not marked `julia`."""
+    chosen: Julia | NoJuliaError | None = getattr(request, "param", None)
+    if isinstance(chosen, NoJuliaError):
+        pytest.fail(str(chosen), pytrace=False)
+    return chosen.path if chosen else None
+
+
+@pytest.fixture(scope="session")
+def julia(julia_program: Path | None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables that let a daemon find this Julia and a depot that needs no network."""
+    if julia_program is None:
+        return {}
+    return julia_environment.create(tmp_path_factory.mktemp("julia"), julia_program)
 
 
 @pytest.fixture

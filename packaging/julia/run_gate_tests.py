@@ -1,4 +1,4 @@
-"""Run the gate package's own tests in Julia: what `make julia-test` runs.
+"""Run the gate package's own tests on each Julia at hand: what `make julia-test` runs.
 
 The tests get a depot of their own and no package server, so they neither read nor write what the
 person has installed, and need no network.
@@ -42,24 +42,35 @@ def libzmq() -> Path:
 
 
 def main() -> int:
-    """Run the tests; return Julia's exit status."""
+    """Run the tests on each Julia at hand; return 0 if all passed."""
     tests = PACKAGE / "test" / "runtests.jl"
     if not tests.is_file():
         print(f"make julia-test: {tests} does not exist", file=sys.stderr)
         return 1
     try:
-        julia = find_or_fetch.find(os.environ, find_or_fetch.CHECKOUT)
+        at_hand = find_or_fetch.find_all(os.environ, find_or_fetch.CHECKOUT)
         library = libzmq()
     except (find_or_fetch.NoJuliaError, FileNotFoundError) as error:
         print(f"make julia-test: {error}", file=sys.stderr)
         return 1
+    failed = []
+    for julia in at_hand.julias:
+        print(f"The gate's own tests on Julia {julia.version}: {julia.path}", flush=True)
+        if _run(julia.path, tests, library) != 0:
+            failed.append(julia.version)
+    if failed:
+        print(f"make julia-test: failed on Julia {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(julia: Path, tests: Path, library: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="kaimond-depot-") as depot:
         environment = {
             **os.environ,
-            **private_depot.create(Path(depot), julia.path),
+            **private_depot.create(Path(depot), julia),
             "KAIMON_LIBZMQ": str(library),
         }
-        command = [str(julia.path), "--startup-file=no", f"--project={PACKAGE}", str(tests)]
+        command = [str(julia), "--startup-file=no", f"--project={PACKAGE}", str(tests)]
         return subprocess.run(command, env=environment, check=False).returncode
 
 

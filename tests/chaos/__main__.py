@@ -30,15 +30,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def julia(depot: Path) -> dict[str, str]:
+def julia(folder: Path) -> dict[str, str]:
     """Variables that let a daemon find the tests' Julia."""
     sys.path.insert(0, str(CHECKOUT / "packaging" / "julia"))
     import find_or_fetch
-    import private_depot
 
-    found = find_or_fetch.find(os.environ, CHECKOUT).path
-    own = private_depot.create(depot, found)
-    return {**own, "PATH": f"{found.parent}:{os.environ['PATH']}"}
+    from tests.support import julia_environment
+
+    return julia_environment.create(folder, find_or_fetch.find(os.environ, CHECKOUT).path)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import re
 import signal
 import subprocess
@@ -24,11 +25,12 @@ DEMO = CHECKOUT / "examples" / "demo.py"
 TIMEOUT = 100
 
 
-def run_demo(*command: str, cwd: Path) -> tuple[int, str]:
+def run_demo(julia: Path, *command: str, cwd: Path) -> tuple[int, str]:
     """Run the demo to its end; return its exit code and all that it said."""
     done = subprocess.run(
         [sys.executable, *command],
         cwd=cwd,
+        env=os.environ | {"KAIMON_JULIA": str(julia)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,8 +71,10 @@ def without_chance(text: str) -> str:
 
 
 @pytest.mark.julia
-def test_the_demo_tells_a_true_story_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    code, said = run_demo(str(DEMO), cwd=tmp_path)
+def test_the_demo_tells_a_true_story_and_leaves_nothing_behind(
+    julia_program: Path, tmp_path: Path
+) -> None:
+    code, said = run_demo(julia_program, str(DEMO), cwd=tmp_path)
 
     assert code == 0, said
     assert "All of it was as told" in said
@@ -86,7 +90,7 @@ def test_the_demo_tells_a_true_story_and_leaves_nothing_behind(tmp_path: Path) -
 
 
 @pytest.mark.julia
-def test_a_broken_claim_is_named_and_fails_the_demo(tmp_path: Path) -> None:
+def test_a_broken_claim_is_named_and_fails_the_demo(julia_program: Path, tmp_path: Path) -> None:
     # The story is right and the world is wrong; the other way round is the same to the demo.
     program = (
         f"import sys; sys.path[:0] = [{str(DEMO.parent)!r}]\n"
@@ -94,7 +98,7 @@ def test_a_broken_claim_is_named_and_fails_the_demo(tmp_path: Path) -> None:
         "import story; story.READINGS = '13'\n"
         "sys.exit(story.main())\n"
     )
-    code, said = run_demo("-c", program, str(DEMO), cwd=tmp_path)
+    code, said = run_demo(julia_program, "-c", program, str(DEMO), cwd=tmp_path)
 
     assert code == 1, said
     assert "This claim is broken: `station` holds 13 readings now" in said
@@ -108,12 +112,15 @@ def test_a_broken_claim_is_named_and_fails_the_demo(tmp_path: Path) -> None:
 
 @pytest.mark.julia
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_cleans_up(number: signal.Signals, tmp_path: Path) -> None:
+def test_an_interrupted_demo_cleans_up(
+    julia_program: Path, number: signal.Signals, tmp_path: Path
+) -> None:
     out = tmp_path / "said"
     with out.open("wb") as file:
         demo = subprocess.Popen(
             [sys.executable, str(DEMO)],
             cwd=tmp_path,
+            env=os.environ | {"KAIMON_JULIA": str(julia_program)},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

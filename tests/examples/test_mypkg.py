@@ -7,11 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import find_or_fetch
 import private_depot
 import pytest
 
-MYPKG = find_or_fetch.CHECKOUT / "examples" / "MyPkg"
+from tests.support.home import CHECKOUT
+
+MYPKG = CHECKOUT / "examples" / "MyPkg"
 
 pytestmark = [pytest.mark.julia, pytest.mark.timeout(400)]
 
@@ -27,9 +28,9 @@ def mypkg(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    julia = find_or_fetch.find(os.environ, find_or_fetch.CHECKOUT).path
-    return {**os.environ, **private_depot.create(tmp_path / "depot", julia), "JULIA": str(julia)}
+def environment(tmp_path: Path, julia_program: Path) -> dict[str, str]:
+    depot = private_depot.create(tmp_path / "depot", julia_program)
+    return {**os.environ, **depot, "JULIA": str(julia_program)}
 
 
 def run(environment: dict[str, str], project: Path, program: str) -> str:

@@ -10,12 +10,13 @@ from tests.gate_julia.gate_process import GateProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[GateProcess]:
+def shared(julia_program: Path) -> Iterator[GateProcess]:
     """A session that the tests of one file share; each leaves it idle."""
-    with GateProcess() as gate:
+    with GateProcess(julia_program) as gate:
         gate.ready()
         yield gate
 
@@ -28,8 +29,8 @@ def gate(shared: GateProcess) -> GateProcess:
 
 
 @pytest.fixture
-def fresh() -> Iterator[GateProcess]:
+def fresh(julia_program: Path) -> Iterator[GateProcess]:
     """A session of the test's own."""
-    with GateProcess() as gate:
+    with GateProcess(julia_program) as gate:
         gate.ready()
         yield gate

@@ -34,19 +34,6 @@ FORCING_SPACING = 0.02
 Value = str | bytes | int | Path
 
 
-def find_julia() -> str:
-    """Return the Julia to test with; a test run without one has failed."""
-    candidates = (
-        os.environ.get("KAIMON_JULIA"),
-        shutil.which("julia"),
-        str(CHECKOUT / ".julia" / "bin" / "julia"),
-    )
-    for candidate in candidates:
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    raise FileNotFoundError("there is no Julia: run `make julia` or set KAIMON_JULIA")
-
-
 def find_libzmq() -> str:
     """Return the path of the libzmq that pyzmq loaded into this process."""
     package = Path(zmq.__file__).parent
@@ -117,6 +104,7 @@ class GateProcess:
     Leaving the context kills the process and removes its directory.
     """
 
+    julia: Path
     flags: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     program: Path = BOOT
@@ -159,7 +147,7 @@ class GateProcess:
 
     def _spawn(self) -> None:
         self.argv = [
-            find_julia(),
+            str(self.julia),
             "--startup-file=no",
             *self.flags,
             f"--project={self.project}",

@@ -80,8 +80,8 @@ def test_evaluations_leave_no_descriptor_behind(gate: GateProcess) -> None:
 
 
 @pytest.mark.parametrize("missing", ["LIBZMQ", "ENDPOINT", "SESSION", "NONCE", "LOG"])
-def test_a_missing_setting_is_named(missing: str) -> None:
-    with GateProcess(environment={f"KAIMON_{missing}": ""}) as gate:
+def test_a_missing_setting_is_named(julia_program: Path, missing: str) -> None:
+    with GateProcess(julia_program, environment={f"KAIMON_{missing}": ""}) as gate:
         assert gate.process.wait(timeout=60) == 1
         assert f"KAIMON_{missing}" in gate.log
 
@@ -90,16 +90,19 @@ def test_a_missing_setting_is_named(missing: str) -> None:
     ("name", "value"),
     [("LIBZMQ", "/nowhere/libzmq.so"), ("LIBZMQ", "/etc/passwd"), ("ENDPOINT", "/nowhere/g")],
 )
-def test_a_gate_that_cannot_open_says_so_in_its_last_line(name: str, value: str) -> None:
-    with GateProcess(environment={f"KAIMON_{name}": value}) as gate:
+def test_a_gate_that_cannot_open_says_so_in_its_last_line(
+    julia_program: Path, name: str, value: str
+) -> None:
+    with GateProcess(julia_program, environment={f"KAIMON_{name}": value}) as gate:
         assert gate.process.wait(timeout=60) == 1
         last = gate.log.splitlines()[-1]
         assert last.startswith("kaimon: the gate could not be opened at ")
         assert value in last
 
 
-def test_instantiate_runs_before_the_gate_opens_and_prints_to_the_log() -> None:
+def test_instantiate_runs_before_the_gate_opens_and_prints_to_the_log(julia_program: Path) -> None:
     with GateProcess(
+        julia_program,
         environment={"KAIMON_INSTANTIATE": "1"},
         project_files={"Project.toml": STATISTICS, REGISTRY_FILE: EMPTY_REGISTRY},
     ) as gate:
@@ -109,8 +112,11 @@ def test_instantiate_runs_before_the_gate_opens_and_prints_to_the_log() -> None:
         assert gate.value_of("using Statistics; mean([1, 3])") == "2.0"
 
 
-def test_an_instantiate_that_fails_ends_the_process_with_a_clear_last_line() -> None:
+def test_an_instantiate_that_fails_ends_the_process_with_a_clear_last_line(
+    julia_program: Path,
+) -> None:
     with GateProcess(
+        julia_program,
         environment={"KAIMON_INSTANTIATE": "1"},
         project_files={
             "Project.toml": STATISTICS,
@@ -125,8 +131,8 @@ def test_an_instantiate_that_fails_ends_the_process_with_a_clear_last_line() -> 
         assert not gate.endpoint.exists()
 
 
-def test_several_threads_make_no_difference() -> None:
-    with GateProcess(environment={"JULIA_NUM_THREADS": "2"}) as gate:
+def test_several_threads_make_no_difference(julia_program: Path) -> None:
+    with GateProcess(julia_program, environment={"JULIA_NUM_THREADS": "2"}) as gate:
         assert gate.ready().text("threads") == "2"
         assert (
             gate.value_of(

@@ -15,6 +15,7 @@ from tests.gate_julia.source_package import SourcePackage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 FOLDER = os.environ.get("KAIMON_REVISE_PATH", "")
 
@@ -27,10 +28,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[GateProcess]:
+def session(julia_program: Path) -> Iterator[GateProcess]:
     """A session whose load path has Revise, and a folder for packages."""
     environment = {"JULIA_LOAD_PATH": f"@:{FOLDER}:@stdlib", "KAIMON_REVISE": "auto"}
-    with GateProcess(environment=environment) as gate:
+    with GateProcess(julia_program, environment=environment) as gate:
         gate.ready()
         # Revise is compiled for the depot of this session.
         first = gate.begin(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')

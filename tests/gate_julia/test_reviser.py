@@ -24,9 +24,9 @@ pytestmark = pytest.mark.julia
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[GateProcess]:
+def session(julia_program: Path) -> Iterator[GateProcess]:
     """A session that finds the packages of all tests."""
-    with GateProcess() as gate:
+    with GateProcess(julia_program) as gate:
         gate.ready()
         gate.evaluate(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
         yield gate
@@ -234,9 +234,9 @@ def test_a_checkout_of_another_branch_is_taken_up_at_once(session: GateProcess) 
     assert package.value(total) == "600"
 
 
-def test_revise_is_told_of_every_edit_and_its_errors_are_told() -> None:
+def test_revise_is_told_of_every_edit_and_its_errors_are_told(julia_program: Path) -> None:
     """By a stand-in that has the tables which are the same in all versions."""
-    with GateProcess() as gate:
+    with GateProcess(julia_program) as gate:
         gate.ready()
         gate.evaluate(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
         revise = SourcePackage(
@@ -401,8 +401,10 @@ def test_an_edit_while_its_package_is_loading_is_seen(session: GateProcess) -> N
     assert other.value("NAME.g()") == "2"
 
 
-def test_an_edit_while_a_package_without_cache_is_loading_is_seen_or_told() -> None:
-    with GateProcess(flags=("--compiled-modules=no",)) as gate:
+def test_an_edit_while_a_package_without_cache_is_loading_is_seen_or_told(
+    julia_program: Path,
+) -> None:
+    with GateProcess(julia_program, flags=("--compiled-modules=no",)) as gate:
         gate.ready()
         gate.evaluate(f'insert!(LOAD_PATH, 2, "{gate.home}/packages")')
         package = SourcePackage(gate, "f() = 1\nconst C = 1").loaded()
@@ -441,8 +443,8 @@ def test_off_takes_up_nothing_and_says_nothing(session: GateProcess) -> None:
     assert package.value("NAME.f()") == "2"
 
 
-def test_the_project_and_what_it_is_developed_with_are_followed() -> None:
-    with GateProcess(project_copy=CHECKOUT / "examples" / "MyPkg") as gate:
+def test_the_project_and_what_it_is_developed_with_are_followed(julia_program: Path) -> None:
+    with GateProcess(julia_program, project_copy=CHECKOUT / "examples" / "MyPkg") as gate:
         gate.ready()
         assert gate.value_of("using MyPkg, Printf; MyPkg.to_celsius(212)") == "100.0"
         tracked = gate.ping().text("tracked")

@@ -12,6 +12,7 @@ from tests.gate_julia.gate_process import GateProcess, Outcome, Reply, Value, wa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.julia
 
@@ -53,8 +54,8 @@ STATION = {"name": "Oslo", "height": 94}
 
 
 @pytest.fixture(scope="module")
-def offering() -> Iterator[GateProcess]:
-    with GateProcess() as gate:
+def offering(julia_program: Path) -> Iterator[GateProcess]:
+    with GateProcess(julia_program) as gate:
         gate.ready()
         outcome = gate.evaluate(SETUP)
         assert outcome.status == "ok", outcome
@@ -86,9 +87,9 @@ def offer_of(reply: Reply) -> Offer:
     return read_offer(reply.fields)
 
 
-def test_a_gate_without_tools_says_so() -> None:
+def test_a_gate_without_tools_says_so(julia_program: Path) -> None:
     """With the checks of what cannot be a tool, which leave it so."""
-    with GateProcess() as gate:
+    with GateProcess(julia_program) as gate:
         gate.ready()
         assert offer_of(gate.ask("tools", answer="tools")) == Offer()
         gate.evaluate("using Kaimon; f(x::Int) = x; f(x::String) = x")

@@ -11,30 +11,10 @@ import run_gate_tests
 from find_or_fetch import NoJuliaError
 from private_apt import FetchError
 
+from tests.packaging.fake_julias import make_julia
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def make_julia(path: Path, version: str = "1.10.4", script: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n" + (script or f"echo julia version {version}\n"))
-    path.chmod(0o755)
-    return path
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def no_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(home: Path) -> Path:
-        raise AssertionError(f"nothing was to be fetched into {home}")
-
-    monkeypatch.setattr(debian, "fetch", refuse)
 
 
 @pytest.mark.usefixtures("no_fetch")
@@ -46,19 +26,19 @@ def test_a_julia_named_by_hand_wins_then_path_then_the_fetched_one(
     fetched = make_julia(checkout / ".julia" / "bin" / "julia", "1.5.3")
     environment = {"KAIMON_JULIA": str(named), "PATH": f"/nowhere:{on_path.parent}"}
 
-    julia = find_or_fetch.find_or_fetch(environment, checkout)
+    (julia,) = find_or_fetch.find_or_fetch(environment, checkout).julias
     assert (julia.path, julia.version) == (named, "1.13.0-DEV.7")
     del environment["KAIMON_JULIA"]
-    julia = find_or_fetch.find_or_fetch(environment, checkout)
+    (julia,) = find_or_fetch.find_or_fetch(environment, checkout).julias
     assert (julia.path, julia.version) == (on_path, "1.12.1")
     on_path.unlink()
-    julia = find_or_fetch.find_or_fetch(environment, checkout)
+    (julia,) = find_or_fetch.find_or_fetch(environment, checkout).julias
     assert (julia.path, julia.version) == (fetched, "1.5.3")
 
 
 def test_without_any_julia_one_is_fetched(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debian, "fetch", lambda home: make_julia(home / "bin" / "julia", "1.5.3"))
-    julia = find_or_fetch.find_or_fetch({"PATH": "/nowhere"}, checkout)
+    (julia,) = find_or_fetch.find_or_fetch({"PATH": "/nowhere"}, checkout).julias
     assert julia.path == checkout / ".julia" / "bin" / "julia"
     assert "bullseye" in julia.origin
 
@@ -112,10 +92,11 @@ def test_a_julia_on_path_that_is_too_old_is_passed_over_and_named(
 ) -> None:
     make_julia(tmp_path / "julia", "1.0.5")
     fetched = make_julia(checkout / ".julia" / "bin" / "julia", "1.5.3")
-    julia = find_or_fetch.find_or_fetch({"PATH": str(tmp_path)}, checkout)
-    assert julia.path == fetched
-    assert "passed over" in julia.remark
-    assert "1.0.5" in julia.remark
+    at_hand = find_or_fetch.find_or_fetch({"PATH": str(tmp_path)}, checkout)
+    assert at_hand.preferred.path == fetched
+    (remark,) = at_hand.passed_over
+    assert "passed over" in remark
+    assert "1.0.5" in remark
 
 
 def test_a_failed_fetch_says_why_and_what_to_do(
@@ -131,11 +112,13 @@ def test_a_failed_fetch_says_why_and_what_to_do(
         assert part in str(caught.value)
 
 
+@pytest.mark.usefixtures("nothing_of_the_person")
 def test_the_program_prints_one_line_or_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     julia = make_julia(tmp_path / "julia")
     monkeypatch.setenv("KAIMON_JULIA", str(julia))
+    monkeypatch.setenv("PATH", "/bin")
     assert find_or_fetch.main([]) == 0
     assert capsys.readouterr() == (f"Julia 1.10.4 (KAIMON_JULIA): {julia}\n", "")
     assert find_or_fetch.main(["--print"]) == 0
@@ -149,12 +132,10 @@ def test_the_program_prints_one_line_or_one_error(
         assert err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("no_fetch")
+@pytest.mark.usefixtures("no_fetch", "nothing_of_the_person")
 def test_printing_the_path_never_fetches_and_says_how_to(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("KAIMON_JULIA", raising=False)
-    monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(find_or_fetch, "CHECKOUT", checkout)
     assert find_or_fetch.main(["--print"]) == 1
     assert "Run `make julia` to fetch one." in capsys.readouterr().err

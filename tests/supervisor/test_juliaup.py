@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
-import find_or_fetch
 import pytest
 
 from kaimond.supervisor import juliaup
 from kaimond.supervisor.julia import Julia, JuliaError, Julias
-from tests.support.home import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,10 +222,15 @@ def test_a_file_that_cannot_be_read_is_an_error_of_juliaup(machine: Machine) -> 
         juliaup.load(machine.environ)
 
 
+def version(program: Path) -> str:
+    """What a Julia says of itself."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.split()[-1]
+
+
 @pytest.mark.julia
-async def test_a_link_to_a_real_julia_is_that_julia(machine: Machine) -> None:
-    real = find_or_fetch.find(os.environ, CHECKOUT)
-    machine.config["InstalledChannels"]["real"] = {"Command": str(real.path), "Args": None}
+async def test_a_link_to_a_real_julia_is_that_julia(machine: Machine, julia_program: Path) -> None:
+    machine.config["InstalledChannels"]["real"] = {"Command": str(julia_program), "Args": None}
     machine.save()
 
-    assert await machine.find("+real") == Julia(str(real.path), real.version)
+    assert await machine.find("+real") == Julia(str(julia_program), version(julia_program))
