@@ -84,7 +84,8 @@ function find_packages!(reviser::Reviser)
         root === nothing && continue
         reviser.revision += 1
         reviser.still = false
-        in_reviser(:begin_following!, reviser, id, top, root, reviser.looked)
+        since = in_system_image(id) ? image_time() : reviser.looked
+        in_reviser(:begin_following!, reviser, id, top, root, since)
     end
     reviser.looked = now
     return nothing
