@@ -157,8 +157,7 @@ class Planner:
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
             raise SessionError("launch", str(error)) from None
         # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
-        depots = manifest.depots(environment)
-        checked = await asyncio.to_thread(manifest.check, entry.path, depots, None, julia.version)
+        checked = await asyncio.to_thread(manifest.check, entry.path, environment, julia.version)
         cache = self._cache(julia, flags, environment)
         if cache:
             environment["KAIMON_CACHE"] = str(cache.path)

@@ -223,12 +223,20 @@ end
 "Can what is defined by a piece of this `kind` be defined anew? Constants can from 1.12 on."
 can_redefine(kind::Symbol) = kind !== :type && (kind !== :const || VERSION >= v"1.12-")
 
+"Is the package `id` part of the system image? Before 1.8 nobody can tell."
+in_system_image(id::Base.PkgId) = isdefined(Base, :in_sysimage) && Base.in_sysimage(id)
+
+"When the system image was written, in seconds since the epoch."
+image_time() = mtime(unsafe_string(Base.JLOptions().image_file))
+
 """
 The file that the package `id` was loaded from as `top`, or nothing if it was not precompiled.
 
-Recorded in Base.pkgorigins since 1.6. Before, it is the one that holds the module's build id.
+Recorded in Base.pkgorigins since 1.6. Before, it is the one that holds the module's build id. What
+is recorded of a package in the system image is from its making, and may hold a newer text by now.
 """
 function cache_file(id::Base.PkgId, top::Module)
+    in_system_image(id) && return nothing
     try
         if isdefined(Base, :pkgorigins)
             path = Base.pkgorigins[id].cachepath

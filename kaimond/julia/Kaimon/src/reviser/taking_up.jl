@@ -4,7 +4,8 @@
 function begin_following!(reviser::Reviser, id::Base.PkgId, top::Module, root::String,
                           since::Float64)
     for packages in (reviser.packages, reviser.revised)
-        filter!(package -> package.name != id.name, packages)
+        # Not by name: extensions of different packages often have the same.
+        filter!(package -> package_id(package) != id, packages)
     end
     revised = reviser.choice == "builtin" ? nothing : revised_package(id, top, since)
     if revised === nothing
