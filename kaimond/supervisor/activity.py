@@ -105,7 +105,8 @@ def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
     # What a child had used before it was waited for moves from one sum to the other.
     ended = sum(spent for key, spent in before.children.items() if key not in now.children)
     below = max(0.0, below - 100 * ended / seconds)
-    if below >= _IDLE:
+    # On a busy machine a child gets little, and is waited for all the same.
+    if below >= _IDLE or now.precompiling:
         return f"{_waiting_for(before, now, used)}, CPU of its children {below:.0f} %"
     if own >= _IDLE:
         return f"using the CPU in part ({own:.0f} %)"
@@ -122,7 +123,8 @@ def _waiting_for(before: Sample, now: Sample, used: dict[tuple[int, float], floa
     """
     precompiling = {key: spent for key, spent in used.items() if key in now.precompiling}
     busiest = max(precompiling or used, key=lambda key: used[key], default=None)
-    named = f"{now.names[busiest]} ({busiest[0]})" if busiest and used[busiest] > 0 else ""
+    known = busiest if busiest and (used[busiest] > 0 or precompiling) else None
+    named = f"{now.names[known]} ({known[0]})" if known else ""
     if precompiling or before.precompiling:
         return "precompiling packages" + (f" in the child process {named}" if named else "")
     return f"waiting for the child process {named}" if named else "waiting for child processes"

@@ -50,6 +50,8 @@ def test_precompilation_is_called_so_also_between_two_packages() -> None:
     at_work = replace(later(0.0, {CHILD: 2.0, OTHER: 8.0}), precompiling=frozenset({CHILD}))
     said = activity(THEN, at_work)
     assert said == "precompiling packages in the child process gcc (7), CPU of its children 100 %"
+    starved = replace(at_work, children={CHILD: 0.0})
+    assert activity(THEN, starved).startswith("precompiling packages in the child process gcc (7)")
     done = replace(at_work, at=120.0, children={}, precompiling=frozenset(), reaped=15.0)
     assert activity(at_work, done) == "precompiling packages, CPU of its children 50 %"
 
