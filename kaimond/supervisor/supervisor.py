@@ -15,7 +15,7 @@ from kaimond import failpoints
 from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
-from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
+from kaimond.supervisor.cancelling import Cancelled, cancel
 from kaimond.supervisor.ending import end_process, quiet
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.gate_skew import require_spoken, unspoken
@@ -216,9 +216,9 @@ class Supervisor:
         """
         live = self.sessions.get(item.session)
         # Given up between a SIGINT and its delivery, it would let the signal come late.
-        came = await self.sessions.to_its_end(cancel(self.book, live, item, reason))
+        came, broke_c = await self.sessions.to_its_end(cancel(self.book, live, item, reason))
         record = self.sessions.verified(item.session)
-        if record and record.alive and was_forced(self.book, item):
+        if record and record.alive and broke_c:
             self.registry.note(item.session, tainted=True)
             _log.warning("tainted: eval %s was interrupted by force", item.id)
         return came

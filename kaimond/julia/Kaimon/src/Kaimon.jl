@@ -68,7 +68,10 @@ include("resume.jl")
 include("serving.jl")
 include("gate.jl")
 
-__init__() = note_origin()
+function __init__()
+    STREAM_WORLD[] = Base.get_world_counter()
+    note_origin()
+end
 
 PRECOMPILED && KEEPS_MACHINE_CODE && include("workload.jl")
 

@@ -141,6 +141,26 @@ else
     Base.redirect_stderr(io::SpoolIO) = redirect_standard(io, 2)
 end
 
+# From 1.8 on code may close its end of a stream; 1.10 does so with what it hands to a child.
+isdefined(Base, :closewrite) && (Base.closewrite(::SpoolIO) = nothing)
+
+"The first world in which all methods of our streams are known; set when this package is loaded."
+const STREAM_WORLD = Ref{UInt}(0)
+
+"""
+The world in which packages are loaded.
+
+From 1.10 on Julia does so in the one that was the newest at its start, so that no definition of a
+package makes it slower. Without the methods of our streams, which are younger, nothing could be
+printed to them there: no warning of loading, no progress of precompilation.
+"""
+loading_world() = isdefined(Base, :_require_world_age) ? Base._require_world_age[] : UInt(0)
+
+function load_packages_in(world::UInt)
+    isdefined(Base, :_require_world_age) && (Base._require_world_age[] = world)
+    return nothing
+end
+
 """
 Make the global logger print to `io` if it holds on to `old`, the stderr of start-up.
 
@@ -258,14 +278,6 @@ function repl_backend()
     isdefined(Base, :active_repl_backend) || return nothing
     backend = Base.active_repl_backend
     return backend !== nothing && isdefined(backend, :backend_task) ? backend : nothing
-end
-
-"Have menus drawn on `terminal`: the library of 1.5 remembers the one that it was loaded with."
-function set_menu_terminal(repl_library::Module, terminal)
-    isdefined(repl_library, :TerminalMenus) || return nothing
-    menus = repl_library.TerminalMenus
-    isdefined(menus, :terminal) && Core.eval(menus, :(terminal = $terminal))
-    return nothing
 end
 
 """

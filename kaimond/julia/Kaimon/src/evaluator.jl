@@ -124,8 +124,8 @@ function evaluate_and_render(request::EvalRequest)
     return push!(fields, Field("type", cut_middle(to_frame(type_name(value)))))
 end
 
-"Run `parsed` in Main. Backtraces are cut off at this function, which is why it is one."
-@noinline evaluate_toplevel(@nospecialize parsed) = Core.eval(Main, parsed)
+"Run `parsed` in `home`. Backtraces are cut off at this function, which is why it is one."
+@noinline evaluate_toplevel(@nospecialize(parsed), home::Module=Main) = Core.eval(home, parsed)
 
 "What is sent as the result of `request`, which took `elapsed` microseconds."
 function result_frames(request::EvalRequest, status::String, elapsed::Int, output::Int,
