@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.gate_julia.gate_process import GateProcess, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.julia
 
@@ -171,14 +175,16 @@ def test_a_child_that_outlives_the_evaluation_writes_to_where_it_began(gate: Gat
     gate.wait_for_output(eval_id, b"slow child\n")
 
 
-def package(name: str, text: str) -> GateProcess:
+def package(julia: Path, name: str, text: str) -> GateProcess:
     """Return a session, not started yet, whose project is a package."""
     project = f'name = "{name}"\nuuid = "3f4c0a52-6c7e-4a0a-9d0d-6a1c1e0b7c11"\n'
-    return GateProcess(project_files={"Project.toml": project, f"src/{name}.jl": text})
+    return GateProcess(julia, project_files={"Project.toml": project, f"src/{name}.jl": text})
 
 
-def test_what_is_said_while_a_package_is_loaded_is_output_that_an_agent_can_read() -> None:
-    with package("Chatty", CHATTY) as gate:
+def test_what_is_said_while_a_package_is_loaded_is_output_that_an_agent_can_read(
+    julia_program: Path,
+) -> None:
+    with package(julia_program, "Chatty", CHATTY) as gate:
         gate.ready()
         outcome = gate.finish(gate.begin("using Chatty"), 120)
         assert outcome.status == "ok"
@@ -191,8 +197,8 @@ def test_what_is_said_while_a_package_is_loaded_is_output_that_an_agent_can_read
             assert re.search(rb"\d ms +\S* *Chatty\n", outcome.output)
 
 
-def test_a_package_that_cannot_be_precompiled_says_why() -> None:
-    with package("Broken", BROKEN) as gate:
+def test_a_package_that_cannot_be_precompiled_says_why(julia_program: Path) -> None:
+    with package(julia_program, "Broken", BROKEN) as gate:
         gate.ready()
         outcome = gate.finish(gate.begin("using Broken"), 120)
         assert outcome.status == "error"

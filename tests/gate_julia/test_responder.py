@@ -66,7 +66,8 @@ def test_code_that_asks_for_its_end_is_told_without_a_pause(gate: GateProcess) -
         "using Kaimon; watching() = while true; Gate.is_cancelled() && return :ended; end"
     )
     eval_id = gate.begin("watching()")
-    wait_until(lambda: gate.interrupt(eval_id) == "asked", "the eval is asked to end")
+    assert gate.expect(eval_id, "notes").text("watches") == "1"
+    assert gate.interrupt(eval_id) == "asked"
     outcome = gate.finish(eval_id)
     assert (outcome.status, outcome.value) == ("ok", ":ended")
 

@@ -68,9 +68,10 @@ function work()
     rehearse_changes(Main)
     expects_packages()
     find_packages!(Reviser())
-    path, file = mktemp(; cleanup=false)
-    print_usual(SpoolIO(fd(file)))
-    close(file)
+    path = tempname()
+    file = open_append(path)
+    print_usual(SpoolIO(file))
+    close_fd(file)
     rm(path)
     return nothing
 end
