@@ -6,6 +6,7 @@
 * ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
+* ``yield_to_others(pid)``: let a process leave the processors to everything else that wants them.
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
 * ``is_pending(pid, number)``: whether a signal to it is still on its way; None if not told.
 * ``waits_for_events(pid)``: whether its main thread sleeps in an event loop.
@@ -28,6 +29,7 @@ if sys.platform == "darwin":
         terminals,
         waits_for_events,
         working_directory,
+        yield_to_others,
     )
 else:
     from kaimond.platform.linux import (
@@ -42,6 +44,7 @@ else:
         terminals,
         waits_for_events,
         working_directory,
+        yield_to_others,
     )
 
 __all__ = [
@@ -56,4 +59,5 @@ __all__ = [
     "terminals",
     "waits_for_events",
     "working_directory",
+    "yield_to_others",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -23,6 +24,7 @@ _LOCAL_PEERCRED = 0x001
 _LOCAL_PEERPID = 0x002
 _XUCRED_VERSION = 0
 _XUCRED_SIZE = 76
+_LEAST_PRIORITY = 19
 
 
 def peer_user(sock: socket.socket) -> tuple[int, int]:
@@ -92,6 +94,12 @@ def working_directory(pid: int) -> str | None:
         return str(psutil.Process(pid).cwd())
     except psutil.Error:
         return None
+
+
+def yield_to_others(pid: int) -> None:
+    """Let ``pid`` have what others leave of the processors."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _LEAST_PRIORITY)
 
 
 def terminals() -> tuple[int, int] | None:

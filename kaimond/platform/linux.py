@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -21,6 +22,7 @@ _EPOLL_CALLS: Final = {"x86_64": ("232", "281"), "aarch64": ("22",)}
 _libc = ctypes.CDLL(None)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc.ptrace.restype = ctypes.c_long
+_LEAST_PRIORITY: Final = 19
 _UCRED = struct.Struct("3i")
 
 
@@ -88,6 +90,14 @@ def working_directory(pid: int) -> str | None:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
         return None
+
+
+def yield_to_others(pid: int) -> None:
+    """Let ``pid``, which has just begun a session of its own, have what others leave."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _LEAST_PRIORITY)
+        # Where the kernel shares out among sessions first, that counts only within one.
+        Path(f"/proc/{pid}/autogroup").write_text(str(_LEAST_PRIORITY), encoding="ascii")
 
 
 def terminals() -> tuple[int, int] | None:

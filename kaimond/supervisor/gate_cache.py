@@ -24,9 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import psutil
-
-from kaimond import __version__
+from kaimond import __version__, platform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +48,6 @@ _NO_CACHE: Final = ("--compiled-modules=", "--pkgimages=", "--code-coverage", "-
 _TIMEOUT: Final = 900.0
 """Seconds; making one takes 20 on a free machine."""
 
-_NICENESS: Final = 10
 _KEEP_DAYS: Final = 30
 _PARTIAL: Final = ".partial-"
 
@@ -148,8 +145,7 @@ async def _run(command: list[str], environ: Mapping[str, str]) -> None:
         start_new_session=True,
     )
     try:
-        with contextlib.suppress(psutil.Error):
-            psutil.Process(process.pid).nice(_NICENESS)
+        platform.yield_to_others(process.pid)
         async with asyncio.timeout(_TIMEOUT):
             output, _ = await process.communicate()
     except TimeoutError:
