@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.julia
 
 
+@pytest.mark.smoke
 def test_output_of_julia_c_and_children_keeps_its_order(gate: GateProcess) -> None:
     outcome = gate.evaluate(
         'println("one"); println(stderr, "two"); ccall(:puts, Cint, (Cstring,), "three")\n'
