@@ -12,6 +12,8 @@ import pytest
 from tests.packaging.fake_julias import make_julia
 from tests.support.home import CHECKOUT
 
+pytestmark = pytest.mark.timeout(400)
+
 SUITE = """
 import subprocess
 import pytest
@@ -57,20 +59,22 @@ class Suite:
     def add_julia(self, version: str) -> None:
         self.julias.append(make_julia(self.folder / version / "julia", version))
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         # Nothing of the run that this is a part of: neither its worker nor its options.
         kept = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
-        path = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "packaging" / "julia")))
+        kept["JULIAS"] = " ".join(map(str, self.julias))
+        paths = (CHECKOUT, CHECKOUT / "packaging" / "julia", self.folder)
+        kept["PYTHONPATH"] = os.pathsep.join(map(str, paths))
         configured = f"--config-file={CHECKOUT / 'pyproject.toml'}"
-        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-v", configured]
+        command = [sys.executable, "-m", "pytest", "-v", configured]
         return subprocess.run(
-            [*command, *arguments, str(self.folder)],
+            [*command, *arguments, "-p", "tests.conftest", str(self.folder)],
             cwd=CHECKOUT,
-            env=kept | {"JULIAS": " ".join(map(str, self.julias)), "PYTHONPATH": path},
+            env=kept | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
 
@@ -135,3 +139,17 @@ def test_a_test_that_needs_julia_and_takes_none_is_an_error(suite: Suite) -> Non
     done = suite.run("--collect-only")
     assert done.returncode != 0
     assert "test_own is marked julia: it must use the fixture julia_program" in done.stdout
+
+
+def test_without_any_julia_what_needs_none_runs_and_the_rest_says_what_is_missing(
+    suite: Suite,
+) -> None:
+    suite.julias.clear()
+    # The checkout may have one that was fetched.
+    (suite.folder / "elsewhere.py").write_text(
+        "import pathlib, tests.support.home as home; home.CHECKOUT = pathlib.Path('/nowhere')\n"
+    )
+    done = suite.run("-p", "elsewhere", HOME=str(suite.folder), PATH="", KAIMON_JULIA="")
+    assert passed(done) == ["test_plain"]
+    assert "3 errors" in done.stdout
+    assert "test_smoke[no Julia] - Failed: there is no Julia on this" in done.stdout

@@ -37,6 +37,7 @@ def test_the_package_is_behind_everything_else_and_no_depot_is_written(gate: Gat
     assert not (gate.home / "depot").exists()
 
 
+@pytest.mark.smoke
 def test_a_later_using_finds_the_module_that_runs(fresh: GateProcess) -> None:
     assert fresh.value_of("using Kaimon; Kaimon.PROTOCOL") == "1"
     assert fresh.value_of("Kaimon === Base.root_module(Base.PkgId(Kaimon))") == "true"
@@ -100,6 +101,7 @@ def test_a_gate_that_cannot_open_says_so_in_its_last_line(
         assert value in last
 
 
+@pytest.mark.smoke
 def test_instantiate_runs_before_the_gate_opens_and_prints_to_the_log(julia_program: Path) -> None:
     with GateProcess(
         julia_program,

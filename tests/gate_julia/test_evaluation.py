@@ -48,6 +48,7 @@ def test_quiet_hides_the_value(gate: GateProcess) -> None:
     assert gate.value_of("ans") == "7"
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("code", "value"),
     [
@@ -126,6 +127,7 @@ def test_what_is_no_julia_is_an_error_in_words(gate: GateProcess, code: str) -> 
     assert "Kaimon" not in outcome.reply.text("backtrace")
 
 
+@pytest.mark.smoke
 def test_an_exception_has_a_backtrace_without_our_frames(gate: GateProcess) -> None:
     outcome = gate.evaluate('thrower(x) = error("boom $x")\nouter(x) = thrower(x) + 1\nouter(5)')
     assert outcome.status == "error"
@@ -139,6 +141,7 @@ def test_an_exception_has_a_backtrace_without_our_frames(gate: GateProcess) -> N
     assert "evaluate_toplevel" in outcome.reply.text("trace")
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("code", "words"),
     [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.julia
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "code",
     [
@@ -44,6 +45,7 @@ def test_what_waits_is_interrupted_by_a_message(gate: GateProcess, code: str) ->
     assert gate.value_of("1 + 1") == "2"
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "code",
     [

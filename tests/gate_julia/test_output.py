@@ -25,6 +25,7 @@ end
 """
 
 
+@pytest.mark.smoke
 def test_output_of_julia_c_and_children_keeps_its_order(gate: GateProcess) -> None:
     outcome = gate.evaluate(
         'println("one"); println(stderr, "two"); ccall(:puts, Cint, (Cstring,), "three")\n'

@@ -34,6 +34,7 @@ def restart(gate: GateProcess, nonce: str = NONCE) -> Reply:
     return pong[0]
 
 
+@pytest.mark.smoke
 def test_a_restart_keeps_the_process_and_forgets_the_state(fresh: GateProcess) -> None:
     before = fresh.ping()
     fresh.evaluate('state = 1; ENV["ADDED"] = "x"; cd("/")')

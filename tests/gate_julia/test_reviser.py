@@ -443,6 +443,7 @@ def test_off_takes_up_nothing_and_says_nothing(session: GateProcess) -> None:
     assert package.value("NAME.f()") == "2"
 
 
+@pytest.mark.smoke
 def test_the_project_and_what_it_is_developed_with_are_followed(julia_program: Path) -> None:
     with GateProcess(julia_program, project_copy=CHECKOUT / "examples" / "MyPkg") as gate:
         gate.ready()

@@ -171,6 +171,7 @@ def test_a_person_can_be_asked_for_input(terminal: Terminal) -> None:
     assert '"forty-two"' in terminal.expect("\n\n" + PROMPT)
 
 
+@pytest.mark.smoke
 def test_help_shell_and_package_modes_work(gate: GateProcess, terminal: Terminal) -> None:
     terminal.type("?")
     terminal.expect("help?> ")

@@ -57,6 +57,14 @@ def test_those_that_julias_names_are_all_and_the_newest_comes_first(
     assert at_hand.passed_over == ()
 
 
+def test_where_one_is_enough_it_is_the_one_chosen_for_that(tmp_path: Path, checkout: Path) -> None:
+    one = make_julia(tmp_path / "one" / "julia", "1.12.5")
+    two = make_julia(tmp_path / "two" / "julia", "1.10.8")
+    environment = {"JULIAS": str(one), "KAIMON_JULIA": str(two), "PATH": ""}
+    assert find_or_fetch.find(environment, checkout).path == two
+    assert versions(environment, checkout) == ["1.12.5"]
+
+
 def test_julias_may_name_programs_on_path(tmp_path: Path, checkout: Path) -> None:
     program = make_julia(tmp_path / "julia-1.12", "1.12.5")
     environment = {"JULIAS": "julia-1.12", "PATH": str(tmp_path)}
@@ -100,13 +108,16 @@ def test_without_julias_they_are_the_one_in_use_and_those_of_juliaup(
     tmp_path: Path, checkout: Path
 ) -> None:
     depot = tmp_path / "depot"
-    make_julia(depot / "juliaup" / "julia-1.12.5" / "bin" / "julia", "1.12.5")
+    bundle = "julia-1.9.4/Julia-1.9.app/Contents/Resources/julia/bin/julia"
+    make_julia(depot / "juliaup" / "julia-1.12.5" / "app" / "julia", "1.12.5")
     make_julia(depot / "juliaup" / "julia-1.10.8" / "bin" / "julia", "1.10.8")
+    make_julia(depot / "juliaup" / bundle, "1.9.4")
     write_juliaup(
         depot,
         {
-            "1.12.5+0.x64": {"Path": "./julia-1.12.5", "BinaryPath": "./julia-1.12.5/bin/julia"},
+            "1.12.5+0.x64": {"Path": "./julia-1.12.5", "BinaryPath": "./julia-1.12.5/app/julia"},
             "1.10.8+0.x64": {"Path": "./julia-1.10.8"},
+            "1.9.4+0.aarch64": {"Path": "./julia-1.9.4"},
         },
     )
     make_julia(checkout / ".julia" / "bin" / "julia", "1.5.3")
@@ -114,14 +125,14 @@ def test_without_julias_they_are_the_one_in_use_and_those_of_juliaup(
     own = make_julia(tmp_path / "own" / "julia", "1.9.0")
     environment = {"JULIAUP_DEPOT_PATH": str(depot), "PATH": str(on_path.parent)}
 
-    assert versions(environment, checkout) == ["1.12.5", "1.11.2", "1.10.8"]
+    assert versions(environment, checkout) == ["1.12.5", "1.11.2", "1.10.8", "1.9.4"]
     assert find_or_fetch.find(environment, checkout).path == on_path
     environment["KAIMON_JULIA"] = str(own)
-    assert versions(environment, checkout) == ["1.12.5", "1.10.8", "1.9.0"]
+    assert versions(environment, checkout) == ["1.12.5", "1.10.8", "1.9.4", "1.9.0"]
     assert find_or_fetch.find(environment, checkout).path == own
     del environment["KAIMON_JULIA"]
     environment["PATH"] = "/nowhere"
-    assert versions(environment, checkout) == ["1.12.5", "1.10.8"]
+    assert versions(environment, checkout) == ["1.12.5", "1.10.8", "1.9.4"]
 
 
 def test_a_version_of_juliaup_that_is_in_use_already_counts_once(
@@ -232,12 +243,12 @@ def test_the_gates_own_tests_run_on_each_and_one_failure_fails_all(
 def test_a_daemon_finds_just_this_julia_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     make_julia(tmp_path / "bin" / "julia", script="echo another")
     # What is asked for its share directory answers the same to all.
-    program = make_julia(tmp_path / "bin" / name, script='echo "just this: $*"')
+    program = make_julia(tmp_path / "bin" / name, script="printf '<%s>' just this \"$@\"")
     found = julia_environment.create(tmp_path / "made", program)
     said = subprocess.run(
         ["julia", "a b"], env=os.environ | found, capture_output=True, text=True, check=True
     )
-    assert said.stdout == "just this: a b\n"
+    assert said.stdout == "<just><this><a b>"
 
 
 def test_ci_runs_all_that_are_supported() -> None:

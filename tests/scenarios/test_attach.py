@@ -83,6 +83,7 @@ async def running(one: Agent, state: str) -> None:
     await until(is_so)
 
 
+@pytest.mark.smoke
 @pytest.mark.timeout(400)
 @pytest.mark.julia
 async def test_a_person_and_agents_work_side_by_side(daemon_home: Home) -> None:

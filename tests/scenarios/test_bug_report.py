@@ -19,7 +19,7 @@ from tests.support.wait import DEADLINE, until
 if TYPE_CHECKING:
     from tests.support.home import Home
 
-pytestmark = pytest.mark.julia
+pytestmark = [pytest.mark.julia, pytest.mark.smoke]
 
 KEY = re.compile(r"\b[0-9a-f]{8}\b(?= \()")
 

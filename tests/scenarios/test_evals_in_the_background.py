@@ -37,6 +37,7 @@ async def test_an_eval_goes_on_when_the_call_returns_and_its_result_waits(shared
         assert f"{eval_id} done" in listed
 
 
+@pytest.mark.smoke
 async def test_an_endless_loop_is_interrupted_and_the_state_stays(shared: Home) -> None:
     async with agent(shared) as one, agent(shared) as two:
         await one.start(shared.path / "Proj")

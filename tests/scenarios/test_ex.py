@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.julia
 
 
+@pytest.mark.smoke
 async def test_values_are_shown_only_when_they_are_wanted(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
@@ -43,6 +44,7 @@ async def test_top_level_code_follows_the_rules_of_the_repl(shared: Home) -> Non
         assert await one.value("module M; y = 5; end; M.y") == "5"
 
 
+@pytest.mark.smoke
 async def test_a_parse_error_runs_nothing_and_an_exception_has_a_clean_backtrace(
     shared: Home,
 ) -> None:
@@ -57,6 +59,7 @@ async def test_a_parse_error_runs_nothing_and_an_exception_has_a_clean_backtrace
             assert ours not in error
 
 
+@pytest.mark.smoke
 async def test_output_of_every_kind_comes_back_in_order(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")

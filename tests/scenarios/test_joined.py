@@ -87,6 +87,7 @@ def repl(known: Home) -> Iterator[Terminal]:
         yield made
 
 
+@pytest.mark.smoke
 async def test_a_repl_joins_is_shared_interrupted_restarted_and_leaves(
     known: Home, repl: Terminal
 ) -> None:

@@ -50,6 +50,7 @@ def dependency(home: Home) -> Path:
     return home.path / "MyPkg" / "lib" / "MyDep" / "src" / "MyDep.jl"
 
 
+@pytest.mark.smoke
 async def test_the_reports_recipe_an_edit_of_a_developed_dependency_is_all_there(
     shared: Home,
 ) -> None:
