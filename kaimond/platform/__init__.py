@@ -6,7 +6,7 @@
 * ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
-* ``yield_to_others(pid)``: let a process leave the processors to everything else that wants them.
+* ``be_nice(pid, niceness)``: let a process, that leads a session, have less of the processors.
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
 * ``is_pending(pid, number)``: whether a signal to it is still on its way; None if not told.
 * ``waits_for_events(pid)``: whether its main thread sleeps in an event loop.
@@ -18,6 +18,7 @@ import sys
 
 if sys.platform == "darwin":
     from kaimond.platform.darwin import (
+        be_nice,
         executing,
         has_ended,
         is_pending,
@@ -29,10 +30,10 @@ if sys.platform == "darwin":
         terminals,
         waits_for_events,
         working_directory,
-        yield_to_others,
     )
 else:
     from kaimond.platform.linux import (
+        be_nice,
         executing,
         has_ended,
         is_pending,
@@ -44,10 +45,10 @@ else:
         terminals,
         waits_for_events,
         working_directory,
-        yield_to_others,
     )
 
 __all__ = [
+    "be_nice",
     "executing",
     "has_ended",
     "is_pending",
@@ -59,5 +60,4 @@ __all__ = [
     "terminals",
     "waits_for_events",
     "working_directory",
-    "yield_to_others",
 ]

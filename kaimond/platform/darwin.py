@@ -24,7 +24,6 @@ _LOCAL_PEERCRED = 0x001
 _LOCAL_PEERPID = 0x002
 _XUCRED_VERSION = 0
 _XUCRED_SIZE = 76
-_LEAST_PRIORITY = 19
 
 
 def peer_user(sock: socket.socket) -> tuple[int, int]:
@@ -96,10 +95,10 @@ def working_directory(pid: int) -> str | None:
         return None
 
 
-def yield_to_others(pid: int) -> None:
-    """Let ``pid`` have what others leave of the processors."""
+def be_nice(pid: int, niceness: int) -> None:
+    """Set the niceness of ``pid``."""
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, _LEAST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
 
 
 def terminals() -> tuple[int, int] | None:

@@ -22,7 +22,6 @@ _EPOLL_CALLS: Final = {"x86_64": ("232", "281"), "aarch64": ("22",)}
 _libc = ctypes.CDLL(None)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _libc.ptrace.restype = ctypes.c_long
-_LEAST_PRIORITY: Final = 19
 _UCRED = struct.Struct("3i")
 
 
@@ -92,12 +91,12 @@ def working_directory(pid: int) -> str | None:
         return None
 
 
-def yield_to_others(pid: int) -> None:
-    """Let ``pid``, which has just begun a session of its own, have what others leave."""
+def be_nice(pid: int, niceness: int) -> None:
+    """Set the niceness of ``pid``, which has just begun a session of its own."""
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, _LEAST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
         # Where the kernel shares out among sessions first, that counts only within one.
-        Path(f"/proc/{pid}/autogroup").write_text(str(_LEAST_PRIORITY), encoding="ascii")
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def terminals() -> tuple[int, int] | None:

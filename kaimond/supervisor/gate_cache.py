@@ -48,6 +48,9 @@ _NO_CACHE: Final = ("--compiled-modules=", "--pkgimages=", "--code-coverage", "-
 _TIMEOUT: Final = 900.0
 """Seconds; making one takes 20 on a free machine."""
 
+NICENESS: Final = 5
+"""A third of what a session gets on a busy machine: with less, a cache might never be made."""
+
 _KEEP_DAYS: Final = 30
 _PARTIAL: Final = ".partial-"
 
@@ -105,12 +108,13 @@ def compiling_flags(flags: Sequence[str]) -> list[str]:
     return kept
 
 
-async def make(cache: GateCache, environ: Mapping[str, str]) -> None:
+async def make(cache: GateCache, environ: Mapping[str, str], niceness: int = NICENESS) -> None:
     """Make a cache, or make it anew.
 
     Args:
         cache: which.
         environ: of the sessions.
+        niceness: of the Julia that makes it.
 
     Raises:
         PrecompileError: it could not be made; one that was there is as it was.
@@ -123,7 +127,7 @@ async def make(cache: GateCache, environ: Mapping[str, str]) -> None:
     try:
         depot = _made(partial / "depot")
         program = ("--startup-file=no", str(GATE / "precompile.jl"), str(depot))
-        await _run([*cache.command, *program], environ)
+        await _run([*cache.command, *program], environ, niceness)
         with contextlib.suppress(FileNotFoundError):
             # Sessions that run go on with the files that they have loaded.
             place.rename(partial / "before")
@@ -135,7 +139,7 @@ async def make(cache: GateCache, environ: Mapping[str, str]) -> None:
     _forget_unused(place.parent)
 
 
-async def _run(command: list[str], environ: Mapping[str, str]) -> None:
+async def _run(command: list[str], environ: Mapping[str, str], niceness: int) -> None:
     process = await asyncio.create_subprocess_exec(
         *command,
         env=dict(environ),
@@ -145,7 +149,7 @@ async def _run(command: list[str], environ: Mapping[str, str]) -> None:
         start_new_session=True,
     )
     try:
-        platform.yield_to_others(process.pid)
+        platform.be_nice(process.pid, niceness)
         async with asyncio.timeout(_TIMEOUT):
             output, _ = await process.communicate()
     except TimeoutError:

@@ -39,7 +39,7 @@ def prepare(folder: Path, program: Path) -> None:
     with (folder / "gate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not wanted.path.exists():
-            asyncio.run(gate_cache.make(wanted, os.environ))
+            asyncio.run(gate_cache.make(wanted, os.environ, niceness=0))
     _MADE[program] = julia, wanted.path
 
 
