@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.support.agent import Agent, agent, text
+from tests.support.agent import Agent, agent, last_line, text
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ async def test_a_fresh_session_is_in_its_project_directory_with_its_environment_
         assert await one.value("pwd()") == f'"{project}"'
         assert await one.value("Base.active_project()") == f'"{project}/Project.toml"'
         await one.ok("ex", e='include("scripts/hello.jl")')
-        assert await one.value("using MyPkg; nameof(MyPkg)") == ":MyPkg"
+        assert last_line(await one.value("using MyPkg; nameof(MyPkg)")) == ":MyPkg"
         await one.ok("ex", e='cd("src")')
         (seen,) = await one.sessions()
         assert seen["pwd"] == f"{project}/src"

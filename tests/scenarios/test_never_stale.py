@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.agent import Agent, agent
+from tests.support.agent import Agent, agent, last_line
 from tests.support.edits import NAME, EditedPackage, Step, verdict
 from tests.support.home import Home
 from tests.support.wait import until
@@ -58,7 +58,7 @@ async def test_the_reports_recipe_an_edit_of_a_developed_dependency_is_all_there
     async with agent(shared) as one:
         await one.start(project)
         assert "no package is loaded" in await one.ok("investigate_environment")
-        assert await one.value("using MyPkg; MyPkg.to_celsius(212)") == "100.0"
+        assert last_line(await one.value("using MyPkg; MyPkg.to_celsius(212)")) == "100.0"
 
         # A changed body, a new function and two new constants.
         edit(file, "* 5 / 9", "* 50 / 9")

@@ -78,6 +78,11 @@ class Agent:
         return found
 
 
+def last_line(answer: str) -> str:
+    """The value of an answer; before it, Julia 1.11 and newer tell what they precompile."""
+    return answer.splitlines()[-1]
+
+
 def text(result: types.CallToolResult) -> str:
     """The text of an answer."""
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
