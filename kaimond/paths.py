@@ -24,6 +24,7 @@ class Paths:
         runtime: the control socket, the lock and the pid file.
         sockets: where sessions announce themselves and their gates listen.
         spool: output of evals, one directory per session key.
+        gate_caches: the gate, precompiled for each Julia that sessions use.
         config: what a person edits.
         state: what the daemon remembers.
     """
@@ -31,6 +32,7 @@ class Paths:
     runtime: Path
     sockets: Path
     spool: Path
+    gate_caches: Path
     config: Path
     state: Path
 
@@ -130,6 +132,7 @@ def resolve(environ: Mapping[str, str] | None = None, uid: int | None = None) ->
         runtime=Path(runtime.runtime_directory(env, uid)),
         sockets=cache / "sock",
         spool=cache / "spool",
+        gate_caches=cache / "gate",
         config=_xdg(env, "XDG_CONFIG_HOME", home / ".config") / "kaimon",
         state=_xdg(env, "XDG_STATE_HOME", home / ".local" / "state") / "kaimon",
     )

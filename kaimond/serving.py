@@ -98,6 +98,7 @@ async def _serve(
             ready()
             notifier.ready(f"kaimond {__version__}")
             _log.info("ready on %s", where.control_socket)
+            supervisor.sessions.watch(supervisor.precompile())
             await core.stopping.wait()
         finally:
             tell = notifier.reloading if core.reloading else notifier.stopping

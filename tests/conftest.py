@@ -9,7 +9,7 @@ import find_or_fetch
 import pytest
 from find_or_fetch import AtHand, Julia, NoJuliaError
 
-from tests.support import julia_environment
+from tests.support import julia_environment, precompiled
 from tests.support.home import CHECKOUT, Home
 
 if TYPE_CHECKING:
@@ -83,12 +83,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def julia_program(request: pytest.FixtureRequest) -> Path | None:
+def julia_program(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path | None:
     """The Julia to test with, for each version in its turn; None if not marked `julia`."""
     chosen: Julia | NoJuliaError | None = getattr(request, "param", None)
     if isinstance(chosen, NoJuliaError):
         pytest.fail(str(chosen), pytrace=False)
-    return chosen.path if chosen else None
+    if chosen is None:
+        return None
+    base = tmp_path_factory.getbasetemp()
+    # A worker of xdist has a folder of its own in the run's.
+    precompiled.prepare(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base, chosen.path)
+    return chosen.path
 
 
 @pytest.fixture(scope="session")

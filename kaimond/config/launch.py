@@ -98,7 +98,7 @@ def _flags_are_passable(value: list[object]) -> bool:
         len(texts) == len(value)
         # A text that is no flag would be taken for the program to run.
         and all(flag.startswith("-") for flag in texts[:1])
-        and not any(flag.partition("=")[0] in _TAKEN for flag in texts)
+        and not any(flag.partition("=")[0] in _TAKEN or flag.startswith("+") for flag in texts)
     )
 
 
@@ -121,8 +121,8 @@ _RULES: Final = {
     "extra_flags": _Rule(
         (list,),
         _flags_are_passable,
-        "a list of texts, the first of which begins with -, and none of which is "
-        + ", ".join(sorted(_TAKEN)),
+        "a list of texts, the first of which begins with -, none of which begins with + (write a "
+        "channel of juliaup as julia_bin), and none of which is " + ", ".join(sorted(_TAKEN)),
     ),
     "sysimage": _Rule((str,), _is_argument, "the path of a file"),
     "julia_bin": _Rule(

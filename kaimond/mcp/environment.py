@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from kaimond.supervisor.manifest import parse_version
+from kaimond.supervisor.manifest_file import locate
+from kaimond.supervisor.toml_files import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_MANIFESTS: Final = ("JuliaManifest.toml", "Manifest.toml")
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,8 @@ def read(project_file: Path, julia_version: str) -> Environment:
     """Read an environment; what cannot be read becomes a problem."""
     problems: list[str] = []
     project = _parse(project_file, problems)
-    manifest_file = _manifest(project_file, project, julia_version)
+    manifest_file = _manifest(project_file, project, julia_version, problems)
     manifest = _parse(manifest_file, problems) if manifest_file else {}
-    if manifest_file is None:
-        problems.append("there is no manifest, so versions are not known")
     wanted = project.get("deps")
     direct = set(wanted) if isinstance(wanted, dict) else set()
     found = {
@@ -79,16 +80,19 @@ def _parse(file: Path, problems: list[str]) -> dict[str, Any]:
         return {}
 
 
-def _manifest(project_file: Path, project: dict[str, Any], julia_version: str) -> Path | None:
-    named = project.get("manifest")
-    if isinstance(named, str):
-        return project_file.parent / named
-    minor = ".".join(julia_version.split(".")[:2])
-    versioned = tuple(name.replace(".toml", f"-v{minor}.toml") for name in _MANIFESTS)
-    for name in (*versioned, *_MANIFESTS):
-        if (project_file.parent / name).is_file():
-            return project_file.parent / name
-    return None
+def _manifest(
+    project_file: Path, project: dict[str, Any], julia_version: str, problems: list[str]
+) -> Path | None:
+    version = parse_version(julia_version) or (0, 0, 0)
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home may raise
+    try:
+        found = locate(project_file, project, version, home)
+    except UnreadableError as error:
+        problems.append(str(error))
+        return None
+    if found.path is None:
+        problems.append(found.doubt or "there is no manifest, so versions are not known")
+    return found.path
 
 
 def _entries(

@@ -6,6 +6,7 @@
 * ``open_exit_watch(pid)``: a file descriptor that becomes readable when the process ends.
 * ``has_ended(watch)``: whether the process of such a descriptor has ended.
 * ``working_directory(pid)``: where a process is.
+* ``be_nice(pid, niceness)``: let a process, that leads a session, have less of the processors.
 * ``executing(pid, looks)``: files that the main thread executes code of, "" for code in memory.
 * ``is_pending(pid, number)``: whether a signal to it is still on its way; None if not told.
 * ``waits_for_events(pid)``: whether its main thread sleeps in an event loop.
@@ -17,6 +18,7 @@ import sys
 
 if sys.platform == "darwin":
     from kaimond.platform.darwin import (
+        be_nice,
         executing,
         has_ended,
         is_pending,
@@ -31,6 +33,7 @@ if sys.platform == "darwin":
     )
 else:
     from kaimond.platform.linux import (
+        be_nice,
         executing,
         has_ended,
         is_pending,
@@ -45,6 +48,7 @@ else:
     )
 
 __all__ = [
+    "be_nice",
     "executing",
     "has_ended",
     "is_pending",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -92,6 +93,12 @@ def working_directory(pid: int) -> str | None:
         return str(psutil.Process(pid).cwd())
     except psutil.Error:
         return None
+
+
+def be_nice(pid: int, niceness: int) -> None:
+    """Set the niceness of ``pid``."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
 
 
 def terminals() -> tuple[int, int] | None:

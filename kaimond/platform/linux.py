@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -88,6 +89,14 @@ def working_directory(pid: int) -> str | None:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
         return None
+
+
+def be_nice(pid: int, niceness: int) -> None:
+    """Set the niceness of ``pid``, which has just begun a session of its own."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        # Where the kernel shares out among sessions first, that counts only within one.
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def terminals() -> tuple[int, int] | None:

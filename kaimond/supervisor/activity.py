@@ -23,6 +23,9 @@ _BUSY: Final = 50.0
 
 _IDLE: Final = 5.0
 
+_PRECOMPILES: Final = "--output-incremental=yes"
+"""An argument that Julia gives the process in which it precompiles a package."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -33,6 +36,7 @@ class Sample:
         own: seconds of CPU time, of all its threads.
         children: the same of each process below it that lives, by pid and start.
         names: of those.
+        precompiling: those of them in which Julia precompiles a package.
         reaped: seconds of those that have ended and were waited for.
         memory: resident bytes.
         stopped: whether a signal has stopped it.
@@ -45,6 +49,7 @@ class Sample:
     reaped: float
     memory: int
     stopped: bool
+    precompiling: frozenset[tuple[int, float]] = frozenset()
 
 
 def sample(pid: int) -> Sample | None:
@@ -58,17 +63,20 @@ def sample(pid: int) -> Sample | None:
             stopped = process.status() == psutil.STATUS_STOPPED
     except psutil.Error:
         return None
-    children, names = {}, {}
+    children, names, precompiling = {}, {}, set()
     for child in below:
         try:
             key = (child.pid, child.create_time())
             spent = child.cpu_times()
             children[key], names[key] = spent.user + spent.system, child.name()
+            if _PRECOMPILES in child.cmdline():
+                precompiling.add(key)
         except psutil.Error:
             continue
     reaped = times.children_user + times.children_system
     own = times.user + times.system
-    return Sample(time.monotonic(), own, children, names, reaped, memory, stopped)
+    at = time.monotonic()
+    return Sample(at, own, children, names, reaped, memory, stopped, frozenset(precompiling))
 
 
 def computes(before: Sample, now: Sample) -> bool:
@@ -97,14 +105,29 @@ def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
     # What a child had used before it was waited for moves from one sum to the other.
     ended = sum(spent for key, spent in before.children.items() if key not in now.children)
     below = max(0.0, below - 100 * ended / seconds)
-    if below >= _IDLE:
-        busiest = max(used, key=lambda key: used[key], default=None)
-        who = now.names[busiest] if busiest and used[busiest] > 0 else ""
-        child = f"the child process {who} ({busiest[0]})" if busiest and who else "child processes"
-        return f"waiting for {child}, CPU of its children {below:.0f} %"
+    # On a busy machine a child gets little, and is waited for all the same.
+    if below >= _IDLE or now.precompiling:
+        return f"{_waiting_for(before, now, used)}, CPU of its children {below:.0f} %"
     if own >= _IDLE:
         return f"using the CPU in part ({own:.0f} %)"
     return f"waiting ({own:.0f} % CPU)"
+
+
+def _waiting_for(before: Sample, now: Sample, used: dict[tuple[int, float], float]) -> str:
+    """What a process waits for whose children compute.
+
+    Args:
+        before: the earlier sample.
+        now: the later one.
+        used: seconds of CPU time that each child has used in between.
+    """
+    precompiling = {key: spent for key, spent in used.items() if key in now.precompiling}
+    busiest = max(precompiling or used, key=lambda key: used[key], default=None)
+    known = busiest if busiest and (used[busiest] > 0 or precompiling) else None
+    named = f"{now.names[known]} ({known[0]})" if known else ""
+    if precompiling or before.precompiling:
+        return "precompiling packages" + (f" in the child process {named}" if named else "")
+    return f"waiting for the child process {named}" if named else "waiting for child processes"
 
 
 class Activity:

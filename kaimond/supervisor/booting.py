@@ -19,6 +19,7 @@ from kaimond.registry.state import Event, State
 from kaimond.supervisor import session_log
 from kaimond.supervisor.ending import MARK, end_process
 from kaimond.supervisor.errors import SessionError
+from kaimond.supervisor.gate_cache import GateCaches
 from kaimond.supervisor.gate_skew import unspoken
 from kaimond.supervisor.process import SessionProcess
 
@@ -63,6 +64,7 @@ class Booter:
         self._deadlines = deadlines
         self._registry = registry
         self._sessions = sessions
+        self.caches = GateCaches()
 
     async def boot(self, key: str, plan: Plan) -> Record:
         """Spawn a process and wait until its gate answers with this start's nonce.
@@ -93,7 +95,13 @@ class Booter:
                 "start-failed",
                 f"{plan.julia.path} could not be started: {error}. There is no session {key} now.",
             ) from None
-        return await self.await_answer(record, live)
+        after = await self.await_answer(record, live)
+        self._look_at_cache(plan, live)
+        return after
+
+    def _look_at_cache(self, plan: Plan, live: Live) -> None:
+        if live.pong and live.pong.get("gate-code") == "evaluated":
+            self._sessions.watch(self.caches.make_missed(plan.cache, plan.environment))
 
     async def await_answer(self, record: Record, live: Live) -> Record:
         """Wait until the gate of a spawned process answers with this start's nonce.

@@ -42,13 +42,19 @@ class Cancelled(StrEnum):
     """It still runs: its code swallows interrupts, or cannot be reached."""
 
 
-async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> Cancelled:
-    """Cancel an eval (see `kaimond.supervisor.supervisor.Supervisor.cancel`)."""
+async def cancel(
+    book: EvalBook, live: Live | None, item: Eval, reason: str
+) -> tuple[Cancelled, bool]:
+    """Cancel an eval (see `kaimond.supervisor.supervisor.Supervisor.cancel`).
+
+    Returns:
+        What came of it, and whether C code was ended by force, or may have been.
+    """
     if book.withdraw(item.id, reason):
-        return Cancelled.WITHDRAWN
+        return Cancelled.WITHDRAWN, False
     running = book.running(item.session)
     if live is None or running is None or running.id != item.id:
-        return Cancelled.ENDED
+        return Cancelled.ENDED, False
     book.interrupting(item.session, reason)
     # Interrupting Julia's `run` leaves the child that it waits for running.
     children = live.children_of(item)
@@ -65,22 +71,24 @@ async def cancel(book: EvalBook, live: Live | None, item: Eval, reason: str) -> 
         await end_descendants(children, _GRACE)
     if not came.free and not live.process.exited.done():
         with live.shield.lowered() as agents:
-            return Cancelled.BEHIND if live.joined and not agents else Cancelled.STUBBORN
+            behind = live.joined and not agents
+        return Cancelled.BEHIND if behind else Cancelled.STUBBORN, False
     try:
         async with asyncio.timeout(_RESULT_WAIT):
             ended = await book.finished(item.id)
     except TimeoutError:
-        return Cancelled.STUBBORN
+        return Cancelled.STUBBORN, False
     interrupted = ended.outcome is not None and ended.outcome.reason == reason
     assert ended.status in ENDS
+    forced = _was_forced(ended) and not came.spared_c
     if interrupted:
-        return Cancelled.INTERRUPTED
-    return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED
+        return Cancelled.INTERRUPTED, forced
+    return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED, forced
 
 
-def was_forced(book: EvalBook, item: Eval) -> bool:
+def _was_forced(ended: Eval) -> bool:
     """Whether Julia has said that it threw by force; inside C code that may break its state."""
-    ended = book.get(item.id)
-    if ended is None or ended.outcome is None:
-        return False
-    return any(_FORCED in ended.outcome.text(end) for end in ("output:head", "output:tail"))
+    outcome = ended.outcome
+    return outcome is not None and any(
+        _FORCED in outcome.text(end) for end in ("output:head", "output:tail")
+    )

@@ -112,10 +112,12 @@ class LiveFacts:
         )
 
     async def asked(self, key: str) -> Use | None:
-        """Ask the gate as well; None if it is silent, so that nobody knows."""
+        """Ask the gate as well; None if it, or its main thread, is silent, so that nobody knows."""
         live = self._sessions.get(key)
         seen = await live.look(LOOK_TIMEOUT) if live else None
-        if live is None or seen is None or not seen.answered or live.pong is None:
+        if live is None or seen is None or live.pong is None:
+            return None
+        if not seen.answered or seen.silent:
             return None
         known = self.use(key)
         return Use(known.since, known.evaluating or live.pong.get("state") == "busy")

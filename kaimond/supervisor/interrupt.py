@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kaimond import platform
@@ -65,6 +65,7 @@ COMPILING_LIMIT: Final = 30.0
 """The same for a process in which the compiler was seen: it reaches a safepoint when it is done."""
 
 _FREE_OF: Final = frozenset({Place.COMPILER, Place.RUNTIME, Place.FOREIGN})
+_JULIA: Final = frozenset({Place.USER, Place.IMAGE})
 
 
 @dataclass
@@ -74,10 +75,19 @@ class Interrupted:
     Attributes:
         free: whether the gate is free of the eval now.
         asked: whether the eval's code was given time to end in its own way.
+        seen: where the process was seen to compute meanwhile.
+        blind: whether it may have been forced where it could not be seen.
     """
 
     free: bool = False
     asked: bool = False
+    seen: set[Place] = field(default_factory=set)
+    blind: bool = False
+
+    @property
+    def spared_c(self) -> bool:
+        """Whether a SIGINT that Julia forced through has hit Julia code, and no C code."""
+        return bool(self.seen) and not self.blind and self.seen <= _JULIA
 
 
 def may_force(seen: set[Place], elapsed: float) -> bool:
@@ -131,6 +141,8 @@ async def interrupt(
                 break
             signalled = await _signal(live, eval_id if person else "")
             quick = signalled and may_force(seen, time.monotonic() - began)
+            came.seen |= seen
+            came.blind = came.blind or (signalled and not seen)
             await asyncio.sleep(_QUICK_PAUSE if quick else _SLOW_PAUSE)
             wait = _QUICK if quick else _SLOW
             continue

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from kaimond.supervisor.shield import Shield
 
 
+BUSY_TIMEOUT: Final = 0.5
+"""Seconds that a gate gets that answers while an eval runs; then a garbage collection waits for the
+code that runs, and the gate with it."""
+
 LOOK_TIMEOUT: Final = 2.0
 """Seconds that an idle gate gets to answer: enough for a machine under load and for a full garbage
 collection."""
@@ -79,10 +83,10 @@ class Live:
         return started_since(children, item.began)
 
     async def look(self, timeout: float) -> Seen:
-        """Measure: ask an idle gate, and see how the transport is.
+        """Measure: ask the gate, and see how the transport is.
 
-        A busy gate is not asked, because Julia answers only between evals; its transport is
-        answered by libzmq's own thread.
+        Before Julia 1.9 a busy gate is not asked, because Julia answers only between evals; its
+        transport is answered by libzmq's own thread.
         """
         answered: bool | None = None
         # A daemon that has just adopted the session is still connecting; a transport that has been
@@ -91,10 +95,13 @@ class Live:
         up = self.link.up or (left > 0 and await self.link.wait_up(left))
         if up and self.busy_since is None:
             answered = await self._answers(timeout)
+        elif up and self.pong and self.pong.get("responder"):
+            answered = await self._answers(min(timeout, BUSY_TIMEOUT))
         now = time.monotonic()
         # An eval may have begun while the ping was under way; then silence says nothing.
         evaluating = None if self.busy_since is None else now - self.busy_since
-        return Seen(self.link.up, now - self.link.changed, evaluating, answered)
+        silent = bool(answered and self.pong and self.pong.get("silent"))
+        return Seen(self.link.up, now - self.link.changed, evaluating, answered, silent)
 
     async def _answers(self, timeout: float) -> bool:
         """Whether the gate answers a ping; a process that ends meanwhile does not."""

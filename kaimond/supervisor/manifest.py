@@ -7,25 +7,26 @@ needless instantiate costs time, a missing one costs the agent an error that it 
 What is looked at: every dependency of the project is in its manifest, and everything in the
 manifest is on disk. A path is a directory; a package is unpacked in a depot, in a directory whose
 name Julia derives from the package's uuid and tree hash (`version_slug`), together with its
-artifacts for this machine; anything else belongs to Julia's standard library.
+artifacts for this machine; anything else belongs to Julia's standard library. Of the manifest of a
+workspace, which is that of several projects, only what this one needs is looked at.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import tomllib
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.config import files
 from kaimond.config.project_path import PROJECT_FILES
+from kaimond.supervisor.depots import depots, home_of
+from kaimond.supervisor.manifest_file import locate
+from kaimond.supervisor.toml_files import UnreadableError, first_file, is_dir, parse, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 _SLUG_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _SLUG_LENGTH: Final = 5
@@ -33,9 +34,8 @@ _OLD_SLUG_LENGTH: Final = 4  # written by Julia 1.0; such depots are still read
 _CRC32C_POLYNOMIAL: Final = 0x82F63B78
 _OS: Final = {"linux": "linux", "darwin": "macos"}.get(sys.platform, sys.platform)
 
-_VERSIONED_MANIFESTS_SINCE: Final = (1, 10, 8)
 _FORMAT_2_SINCE: Final = (1, 6, 2)
-_WORKSPACES_SINCE: Final = (1, 12, 0)
+_WEAK_DEPENDENCIES_SINCE: Final = (1, 9, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +46,39 @@ class Instantiation:
     problems: tuple[str, ...]
 
 
-class _UnreadableError(Exception):
-    """A TOML file that cannot be made sense of; the text says which and why."""
-
-
 def check(
-    project_dir: Path, depots: Sequence[Path], stdlib_dir: Path | None, julia_version: str
+    project_dir: Path,
+    environment: Mapping[str, str],
+    julia_version: str,
+    stdlib_dir: Path | None = None,
 ) -> Instantiation:
     """Return whether the environment of `project_dir` is complete for one Julia.
 
     Never raises for what the files hold.
 
     Args:
-        project_dir: The project's directory.
-        depots: Julia's DEPOT_PATH, those that come with Julia included.
+        project_dir: The project's directory, a real path.
+        environment: Of the Julia process; tells where its depots are.
+        julia_version: The full version, such as "1.12.1".
         stdlib_dir: Julia's `Sys.STDLIB`; None means that its standard library is taken to hold
             whatever the manifest expects of it.
-        julia_version: The full version, such as "1.12.1".
     """
-    found = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", julia_version)
-    if not found:
+    version = parse_version(julia_version)
+    if version is None:
         return Instantiation(False, (f"not sure: {julia_version!r} is no Julia version",))
-    version = (int(found[1]), int(found[2]), int(found[3] or 0))
+    looked_in = depots(environment, version, project_dir)
+    home = home_of(environment)
     try:
-        problems = tuple(_problems(project_dir, depots, stdlib_dir, version))
-    except _UnreadableError as error:
+        problems = tuple(_problems(project_dir, looked_in, stdlib_dir, version, home))
+    except UnreadableError as error:
         problems = (str(error),)
     return Instantiation(not problems, problems)
 
 
-def depots(environment: Mapping[str, str]) -> list[Path]:
-    """Return where Julia looks for packages when it is started with an environment."""
-    home = Path(environment.get("HOME", "/")) / ".julia"
-    listed = environment.get("JULIA_DEPOT_PATH", "").split(os.pathsep)
-    # An empty entry stands for the default depots; of those, packages are in the first.
-    return [Path(text).expanduser() if text else home for text in listed]
+def parse_version(text: str) -> tuple[int, int, int] | None:
+    """Return Julia's version in numbers, None if it is none; what belongs to no release is cut."""
+    found = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", text)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def version_slug(package: str, tree: str) -> str:
@@ -107,53 +105,84 @@ def _problems(
     depots: Sequence[Path],
     stdlib_dir: Path | None,
     version: tuple[int, int, int],
+    home: str,
 ) -> Iterator[str]:
-    project_file = _first_file(project_dir, PROJECT_FILES)
+    project_file = first_file(project_dir, PROJECT_FILES)
     if project_file is None:
         yield f"{project_dir} has no Project.toml"
         return
-    project = _parse(project_file)
-    wanted = _table(project.get("deps", {}), f"[deps] of {project_file}")
-    if version >= _WORKSPACES_SINCE and _is_in_workspace(project_dir, project):
-        yield "not sure: the project belongs to a workspace, whose manifest is shared"
+    project = parse(project_file)
+    wanted = _wanted(project, project_file, version)
+    yield from _artifact_problems("the project", project_dir, depots)
+    found = locate(project_file, project, version, home)
+    if found.doubt:
+        yield f"not sure: {found.doubt}"
         return
-    manifest_file = _manifest_file(project_dir, project, version)
-    if manifest_file is None:
+    if found.path is None:
         if wanted:
             yield f"{project_dir} has no manifest"
         return
-    manifest = _parse(manifest_file)
+    manifest = parse(found.path)
     yield from _version_problems(manifest, version)
-    present: set[tuple[str, str]] = set()
-    for name, entry in _entries(manifest, manifest_file):
-        present.add((name, str(entry.get("uuid")).lower()))
-        yield from _entry_problems(name, entry, manifest_file.parent, depots, stdlib_dir)
+    entries = list(_entries(manifest, found.path))
+    present = {(name, _uuid(entry)) for name, entry in entries}
+    if found.shared:
+        entries = _needed(wanted, entries, found.path)
+    for name, entry in entries:
+        yield from _entry_problems(name, entry, found.path.parent, depots, stdlib_dir)
     for name, package in wanted.items():
         if (name, str(package).lower()) not in present:
-            yield f"{name} is in {project_file.name} but not in {manifest_file.name}"
+            yield f"{name} is in {project_file.name} but not in {found.path.name}"
 
 
-def _manifest_file(
-    project_dir: Path, project: dict[str, Any], version: tuple[int, int, int]
-) -> Path | None:
-    explicit = project.get("manifest")
-    if isinstance(explicit, str):
-        path = project_dir / explicit
-        if _is_file(path):
-            return path
-    names = ["JuliaManifest.toml", "Manifest.toml"]
-    if version >= _VERSIONED_MANIFESTS_SINCE:
-        suffix = f"-v{version[0]}.{version[1]}.toml"
-        names = [f"JuliaManifest{suffix}", f"Manifest{suffix}", *names]
-    return _first_file(project_dir, names)
+def _wanted(project: dict[str, Any], file: Path, version: tuple[int, int, int]) -> dict[str, Any]:
+    """The direct dependencies by name."""
+    wanted = table(project.get("deps", {}), f"[deps] of {file}")
+    if version < _WEAK_DEPENDENCIES_SINCE:
+        return wanted
+    # What is listed as both is a dependency for older Julias only.
+    weak = table(project.get("weakdeps", {}), f"[weakdeps] of {file}")
+    return {name: package for name, package in wanted.items() if weak.get(name) != package}
 
 
-def _is_in_workspace(project_dir: Path, project: dict[str, Any]) -> bool:
-    """Whether the project is the root of a workspace, or a directory above it may be one."""
-    if "workspace" in project:
-        return True
-    above = (_first_file(parent, PROJECT_FILES) for parent in project_dir.parents)
-    return any("workspace" in _parse(file) for file in above if file)
+def _uuid(entry: dict[str, Any]) -> str:
+    return str(entry.get("uuid")).lower()
+
+
+def _needed(
+    wanted: dict[str, Any], entries: Sequence[tuple[str, dict[str, Any]]], file: Path
+) -> list[tuple[str, dict[str, Any]]]:
+    """Those entries of a workspace's manifest that one of its projects needs.
+
+    Pkg installs no others for it.
+    """
+    known = {(name, _uuid(entry)): entry for name, entry in entries}
+    uuids: dict[str, list[str]] = {}
+    for name, of in known:
+        uuids.setdefault(name, []).append(of)
+    needed: dict[tuple[str, str], dict[str, Any]] = {}
+    direct = ((name, str(package).lower()) for name, package in wanted.items())
+    waiting = [package for package in direct if package in known]
+    while waiting:
+        package = waiting.pop()
+        if package not in needed:
+            needed[package] = known[package]
+            for dependency in _dependencies(known[package], f"{package[0]} in {file}", uuids):
+                if dependency not in known:
+                    raise UnreadableError(f"{package[0]} needs {dependency[0]}, not in {file}")
+                waiting.append(dependency)
+    return [(name, entry) for (name, _), entry in needed.items()]
+
+
+def _dependencies(
+    entry: dict[str, Any], what: str, uuids: Mapping[str, Sequence[str]]
+) -> list[tuple[str, str]]:
+    """The dependencies of an entry, which names them, and gives uuids only where it must."""
+    listed = entry.get("deps", [])
+    if isinstance(listed, list):
+        names = [str(name) for name in listed]
+        return [(name, package) for name in names for package in uuids.get(name, [""])]
+    return [(name, str(of).lower()) for name, of in table(listed, f"deps of {what}").items()]
 
 
 def _version_problems(manifest: dict[str, Any], version: tuple[int, int, int]) -> Iterator[str]:
@@ -173,17 +202,17 @@ def _version_problems(manifest: dict[str, Any], version: tuple[int, int, int]) -
 def _entries(manifest: dict[str, Any], file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each package of a manifest of either format with its name."""
     if "manifest_format" in manifest:
-        packages = _table(manifest.get("deps", {}), f"[deps] of {file}")
+        packages = table(manifest.get("deps", {}), f"[deps] of {file}")
     else:
         packages = {name: value for name, value in manifest.items() if isinstance(value, list)}
     for name, entries in packages.items():
         # The name becomes part of a path.
         if "/" in name or "\0" in name or name in {"", ".", ".."}:
-            raise _UnreadableError(f"{file} holds a package of the impossible name {name!a}")
+            raise UnreadableError(f"{file} holds a package of the impossible name {name!a}")
         if not isinstance(entries, list) or not entries:
-            raise _UnreadableError(f"{file} holds no list of entries for {name}")
+            raise UnreadableError(f"{file} holds no list of entries for {name}")
         for entry in entries:
-            yield name, _table(entry, f"{name} in {file}")
+            yield name, table(entry, f"{name} in {file}")
 
 
 def _entry_problems(
@@ -195,8 +224,10 @@ def _entry_problems(
 ) -> Iterator[str]:
     path, tree = entry.get("path"), entry.get("git-tree-sha1")
     if path is not None:
-        if not isinstance(path, str) or not _is_dir(manifest_dir / path):
+        if not isinstance(path, str) or not is_dir(manifest_dir / path):
             yield f"{name}: its directory {path!a} is missing"
+        else:
+            yield from _artifact_problems(name, manifest_dir / path, depots)
     elif tree is not None:
         try:
             slug = version_slug(str(entry.get("uuid")), str(tree))
@@ -205,22 +236,22 @@ def _entry_problems(
             return
         slugs = (slug, slug[:_OLD_SLUG_LENGTH])
         candidates = (depot / "packages" / name / slug for depot in depots for slug in slugs)
-        source = next((candidate for candidate in candidates if _is_dir(candidate)), None)
+        source = next((candidate for candidate in candidates if is_dir(candidate)), None)
         if source is None:
             yield f"{name} is not installed"
         else:
             yield from _artifact_problems(name, source, depots)
-    elif stdlib_dir is not None and not _is_dir(stdlib_dir / name):
+    elif stdlib_dir is not None and not is_dir(stdlib_dir / name):
         yield f"{name} is not in this Julia's standard library"
 
 
 def _artifact_problems(name: str, source: Path, depots: Sequence[Path]) -> Iterator[str]:
-    file = _first_file(source, ("JuliaArtifacts.toml", "Artifacts.toml"))
+    file = first_file(source, ("JuliaArtifacts.toml", "Artifacts.toml"))
     if file is None:
         return
-    for artifact, value in _parse(file).items():
+    for artifact, value in parse(file).items():
         variants = [
-            _table(variant, f"{artifact} in {file}")
+            table(variant, f"{artifact} in {file}")
             for variant in (value if isinstance(value, list) else [value])
         ]
         needed = [
@@ -230,43 +261,8 @@ def _artifact_problems(name: str, source: Path, depots: Sequence[Path]) -> Itera
         ]
         # Which of several builds for one system Julia picks depends on its compiler and more;
         # in one depot, the one that is there is the one that was picked.
-        if needed and not any(_is_dir(d / "artifacts" / tree) for d in depots for tree in needed):
+        if needed and not any(is_dir(d / "artifacts" / tree) for d in depots for tree in needed):
             yield f"{name}: its artifact {artifact} is not installed"
-
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(files.read(file).decode())
-    except OSError as error:
-        raise _UnreadableError(f"{file} cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise _UnreadableError(f"{file} is not valid TOML: {error}") from error
-    except RecursionError as error:
-        raise _UnreadableError(f"{file} is nested too deeply") from error
-
-
-def _table(value: object, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _UnreadableError(f"{what} is not a table")
-    return value
-
-
-def _first_file(directory: Path, names: Sequence[str]) -> Path | None:
-    return next((directory / name for name in names if _is_file(directory / name)), None)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # names too long, and NUL
-        return False
-
-
-def _is_dir(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
 
 
 def _dotted(version: tuple[int, int, int]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaimond.config import project_path, projects, repo_launch
+from kaimond.config import launch, project_path, projects, repo_launch
 from kaimond.config.launch import LaunchError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
@@ -19,22 +19,26 @@ from kaimond.runtime import (
     check_socket_path,
     ensure_private,
 )
-from kaimond.supervisor import manifest
+from kaimond.supervisor import gate_cache, manifest
 from kaimond.supervisor.environment import session_environment
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.gate_skew import require_installed
 from kaimond.supervisor.julia import Julia, JuliaError, Julias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kaimond.config.preferences import Preferences
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
     from kaimond.paths import Paths
+    from kaimond.supervisor.gate_cache import GateCache
 
-BOOT: Final = Path(__file__).parent.parent / "julia" / "Kaimon" / "boot.jl"
+BOOT: Final = gate_cache.GATE / "boot.jl"
 """The program that every managed Julia runs."""
+
+_DEFAULT: Final = "kaimond.toml ([julia] command)"
+"""What names the Julia where no project does, for messages."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Plan:
         flags: of the Julia binary, before the program.
         environment: without the variables that differ from start to start.
         instantiate: why the environment must be instantiated first; empty if it need not be.
+        cache: the precompiled gate; None if this Julia can have none.
     """
 
     project: Path
@@ -54,6 +59,7 @@ class Plan:
     flags: tuple[str, ...]
     environment: Mapping[str, str]
     instantiate: tuple[str, ...]
+    cache: GateCache | None = None
 
     def command(self) -> list[str]:
         """The argument vector."""
@@ -93,6 +99,29 @@ class Planner:
             raise SessionError("not-allowed", f"No session was started: {refusal}")
         return entry
 
+    async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
+        """The cache of a project that says nothing of how it is started, and its environment.
+
+        Raises:
+            SessionError: there is no Julia.
+        """
+        environment = self._environment()
+        try:
+            julia = await self._julias.find(
+                self._settings.julia.command, environment, wanted_by=_DEFAULT
+            )
+        except JuliaError as error:
+            raise SessionError("no-julia", str(error)) from None
+        return self._cache(julia, launch.DEFAULT.flags(Path.cwd()), environment), environment
+
+    def _environment(self) -> dict[str, str]:
+        return session_environment(self._environ, self._settings.environment.pass_, {})
+
+    def _cache(
+        self, julia: Julia, flags: Sequence[str], environment: Mapping[str, str]
+    ) -> GateCache | None:
+        return gate_cache.cache_for(self._paths.gate_caches, julia, flags, environment)
+
     def _preferences(self, project: Path) -> Preferences:
         return projects.load(self._paths.projects_file).preferences(project)
 
@@ -106,34 +135,32 @@ class Planner:
             what = "; ".join(str(problem) for problem in entry.problems)
             raise SessionError("launch", f"{what} No session was started.")
         require_installed()
-        environment = session_environment(self._environ, self._settings.environment.pass_, {})
-        wanted_by = (
-            f"the launch_config of {entry.path}"
-            if entry.launch.julia_bin
-            else "kaimond.toml ([julia] command)"
-        )
+        environment = self._environment()
+        wanted_by = f"the launch_config of {entry.path}" if entry.launch.julia_bin else _DEFAULT
         try:
-            launch = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
-            if launch.julia_bin and not entry.launch.julia_bin:
+            options = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
+            if options.julia_bin and not entry.launch.julia_bin:
                 wanted_by = str(entry.path / repo_launch.FILE)
             check_socket_path(self._paths.session_socket("00000000"))
             for directory in (self._paths.sockets, self._paths.spool, self._paths.session_logs):
                 ensure_private(directory)
             library = libzmq_path()
             julia = await self._julias.find(
-                launch.julia(self._settings.julia.command),
+                options.julia(self._settings.julia.command),
                 environment,
                 wanted_by=wanted_by,
                 project=entry.path,
             )
-            flags = tuple(launch.flags(entry.path))
+            flags = tuple(options.flags(entry.path))
         except (JuliaError, LibzmqNotFoundError) as error:
             raise SessionError("no-julia", str(error)) from None
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
             raise SessionError("launch", str(error)) from None
         # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
-        depots = manifest.depots(environment)
-        checked = await asyncio.to_thread(manifest.check, entry.path, depots, None, julia.version)
+        checked = await asyncio.to_thread(manifest.check, entry.path, environment, julia.version)
+        cache = self._cache(julia, flags, environment)
+        if cache:
+            environment["KAIMON_CACHE"] = str(cache.path)
         return Plan(
             project=entry.path,
             julia=julia,
@@ -144,4 +171,5 @@ class Planner:
                 "KAIMON_REVISE": str(self._preferences(entry.path).revise),
             },
             instantiate=() if checked.ok else checked.problems or ("not sure",),
+            cache=cache,
         )

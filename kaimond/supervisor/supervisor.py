@@ -15,7 +15,7 @@ from kaimond import failpoints
 from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.supervisor.booting import Booter, not_gone
-from kaimond.supervisor.cancelling import Cancelled, cancel, was_forced
+from kaimond.supervisor.cancelling import Cancelled, cancel
 from kaimond.supervisor.ending import end_process, quiet
 from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.gate_skew import require_spoken, unspoken
@@ -176,6 +176,19 @@ class Supervisor:
                 "does not go away. No session was started. Look at that process.",
             )
 
+    async def precompile(self) -> None:
+        """Compile the gate for the Julia of projects that name none, if need be.
+
+        A daemon often starts some seconds before the first session does.
+        """
+        try:
+            cache, environment = await self._planner.usual_cache()
+        except SessionError:
+            # It is told to whoever wants a session.
+            return
+        if cache and not cache.path.is_dir():
+            await self._booter.caches.make_missed(cache, environment)
+
     # Restart and stop
 
     async def restart(self, key: str, reason: str) -> Restarted:
@@ -203,9 +216,9 @@ class Supervisor:
         """
         live = self.sessions.get(item.session)
         # Given up between a SIGINT and its delivery, it would let the signal come late.
-        came = await self.sessions.to_its_end(cancel(self.book, live, item, reason))
+        came, broke_c = await self.sessions.to_its_end(cancel(self.book, live, item, reason))
         record = self.sessions.verified(item.session)
-        if record and record.alive and was_forced(self.book, item):
+        if record and record.alive and broke_c:
             self.registry.note(item.session, tainted=True)
             _log.warning("tainted: eval %s was interrupted by force", item.id)
         return came

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.gate.link import GateSilentError
 from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.interrupt import interrupt
+from kaimond.supervisor.interrupt import Interrupted, interrupt
 from kaimond.supervisor.process import end_descendants, started_since
 from kaimond.supervisor.terminal import Terminal
 
@@ -129,7 +129,7 @@ class Terminals:
         live = self._live(key)
         if live is None or not live.turn:
             return None
-        return await self._freed(live, live.turn)
+        return (await self._freed(live, live.turn)).free
 
     # The session's side
 
@@ -268,24 +268,24 @@ class Terminals:
     async def _interrupted(self, live: Live, terminal: Terminal) -> None:
         terminal.shown = b""
         try:
-            free = await self._freed(live, terminal.id)
+            came = await self._freed(live, terminal.id)
         finally:
             self._interrupting.discard(terminal.id)
-        if FORCED in terminal.shown:
+        if FORCED in terminal.shown and not came.spared_c:
             self._on_forced(terminal.key)
-        if not free and live.turn == terminal.id:
+        if not came.free and live.turn == terminal.id:
             terminal.say(
                 "it cannot be interrupted: the code swallows interrupts, or is in a place that "
                 f"they do not reach. `kaimonctl restart {terminal.key}` ends it, and its variables"
             )
 
     @staticmethod
-    async def _freed(live: Live, turn: str) -> bool:
-        """Interrupt what was entered at a terminal, by the safe ladder; tell if that worked."""
+    async def _freed(live: Live, turn: str) -> Interrupted:
+        """Interrupt what was entered at a terminal, by the safe ladder; tell what came of it."""
         mine = live.turn == turn
         # Interrupting Julia's `run` leaves the child that it waits for running.
         children = started_since(live.process.descendants(), live.turn_began) if mine else []
         came = await interrupt(live, turn, person=True)
         if children:
             await end_descendants(children, _GRACE)
-        return came.free
+        return came

@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,9 +64,7 @@ def test_a_runtime_directory_of_somebody_else_is_refused(where: Paths) -> None:
 def test_a_path_that_is_too_long_for_a_socket_is_refused_before_anything_is_locked(
     where: Paths,
 ) -> None:
-    long = type(where)(
-        where.runtime / ("x" * 100), where.sockets, where.spool, where.config, where.state
-    )
+    long = replace(where, runtime=where.runtime / ("x" * 100))
     with pytest.raises(SocketPathTooLongError, match="KAIMON_RUNTIME_DIR"):
         DaemonLock(long)
 

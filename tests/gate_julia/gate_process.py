@@ -18,6 +18,7 @@ import zmq
 
 from kaimond import platform
 from kaimond.supervisor.shield import Shield
+from tests.support import precompiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -163,6 +164,7 @@ class GateProcess:
             "KAIMON_SESSION": SESSION,
             "KAIMON_NONCE": self.nonce,
             "KAIMON_LOG": str(self.log_path),
+            **precompiled.variables(self.julia),
             **self.environment,
         }
         self.started = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 import zlib
@@ -111,8 +112,8 @@ def test_task_local_storage_lasts(gate: GateProcess) -> None:
 def test_a_parse_error_anywhere_runs_nothing_and_says_where(gate: GateProcess) -> None:
     outcome = gate.evaluate("ran = 1\nprintln(ran)\nfor i in 1:3\n  foo(\nend")
     assert outcome.status == "error"
-    assert ":5" in outcome.error
-    assert "eval-" in outcome.error
+    # What is missing in line 4 is noticed in line 5; the parser of 1.10 and newer says the former.
+    assert re.search(r"eval-[0-9a-f]{8}:[45]:", outcome.error)
     assert outcome.output == b""
     assert outcome.reply.text("backtrace") == ""
     assert gate.value_of("@isdefined ran") == "false"
@@ -270,12 +271,14 @@ def test_values_fit_the_size_of_the_display(gate: GateProcess) -> None:
 
 
 def test_a_huge_value_is_cut_in_the_middle(gate: GateProcess) -> None:
-    outcome = gate.evaluate('"a"^3_000_000 * "b"')
+    # Not a string itself, of which Julia 1.8 and newer show both ends alone.
+    gate.evaluate('struct Wide end; Base.show(io::IO, ::Wide) = print(io, "<", "a"^3_000_000, ">")')
+    outcome = gate.evaluate("Wide()")
     payload = outcome.reply.raw("value:text/plain")
     assert len(payload) <= 1 << 20
     assert b"bytes left out" in payload
-    assert payload.startswith(b'"aaa')
-    assert payload.endswith(b'aab"')
+    assert payload.startswith(b"<aaa")
+    assert payload.endswith(b"aaa>")
 
 
 def test_main_has_no_name_of_ours(fresh: GateProcess) -> None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.gate_julia.gate_process import wait_until
+from tests.gate_julia.gate_process import GateProcess, wait_until
 
 if TYPE_CHECKING:
-    from tests.gate_julia.gate_process import GateProcess
+    from pathlib import Path
 
 pytestmark = pytest.mark.julia
+
+CHATTY = """module Chatty
+@warn "said while it loads"
+__init__() = println("said by its init")
+end
+"""
+BROKEN = """module Broken
+error("broken " * "while it loads")
+end
+"""
 
 
 @pytest.mark.smoke
@@ -45,10 +56,10 @@ def test_log_messages_are_output(gate: GateProcess) -> None:
 
 
 def test_warnings_of_the_runtime_are_output(gate: GateProcess) -> None:
-    gate.evaluate("const fixed = 1")
-    outcome = gate.evaluate("const fixed = 2")
-    assert outcome.status == "error" or b"fixed" in outcome.output
-    assert "fixed" not in gate.log
+    gate.evaluate("module Twice end")
+    outcome = gate.evaluate("module Twice end")
+    assert outcome.output == b"WARNING: replacing module Twice.\n"
+    assert "Twice" not in gate.log
 
 
 def test_reading_stdin_ends_at_once(gate: GateProcess) -> None:
@@ -135,6 +146,20 @@ def test_redirecting_for_the_time_of_a_call_works(gate: GateProcess) -> None:
     assert outcome.value == '"into the file\\n"'
 
 
+def test_both_streams_can_be_redirected_at_once(gate: GateProcess) -> None:
+    if gate.value_of("isdefined(Base, :redirect_stdio)") == "false":
+        pytest.skip("that came with Julia 1.7")
+    outcome = gate.evaluate(
+        "path = tempname()\nredirect_stdio(stdout=path, stderr=path) do\n"
+        '    println("one"); println(stderr, "two"); run(`echo three`)\nend\n'
+        'redirect_stdio(() -> println("nobody"); stdout=devnull)\n'
+        'redirect_stdio(() -> println("as error"); stdout=stderr)\n'
+        'println("out"); println(stderr, "err"); read(path, String)'
+    )
+    assert outcome.output == b"as error\nout\nerr\n"
+    assert outcome.value == '"one\\ntwo\\nthree\\n"'
+
+
 def test_a_forgotten_redirect_does_not_silence_the_next_evaluation(gate: GateProcess) -> None:
     gate.evaluate("redirect_stdout(); redirect_stderr(); nothing")
     outcome = gate.evaluate('println("heard"); println(stderr, "again"); run(`echo child`);')
@@ -149,6 +174,38 @@ def test_a_child_that_outlives_the_evaluation_writes_to_where_it_began(gate: Gat
     outcome = gate.finish(eval_id)
     assert outcome.output == b"quick\n"
     gate.wait_for_output(eval_id, b"slow child\n")
+
+
+def package(julia: Path, name: str, text: str) -> GateProcess:
+    """Return a session, not started yet, whose project is a package."""
+    project = f'name = "{name}"\nuuid = "3f4c0a52-6c7e-4a0a-9d0d-6a1c1e0b7c11"\n'
+    return GateProcess(julia, project_files={"Project.toml": project, f"src/{name}.jl": text})
+
+
+def test_what_is_said_while_a_package_is_loaded_is_output_that_an_agent_can_read(
+    julia_program: Path,
+) -> None:
+    with package(julia_program, "Chatty", CHATTY) as gate:
+        gate.ready()
+        outcome = gate.finish(gate.begin("using Chatty"), 120)
+        assert outcome.status == "ok"
+        assert b"said while it loads" in outcome.output
+        assert outcome.output.endswith(b"said by its init\n")
+        for unwanted in (b"SYSTEM", b"Unhandled", b"\r", b"\x1b[?25", b"\x1b[1G"):
+            assert unwanted not in outcome.output
+        # From 1.11 on Julia tells what it precompiles, if nobody is there to look at a terminal.
+        if gate.value_of('VERSION >= v"1.11"') == "true":
+            assert re.search(rb"\d ms +\S* *Chatty\n", outcome.output)
+
+
+def test_a_package_that_cannot_be_precompiled_says_why(julia_program: Path) -> None:
+    with package(julia_program, "Broken", BROKEN) as gate:
+        gate.ready()
+        outcome = gate.finish(gate.begin("using Broken"), 120)
+        assert outcome.status == "error"
+        assert b"broken while it loads" in outcome.output + outcome.error.encode()
+        assert b"SYSTEM" not in outcome.output
+        assert gate.value_of("1 + 1") == "2"
 
 
 def test_the_next_evaluations_file_has_only_its_own_output(gate: GateProcess) -> None:

@@ -191,6 +191,34 @@ def test_help_shell_and_package_modes_work(gate: GateProcess, terminal: Terminal
     assert "Main" in terminal.enter("varinfo()")
 
 
+def test_the_package_mode_is_every_terminals_own(gate: GateProcess, terminal: Terminal) -> None:
+    for number in range(2):
+        with Terminal(gate, f"000beef{number}") as other:
+            other.type("]")
+            other.expect("pkg> ")
+            other.type("status\r")
+            other.expect("Status")
+            other.expect("\n\n(project) pkg> ")
+            other.type("\x7f")
+            other.expect(PROMPT)
+            assert other.enter("[1, 1][2] + 1").endswith("2")
+
+
+def test_a_person_can_evaluate_in_another_module(gate: GateProcess, terminal: Terminal) -> None:
+    if value(gate, 'VERSION >= v"1.9"') == "false":
+        pytest.skip("there is one module, Main")
+    terminal.enter("module Inner; inside = 5; end; import REPL; REPL.activate(Inner)")
+    terminal.type("inside\r")
+    assert terminal.expect("\n\n(Main.Inner) " + PROMPT).endswith("5")
+    terminal.type("?")
+    terminal.expect("help?> ")
+    terminal.type("inside\r")
+    terminal.expect("\n\n(Main.Inner) " + PROMPT)
+    assert value(gate, "@isdefined inside") == "false"
+    terminal.enter("Main.REPL.activate()")
+    assert value(gate, "@isdefined docs") == "false"
+
+
 def test_history_goes_on_at_the_next_terminal(gate: GateProcess, terminal: Terminal) -> None:
     terminal.enter("remembered = 1")
     with Terminal(gate, "0000cafe") as other:

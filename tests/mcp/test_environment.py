@@ -61,3 +61,21 @@ def test_what_cannot_be_read_is_a_problem_and_no_failure(tmp_path: Path) -> None
     assert "Manifest.toml cannot be read" in found.problems[0]
     (tmp_path / "Manifest.toml").write_text("Odd = 1\n[[Dep]]\npath = 3\n[Other]\nx = 1")
     assert [package.name for package in read(file, "1.5.3").packages] == ["Dep"]
+
+
+def test_the_manifest_of_a_workspace_is_that_of_its_root(tmp_path: Path) -> None:
+    (tmp_path / "Project.toml").write_text('[workspace]\nprojects = ["test"]\n')
+    (tmp_path / "Manifest.toml").write_text(f'manifest_format = "2.0"\n{DEPS.format("deps.")}')
+    file = tmp_path / "test" / "Project.toml"
+    file.parent.mkdir()
+    file.write_text(PROJECT)
+    found = read(file, "1.12.5")
+    assert found.problems == ()
+    assert found.packages[0] == EnvironmentPackage(
+        "Dep", "", str(tmp_path / "lib" / "Dep"), direct=True
+    )
+    assert "no manifest" in read(file, "1.11.9").problems[0]
+    (tmp_path / "Project.toml").write_text("workspace = 3")
+    assert "is not a table" in read(file, "1.12.5").problems[0]
+    file.write_text(f'manifest = "gone.toml"\n{PROJECT}')
+    assert "which is not there" in read(file, "1.11.9").problems[0]

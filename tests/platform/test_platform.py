@@ -153,3 +153,17 @@ def test_terminals_are_counted() -> None:
     assert with_mine is not None
     assert 0 < with_mine[0] <= with_mine[1]
     assert counted[1] == with_mine[1]
+
+
+def test_a_nice_process_is_nice_to_other_sessions_too() -> None:
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        platform.be_nice(child.pid, 7)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 7
+        group = Path(f"/proc/{child.pid}/autogroup")
+        if group.exists() and group.read_text().strip():
+            assert group.read_text().split()[-1] == "7"
+    finally:
+        child.kill()
+        child.wait()
+    platform.be_nice(child.pid, 7)

@@ -55,12 +55,23 @@ async def test_an_endless_loop_is_interrupted_and_the_state_stays(shared: Home) 
         assert "evaluates nothing" in await two.ok("manage_repl", command="interrupt")
 
 
-async def test_a_forced_interrupt_taints_every_answer_until_the_restart(shared: Home) -> None:
+IN_C = """
+(bytes -> while true
+    ccall(:memset, Ptr{Cvoid}, (Ptr{Cvoid}, Cint, Csize_t), bytes, 0, length(bytes))
+end)(zeros(UInt8, 10^8))
+"""
+
+
+async def test_c_code_ended_by_force_taints_every_answer_until_the_restart(shared: Home) -> None:
     async with agent(shared) as one:
         await one.start(shared.path / "Proj")
         eval_id = await one.promoted("(function () while true end end)()")
         assert "was interrupted" in await one.ok("cancel_eval", eval_id=eval_id)
         assert "Force throwing" in await one.ok("check_eval", eval_id=eval_id)
+        # Only Julia code was there to be broken.
+        assert "tainted" not in await one.value("1 + 1")
+        eval_id = await one.promoted(IN_C)
+        assert "was interrupted" in await one.ok("cancel_eval", eval_id=eval_id)
         assert "is tainted" in await one.value("1 + 1")
         assert "tainted" in await one.ok("ping")
         await one.ok("manage_repl", command="restart")

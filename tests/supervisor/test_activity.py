@@ -46,6 +46,16 @@ def test_a_process_whose_children_compute_waits_for_them() -> None:
     assert activity(THEN, ended) == "waiting for child processes, CPU of its children 50 %"
 
 
+def test_precompilation_is_called_so_also_between_two_packages() -> None:
+    at_work = replace(later(0.0, {CHILD: 2.0, OTHER: 8.0}), precompiling=frozenset({CHILD}))
+    said = activity(THEN, at_work)
+    assert said == "precompiling packages in the child process gcc (7), CPU of its children 100 %"
+    starved = replace(at_work, children={CHILD: 0.0})
+    assert activity(THEN, starved).startswith("precompiling packages in the child process gcc (7)")
+    done = replace(at_work, at=120.0, children={}, precompiling=frozenset(), reaped=15.0)
+    assert activity(at_work, done) == "precompiling packages, CPU of its children 50 %"
+
+
 def test_what_a_child_had_used_before_is_not_counted_again_when_it_ends() -> None:
     before = replace(THEN, children={CHILD: 500.0})
     assert activity(before, replace(later(0.0), reaped=500.0)) == "waiting (0 % CPU)"
@@ -57,6 +67,17 @@ def test_a_stopped_process_is_called_stopped() -> None:
 
 def _endless() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+def test_a_child_that_precompiles_is_known_by_its_arguments() -> None:
+    arguments = [sys.executable, "-c", "input()", "--output-incremental=yes", "-"]
+    child = subprocess.Popen(arguments, stdin=subprocess.PIPE)
+    try:
+        seen = sample(os.getpid())
+        assert seen
+        assert {pid for pid, _ in seen.precompiling} == {child.pid}
+    finally:
+        child.communicate()
 
 
 async def test_a_real_process_is_seen_computing_then_stopped_then_not_at_all() -> None:

@@ -10,6 +10,8 @@ from kaimond.supervisor.health import Health, Seen, Word, judge
 OK = Seen(transport_up=True, transport_for=9.0, evaluating_for=None, answered=True)
 BUSY = Seen(transport_up=True, transport_for=9.0, evaluating_for=3.4, answered=None)
 MUTE = Seen(transport_up=True, transport_for=9.0, evaluating_for=None, answered=False)
+LOOPS = Seen(transport_up=True, transport_for=9.0, evaluating_for=3.4, answered=False)
+SILENT = Seen(transport_up=True, transport_for=9.0, evaluating_for=None, answered=True, silent=True)
 FROZEN = Seen(transport_up=False, transport_for=9.0, evaluating_for=None, answered=None)
 FROZEN_BUSY = Seen(transport_up=False, transport_for=9.0, evaluating_for=3.4, answered=None)
 
@@ -20,6 +22,15 @@ FROZEN_BUSY = Seen(transport_up=False, transport_for=9.0, evaluating_for=3.4, an
     [
         (OK, Health(Word.OK, "ok")),
         (BUSY, Health(Word.BUSY, "busy for 3 s")),
+        (LOOPS, Health(Word.BUSY, "busy for 3 s, and its gate does not answer meanwhile")),
+        (
+            SILENT,
+            Health(
+                Word.MUTE,
+                "mute: no eval runs, but something else computes on its main thread (code of its "
+                "person, or a background task), and evals would wait for it",
+            ),
+        ),
         (MUTE, Health(Word.MUTE, "mute: idle, but its gate does not answer")),
         (FROZEN, Health(Word.FROZEN, "frozen: the process exists but has not answered for 9 s")),
         (

@@ -96,6 +96,23 @@ async def test_each_signal_follows_a_question_and_a_look(monkeypatch: pytest.Mon
     assert scripted.done == ["asked", "looked", "signal"] * 5 + ["asked"]
 
 
+@pytest.mark.parametrize(
+    ("seen", "spared"),
+    [
+        ({Place.USER}, True),
+        ({Place.USER, Place.IMAGE}, True),
+        ({Place.USER, Place.SYSTEM}, False),
+        ({Place.FOREIGN}, False),
+        (set(), False),
+    ],
+)
+async def test_c_code_is_spared_where_only_julia_code_was_seen(
+    monkeypatch: pytest.MonkeyPatch, seen: set[Place], *, spared: bool
+) -> None:
+    assert (await climb(monkeypatch, Scripted(["silent"] * 5, seen))).spared_c is spared
+    assert not (await climb(monkeypatch, Scripted([], seen))).spared_c
+
+
 async def test_a_gate_that_waits_for_events_gets_no_signal_however_late_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -92,6 +92,10 @@ async def test_a_path_that_cannot_be_run_is_told_with_who_named_it(
     assert BY in message
 
 
+async def test_the_home_of_somebody_unknown_is_no_program() -> None:
+    assert "is not a program that can be run" in await refused("~nobody-of-this-name/bin/julia")
+
+
 async def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
     path = tmp_path / "julia"
     path.write_bytes(b"\x00\x01 no program")

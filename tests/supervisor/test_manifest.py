@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ UUID = "295af30f-e4ad-537b-8983-00126c2a3abe"
 TREE = "1a2b3c4d5e6f708192a3b4c5d6e7f80912345678"
 SLUG = "v3VL9"  # what Base.version_slug of Julia 1.5.3 prints for these two
 ARTIFACT = "00112233445566778899aabbccddeeff00112233"
+OTHER = "7876af07-990d-54b4-ab0e-23690620f79a"
 LINALG = "37e2e46d-f89d-539d-b4ee-838fcccc9c8e"
 COMPLETE = Instantiation(True, ())
 
@@ -46,7 +48,12 @@ class Environment:
         return source
 
     def check(self, version: str = "1.5.3") -> Instantiation:
-        return check(self.project, [self.root / "none", self.depot], self.stdlib, version)
+        return check(self.project, self.environment, version, self.stdlib)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        depots = f"{self.root / 'none'}{os.pathsep}{self.depot}"
+        return {"HOME": str(self.root / "home"), "JULIA_DEPOT_PATH": depots}
 
     def says(self, text: str, version: str = "1.5.3") -> bool:
         result = self.check(version)
@@ -150,7 +157,7 @@ def test_a_standard_library_must_be_one_of_this_julia(env: Environment) -> None:
     env.install()
     (env.stdlib / "LinearAlgebra").rmdir()
     assert env.says("LinearAlgebra is not in this Julia's standard library")
-    assert check(env.project, [env.depot], None, "1.5.3") == COMPLETE
+    assert check(env.project, env.environment, "1.5.3") == COMPLETE
 
 
 def test_the_new_format_is_read(env: Environment) -> None:
@@ -204,18 +211,84 @@ def test_a_manifest_named_by_the_project_is_used(env: Environment) -> None:
     assert env.check() == COMPLETE
 
 
-def test_a_workspace_is_not_judged(env: Environment) -> None:
-    env.write("Manifest.toml", new_format("1.12.0"))
+def test_a_named_manifest_that_is_not_there_is_not_guessed_at(env: Environment) -> None:
+    project = (env.project / "Project.toml").read_text()
+    env.write("Project.toml", f'manifest = "gone.toml"\n{project}')
+    env.write("Manifest.toml", new_format())
     env.install()
-    assert env.check("1.12.0") == COMPLETE
-    env.write("../Project.toml", '[workspace]\nprojects = ["project"]\n')
-    assert env.says("not sure: the project belongs to a workspace", "1.12.0")
+    assert env.says("names the manifest 'gone.toml', which is not there", "1.11.2")
 
 
-def test_the_root_of_a_workspace_is_not_judged(env: Environment) -> None:
-    env.write("Project.toml", '[workspace]\nprojects = ["test"]\n')
-    assert env.says("workspace", "1.12.0")
-    assert env.check("1.11.0") == COMPLETE  # which knows no workspaces
+def test_a_dependency_that_is_weak_as_well_need_not_be_there(env: Environment) -> None:
+    project = (env.project / "Project.toml").read_text()
+    env.write("Project.toml", f'{project}Weak = "{OTHER}"\n[weakdeps]\nWeak = "{OTHER}"\n')
+    env.write("Manifest.toml", new_format())
+    env.install()
+    assert env.check("1.11.2") == COMPLETE
+    assert env.says("Weak is in Project.toml but not in Manifest.toml", "1.8.5")
+
+
+def member_of_a_workspace(env: Environment) -> None:
+    """Make the project one of two, with a manifest that holds what both need."""
+    env.write("../Project.toml", '[workspace]\nprojects = ["other", "project"]\n')
+    theirs = f"""
+        [[deps.Theirs]]
+        git-tree-sha1 = "{TREE}"
+        uuid = "{OTHER}"
+        """
+    env.write("../Manifest.toml", new_format("1.12.5") + theirs)
+
+
+def test_a_member_of_a_workspace_needs_what_it_asks_for_and_no_more(env: Environment) -> None:
+    member_of_a_workspace(env)
+    env.write("Manifest.toml", "not [ toml")
+    assert env.says("Revise is not installed", "1.12.5")
+    env.install()
+    assert env.check("1.12.5") == COMPLETE
+    env.write("Project.toml", f'[deps]\nTheirs = "{OTHER}"\n')
+    assert env.says("Theirs is not installed", "1.12.5")
+
+
+def test_what_a_dependency_needs_is_needed_in_a_workspace(env: Environment) -> None:
+    member_of_a_workspace(env)
+    env.install()
+    text = (env.project.parent / "Manifest.toml").read_text()
+    uuid = f'uuid = "{UUID}"'
+    for deps in ('["Theirs"]', f'{{Theirs = "{OTHER}"}}'):
+        env.write("../Manifest.toml", text.replace(uuid, f"{uuid}\ndeps = {deps}"))
+        assert env.says("Theirs is not installed", "1.12.5")
+    for deps in ('["Nowhere"]', f'{{Nowhere = "{OTHER}"}}', f'{{Theirs = "{TREE}"}}'):
+        env.write("../Manifest.toml", text.replace(uuid, f"{uuid}\ndeps = {deps}"))
+        assert env.says("Revise needs ", "1.12.5")
+
+
+def test_the_root_of_a_workspace_needs_what_it_asks_for_and_no_more(env: Environment) -> None:
+    project = (env.project / "Project.toml").read_text()
+    env.write("Project.toml", f'{project}[workspace]\nprojects = ["test"]\n')
+    theirs = f'[[deps.Theirs]]\nuuid = "{OTHER}"\npath = "gone"\n'
+    env.write("Manifest.toml", new_format("1.12.5") + theirs)
+    env.install()
+    assert env.check("1.12.5") == COMPLETE
+    env.write("Manifest.toml", new_format("1.11.2") + theirs)
+    assert env.says("Theirs: its directory 'gone' is missing", "1.11.2")  # knows no workspaces
+
+
+def test_a_workspace_without_a_manifest_needs_one(env: Environment) -> None:
+    member_of_a_workspace(env)
+    env.install()
+    env.write("Manifest.toml", new_format("1.12.5"))
+    env.project.with_name("Manifest.toml").unlink()
+    assert env.says("has no manifest", "1.12.5")
+
+
+def test_a_package_from_a_source_is_looked_for_where_the_manifest_says(env: Environment) -> None:
+    source = f'[deps]\nRevise = "{UUID}"\n[sources]\nRevise = {{path = "lib/Revise"}}\n'
+    env.write("Project.toml", source)
+    entry = f'[[deps.Revise]]\nuuid = "{UUID}"\npath = "lib/Revise"\n'
+    env.write("Manifest.toml", f'manifest_format = "2.0"\njulia_version = "1.11.2"\n{entry}')
+    assert env.says("Revise: its directory 'lib/Revise' is missing", "1.11.2")
+    (env.project / "lib" / "Revise").mkdir(parents=True)
+    assert env.check("1.11.2") == COMPLETE
 
 
 def test_an_artifact_must_be_installed(env: Environment) -> None:
@@ -223,6 +296,16 @@ def test_an_artifact_must_be_installed(env: Environment) -> None:
     (env.install() / "Artifacts.toml").write_text(f'[lib]\ngit-tree-sha1 = "{ARTIFACT}"\n')
     assert env.says("Revise: its artifact lib is not installed")
     (env.depot / "artifacts" / ARTIFACT).mkdir(parents=True)
+    assert env.check() == COMPLETE
+
+
+def test_artifacts_of_the_project_and_of_developed_packages_count(env: Environment) -> None:
+    env.write("Manifest.toml", old_format('path = "dev"'))
+    (env.project / "dev").mkdir()
+    for name, owner in (("Artifacts.toml", "the project"), ("dev/Artifacts.toml", "Revise")):
+        file = env.write(name, f'[lib]\ngit-tree-sha1 = "{ARTIFACT}"\n')
+        assert env.says(f"{owner}: its artifact lib is not installed")
+        file.unlink()
     assert env.check() == COMPLETE
 
 
@@ -303,10 +386,3 @@ def test_no_manifest_raises(text: str, version: str) -> None:
         env.write("Manifest.toml", text)
         result = env.check(version)
         assert result.ok == (not result.problems)
-
-
-def test_an_empty_depot_entry_stands_for_the_one_below_home() -> None:
-    listed = manifest.depots({"HOME": "/h", "JULIA_DEPOT_PATH": "/d:"})
-
-    assert listed == [Path("/d"), Path("/h/.julia")]
-    assert manifest.depots({"HOME": "/h"}) == [Path("/h/.julia")]

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from kaimond import paths
+from tests.support import precompiled
 from tests.support.wait import wait_until
 
 PROGRAMS = Path(sys.executable).parent
@@ -37,6 +38,7 @@ class Home:
         self.env |= julia
         self.env |= {"HOME": str(self.path), "KAIMON_RUNTIME_DIR": str(self.path / "run")}
         self.paths = paths.resolve(self.env)
+        precompiled.put_into(self.paths.gate_caches, self.env)
         self.daemons: list[subprocess.Popen[str]] = []
 
     # Projects

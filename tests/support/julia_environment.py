@@ -8,6 +8,8 @@ from pathlib import Path
 
 import private_depot
 
+from tests.support import precompiled
+
 
 def create(folder: Path, program: Path) -> dict[str, str]:
     """Make a depot that needs no network, and tell how a daemon finds both.
@@ -17,11 +19,13 @@ def create(folder: Path, program: Path) -> dict[str, str]:
         program: the Julia.
     """
     depot = private_depot.create(folder / "depot", program)
+    bin_folder = _named_julia(folder / "bin", program)
+    precompiled.also_called(program, bin_folder / "julia")
     # juliaup's launcher looks for its Julias in the home directory, which is another one here.
     juliaup = os.environ.get("JULIAUP_DEPOT_PATH", str(Path.home() / ".julia"))
     return {
         **depot,
-        "PATH": f"{_named_julia(folder / 'bin', program)}:{os.environ['PATH']}",
+        "PATH": f"{bin_folder}:{os.environ['PATH']}",
         "JULIAUP_DEPOT_PATH": juliaup,
     }
 

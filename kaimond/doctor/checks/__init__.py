@@ -32,6 +32,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "programs": installation.programs,
     "settings": configuration.settings,
     "julia": julia.configured,
+    "julia, gate": julia.precompiled,
     "julia, others": julia.others,
     "runtime": directories.runtime_directory,
     "directories": directories.others,

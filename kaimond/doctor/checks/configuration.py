@@ -73,7 +73,7 @@ def _manifest(world: World, entry: ProjectEntry) -> Finding:
         return Finding("projects", Level.WARN, *split_cure(str(error)))
     except JuliaError:
         return Finding("projects", Level.OK, f"{entry.path}, not looked into for want of its Julia")
-    checked = manifest.check(entry.path, manifest.depots(world.environ), None, julia.version)
+    checked = manifest.check(entry.path, world.environ, julia.version)
     if checked.ok:
         return Finding("projects", Level.OK, f"{entry.path}, with everything that it needs")
     more = f" and {len(checked.problems) - 1} more" if len(checked.problems) > 1 else ""

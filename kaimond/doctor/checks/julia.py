@@ -47,6 +47,30 @@ def configured(world: World) -> Iterator[Finding]:
                 yield Finding("julia", Level.OK, text)
 
 
+def precompiled(world: World) -> Iterator[Finding]:
+    """Whether the usual Julia has the gate's machine code."""
+    from kaimond.config import launch  # noqa: PLC0415 - as above
+    from kaimond.supervisor import gate_cache  # noqa: PLC0415 - as above
+    from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - as above
+
+    try:
+        julia = world.julia()
+    except JuliaError:
+        return
+    flags = launch.DEFAULT.flags(Path.cwd())
+    cache = gate_cache.cache_for(world.paths.gate_caches, julia, flags, world.environ)
+    if cache is None:
+        return
+    if cache.path.is_dir():
+        yield Finding("julia", Level.OK, f"the gate is precompiled for it ({cache.path})")
+    else:
+        text = (
+            "the gate is not precompiled for it yet, so sessions take seconds longer to start; "
+            "kaimond does it in the background when it starts, and after the first session"
+        )
+        yield Finding("julia", Level.OK, text)
+
+
 def others(world: World) -> Iterator[Finding]:
     """What else is there to choose from: on the PATH, and by juliaup."""
     from kaimond.supervisor import juliaup  # noqa: PLC0415 - as above

@@ -76,7 +76,7 @@ def describe(seen: View) -> str:
     if seen.pwd and seen.pwd != seen.project:
         line += f"\n      pwd {seen.pwd}"
     if seen.tainted:
-        line += "\n      tainted: an eval was interrupted by force; restart it when you can"
+        line += "\n      tainted: C code may have been ended by force; restart it when you can"
     if seen.tracked:
         line += f"\n      {seen.tracked}"
     line += "".join(f"\n      STALE {what}" for what in seen.stale)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaimond import paths
+from kaimond.config import launch
 from kaimond.doctor.checks import (
     configuration,
     julia,
 )
 from kaimond.doctor.finding import Level
+from kaimond.supervisor import gate_cache
+from kaimond.supervisor.julia import Julia
 
 if TYPE_CHECKING:
     from tests.doctor.conftest import Patient
@@ -103,3 +108,28 @@ def test_a_repository_whose_wishes_are_not_approved_is_told_with_the_command(
 
     assert finding.level is Level.WARN
     assert "kaimonctl project approve" in finding.cure
+
+
+def test_a_julia_without_a_precompiled_gate_is_told_and_what_comes_of_it(patient: Patient) -> None:
+    patient.julia(version="1.12.5")
+    missing = patient.one(julia.precompiled)
+    assert "not precompiled" in missing.text
+    place = cache_of(patient)
+    place.mkdir(parents=True)
+    found = patient.one(julia.precompiled)
+    assert found.level is Level.OK
+    assert f"precompiled for it ({place})" in found.text
+
+
+def cache_of(patient: Patient) -> Path:
+    program = str(patient.home / "bin" / "julia")
+    flags = launch.DEFAULT.flags(Path.cwd())
+    where = paths.resolve(patient.environ).gate_caches
+    cache = gate_cache.cache_for(where, Julia(program, "1.12.5"), flags, patient.environ)
+    assert cache
+    return cache.path
+
+
+def test_a_julia_that_needs_no_precompiled_gate_is_not_spoken_of(patient: Patient) -> None:
+    patient.julia(version="1.5.3")
+    assert patient.examine(julia.precompiled) == []

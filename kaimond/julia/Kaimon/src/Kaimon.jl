@@ -31,11 +31,15 @@ const PROJECT_FILE = joinpath(dirname(SOURCE), "Project.toml")
 include_dependency(PROJECT_FILE)
 const PACKAGE_VERSION = match(r"^version *= *\"([^\"]+)\""m, read(PROJECT_FILE, String))[1]
 
+"Is this a module from a cache file, with its code compiled in advance? Else it was evaluated here."
+const PRECOMPILED = ccall(:jl_generating_output, Cint, ()) != 0
+
 include("spoolio.jl")
 include("compat.jl")
 include("posix.jl")
 include("zmq.jl")
 include("frames.jl")
+include("responder.jl")
 include("config.jl")
 include("identity.jl")
 include("capture.jl")
@@ -64,6 +68,11 @@ include("resume.jl")
 include("serving.jl")
 include("gate.jl")
 
-__init__() = note_origin()
+function __init__()
+    STREAM_WORLD[] = Base.get_world_counter()
+    note_origin()
+end
+
+PRECOMPILED && KEEPS_MACHINE_CODE && include("workload.jl")
 
 end

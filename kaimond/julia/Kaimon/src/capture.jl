@@ -22,6 +22,7 @@ function Capture(log::AbstractString)
     flush(old_err)
     line_buffer_c_stdout()
     route_output(capture, log_fd)
+    load_packages_in(STREAM_WORLD[])
     # On descriptor 2 itself, so that log messages follow a redirect_stderr of user code.
     reroute_global_logger(old_err, SpoolIO(2))
     displays = Base.Multimedia.displays
@@ -52,6 +53,7 @@ end
 function begin_spool(capture::Capture, spool::AbstractString)
     fd = open_append(spool)
     try
+        foreach(free_lock, (capture.out, capture.err))
         route_output(capture, fd)
     finally
         close_fd(fd)

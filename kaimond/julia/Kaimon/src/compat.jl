@@ -1,5 +1,42 @@
 # Everything that depends on the version of Julia, each with the version that differs.
 
+"Do cache files hold machine code? Before 1.9 they do not, and are hardly worth loading."
+const KEEPS_MACHINE_CODE = VERSION >= v"1.9-"
+
+"""
+Call `f()`, and have all that is inferred for it kept in the cache file that is being made.
+
+By itself Julia keeps none of Base's methods that were called by way of `invokelatest` only.
+"""
+function keeping_inferred(f)
+    if VERSION >= v"1.12-"
+        ccall(:jl_tag_newly_inferred_enable, Cvoid, ())
+        try
+            f()
+        finally
+            ccall(:jl_tag_newly_inferred_disable, Cvoid, ())
+        end
+    elseif isdefined(Core.Compiler, :__set_measure_typeinf)
+        # What is measured is a tree, of which the first level was inferred for a call.
+        timings = Core.Compiler.Timings
+        timings.reset_timings()
+        Core.Compiler.__set_measure_typeinf(true)
+        try
+            f()
+        finally
+            Core.Compiler.__set_measure_typeinf(false)
+            timings.close_current_timer()
+        end
+        foreach(inferred -> precompile(inferred.mi_info.mi.specTypes), timings._timings[1].children)
+    else
+        f()
+    end
+    return nothing
+end
+
+"Can a thread that Julia has not started run Julia code? From 1.9 on."
+const ADOPTS_THREADS = VERSION >= v"1.9-"
+
 """
 A module of the standard library by its UUID.
 
@@ -10,7 +47,8 @@ From 1.11 on, modules that left the system image are found without a load path b
 function stdlib(name::String, uuid::String)
     id = Base.PkgId(Base.UUID(uuid), name)
     Base.root_module_exists(id) && return Base.root_module(id)
-    isdefined(Base, :require_stdlib) && return Base.require_stdlib(id)
+    # Not for code that is being precompiled.
+    isdefined(Base, :require_stdlib) && !PRECOMPILED && return Base.require_stdlib(id)
     return Base.require(id)
 end
 
@@ -103,6 +141,26 @@ else
     Base.redirect_stderr(io::SpoolIO) = redirect_standard(io, 2)
 end
 
+# From 1.8 on code may close its end of a stream; 1.10 does so with what it hands to a child.
+isdefined(Base, :closewrite) && (Base.closewrite(::SpoolIO) = nothing)
+
+"The first world in which all methods of our streams are known; set when this package is loaded."
+const STREAM_WORLD = Ref{UInt}(0)
+
+"""
+The world in which packages are loaded.
+
+From 1.10 on Julia does so in the one that was the newest at its start, so that no definition of a
+package makes it slower. Without the methods of our streams, which are younger, nothing could be
+printed to them there: no warning of loading, no progress of precompilation.
+"""
+loading_world() = isdefined(Base, :_require_world_age) ? Base._require_world_age[] : UInt(0)
+
+function load_packages_in(world::UInt)
+    isdefined(Base, :_require_world_age) && (Base._require_world_age[] = world)
+    return nothing
+end
+
 """
 Make the global logger print to `io` if it holds on to `old`, the stderr of start-up.
 
@@ -185,12 +243,20 @@ end
 "Can what is defined by a piece of this `kind` be defined anew? Constants can from 1.12 on."
 can_redefine(kind::Symbol) = kind !== :type && (kind !== :const || VERSION >= v"1.12-")
 
+"Is the package `id` part of the system image? Before 1.8 nobody can tell."
+in_system_image(id::Base.PkgId) = isdefined(Base, :in_sysimage) && Base.in_sysimage(id)
+
+"When the system image was written, in seconds since the epoch."
+image_time() = mtime(unsafe_string(Base.JLOptions().image_file))
+
 """
 The file that the package `id` was loaded from as `top`, or nothing if it was not precompiled.
 
-Recorded in Base.pkgorigins since 1.6. Before, it is the one that holds the module's build id.
+Recorded in Base.pkgorigins since 1.6. Before, it is the one that holds the module's build id. What
+is recorded of a package in the system image is from its making, and may hold a newer text by now.
 """
 function cache_file(id::Base.PkgId, top::Module)
+    in_system_image(id) && return nothing
     try
         if isdefined(Base, :pkgorigins)
             path = Base.pkgorigins[id].cachepath
@@ -212,14 +278,6 @@ function repl_backend()
     isdefined(Base, :active_repl_backend) || return nothing
     backend = Base.active_repl_backend
     return backend !== nothing && isdefined(backend, :backend_task) ? backend : nothing
-end
-
-"Have menus drawn on `terminal`: the library of 1.5 remembers the one that it was loaded with."
-function set_menu_terminal(repl_library::Module, terminal)
-    isdefined(repl_library, :TerminalMenus) || return nothing
-    menus = repl_library.TerminalMenus
-    isdefined(menus, :terminal) && Core.eval(menus, :(terminal = $terminal))
-    return nothing
 end
 
 """

@@ -33,7 +33,7 @@ function eval_loop(server::Server)
 end
 
 function run_request(server::Server, request::EvalRequest)
-    haskey(server.pending, request.id) || return nothing
+    is_pending(server, request.id) || return nothing
     take_sigint(server)
     server.running = request
     begin_notes(server, request)
@@ -124,8 +124,8 @@ function evaluate_and_render(request::EvalRequest)
     return push!(fields, Field("type", cut_middle(to_frame(type_name(value)))))
 end
 
-"Run `parsed` in Main. Backtraces are cut off at this function, which is why it is one."
-@noinline evaluate_toplevel(@nospecialize parsed) = Core.eval(Main, parsed)
+"Run `parsed` in `home`. Backtraces are cut off at this function, which is why it is one."
+@noinline evaluate_toplevel(@nospecialize(parsed), home::Module=Main) = Core.eval(home, parsed)
 
 "What is sent as the result of `request`, which took `elapsed` microseconds."
 function result_frames(request::EvalRequest, status::String, elapsed::Int, output::Int,
@@ -140,8 +140,10 @@ end
 function finish(server::Server, request::EvalRequest, status::String, elapsed::Int,
                 output::Int, fields::Vector{Field})
     frames = result_frames(request, status, elapsed, output, fields)
-    server.results[request.id] = frames
-    delete!(server.pending, request.id)
+    guarding(server) do
+        server.results[request.id] = frames
+        delete!(server.pending, request.id)
+    end
     # One that is withdrawn ends while another runs.
     server.running === request && (server.running = nothing)
     tell_offer(server)

@@ -17,13 +17,20 @@ struct Refusal <: Exception
     reason::String
 end
 
-"A request as it arrived. Names may repeat and keep their order; unknown ones are ignored."
+"""
+A request, and when it arrived, in nanoseconds. Names may repeat and keep their order; unknown ones
+are ignored.
+"""
 struct Message
     peer::Frame
     id::Frame
     verb::String
     fields::Vector{Field}
+    arrived::UInt64
 end
+
+Message(peer::Frame, id::Frame, verb::String, fields::Vector{Field}) =
+    Message(peer, id, verb, fields, time_ns())
 
 """
 The message in `frames`, of which the first names the peer.

@@ -114,25 +114,54 @@ function take_note(change, notes::Notes, name::String)
             push!(notes.untold, name)
         end
         # Code that never lets other tasks run tells it itself. The socket is the main thread's.
-        Threads.threadid() == 1 && time_ns() - notes.told >= TELL_EVERY && tell(notes)
+        notes.server.responder === nothing && Threads.threadid() == 1 &&
+            time_ns() - notes.told >= TELL_EVERY && tell(notes)
     end
-    ccall(:uv_async_send, Cint, (Ptr{Cvoid},), TELLER[].handle)
+    if notes.server.responder === nothing
+        ccall(:uv_async_send, Cint, (Ptr{Cvoid},), TELLER[].handle)
+    else
+        wake(notes.server.responder)
+    end
     return nothing
 end
 
 "Send what the daemon was not told yet. Does not take in what arrived meanwhile."
-function tell(notes::Notes)
-    fields = lock(NOTES_LOCK) do
-        fresh = filter(field -> field.name in notes.untold, note_fields(notes))
-        empty!(notes.untold)
-        fresh
-    end
+tell(notes::Notes) = send_news(notes, lock(() -> take_news(notes), NOTES_LOCK))
+
+function take_news(notes::Notes)
+    fresh = filter(field -> field.name in notes.untold, note_fields(notes))
+    empty!(notes.untold)
+    return fresh
+end
+
+function send_news(notes::Notes, fields::Vector{Field})
     isempty(fields) && return nothing
     notes.told = time_ns()
     frames = reply_frames(to_frame(notes.request.id), "notes", fields)
     server, peer = notes.server, notes.request.peer
     lock(() -> send_frames(server.socket, pushfirst!(frames, peer)), server.lock)
     return nothing
+end
+
+"""
+Tell on the responder's thread what the daemon was not told yet; returns how many milliseconds that
+has to wait, -1 if there is nothing.
+
+The lock is not waited for: code that was interrupted by force may have left it locked.
+"""
+function tell_news(server)
+    notes = NOTES[]
+    (notes === nothing || isempty(notes.untold)) && return -1
+    since = time_ns() - notes.told
+    since < TELL_EVERY && return Int((TELL_EVERY - since) ÷ 1_000_000) + 1
+    trylock(NOTES_LOCK) || return Int(TELL_EVERY ÷ 1_000_000)
+    fields = try
+        take_news(notes)
+    finally
+        unlock(NOTES_LOCK)
+    end
+    send_news(notes, fields)
+    return -1
 end
 
 "All notes as fields."
@@ -185,7 +214,7 @@ end
 
 "Take notes of `request`, which begins."
 function begin_notes(server::Server, request::EvalRequest)
-    start_teller()
+    server.responder === nothing && start_teller()
     NOTES[] = Notes(server, request)
     return nothing
 end
@@ -203,7 +232,13 @@ end
 function notes_of(request::EvalRequest)
     notes = NOTES[]
     (notes === nothing || notes.request !== request) && return Field[]
-    return lock(() -> note_fields(notes), NOTES_LOCK)
+    # Not waited for, as in `tell_news`.
+    trylock(NOTES_LOCK) || return Field[]
+    return try
+        note_fields(notes)
+    finally
+        unlock(NOTES_LOCK)
+    end
 end
 
 "Ask the running evaluation to end; tells whether it gets time to do so in its own way."

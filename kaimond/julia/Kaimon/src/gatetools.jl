@@ -51,14 +51,19 @@ const OFFER = Offer(Any[], "", 0, nothing)
 const TOOL_FILES = ("signature", "types", "coercion", "description", "calls")
 const TOOLS_LOADED = Ref(false)
 
-"Call the function `name` of those in `tools/`, which are loaded if they are not."
-function in_tools(name::Symbol, arguments...)
-    if !TOOLS_LOADED[]
-        for file in TOOL_FILES
-            Base.include(@__MODULE__, joinpath(SOURCE, "tools", file * ".jl"))
-        end
-        TOOLS_LOADED[] = true
+"Load what is in `tools/`, unless it is."
+function load_tools()
+    TOOLS_LOADED[] && return nothing
+    for file in TOOL_FILES
+        Base.include(@__MODULE__, joinpath(SOURCE, "tools", file * ".jl"))
     end
+    TOOLS_LOADED[] = true
+    return nothing
+end
+
+"Call the function `name` of those in `tools/`."
+function in_tools(name::Symbol, arguments...)
+    load_tools()
     return Base.invokelatest(Base.invokelatest(getfield, @__MODULE__, name), arguments...)
 end
 

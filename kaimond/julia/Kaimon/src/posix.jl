@@ -18,6 +18,7 @@ const SIG_SETMASK = Sys.isapple() ? 3 : 2
 const LOCK_EX = 2
 const LOCK_UN = 8
 const IOLBF = 1
+const POLLIN = 1
 const X_OK = 1
 "Our own descriptors start here, away from the small numbers that programs expect for theirs."
 const FIRST_OWN_FD = 10
@@ -89,5 +90,42 @@ function line_buffer_c_stdout()
     stdout_symbol = Sys.isapple() ? :__stdoutp : :stdout
     file = unsafe_load(cglobal(stdout_symbol, Ptr{Cvoid}))
     ccall(:setvbuf, Cint, (Ptr{Cvoid}, Ptr{Cvoid}, Cint, Csize_t), file, C_NULL, IOLBF, 0)
+    return nothing
+end
+
+"A pipe for bytes that wake a thread, not inherited by children: the ends to read and to write."
+function open_pipe()
+    ends = zeros(Cint, 2)
+    checked(ccall(:pipe, Cint, (Ptr{Cint},), ends), "pipe")
+    foreach(set_cloexec, ends)
+    return ends[1], ends[2]
+end
+
+write_byte(fd::Integer) = ccall(:write, Cssize_t, (Cint, Ref{UInt8}, Csize_t), fd, 0x00, 1)
+read_byte(fd::Integer) = ccall(:read, Cssize_t, (Cint, Ref{UInt8}, Csize_t), fd, Ref(0x00), 1)
+
+"A descriptor to wait for, as poll(2) has it."
+struct PollEntry
+    fd::Cint
+    events::Cshort
+    happened::Cshort
+end
+
+PollEntry(fd::Integer) = PollEntry(fd, POLLIN, 0)
+is_readable(entry::PollEntry) = entry.happened & POLLIN != 0
+
+"Wait until one of `entries` can be read, `limit` milliseconds at most; -1 for no limit."
+function wait_for_input(entries::Vector{PollEntry}, limit::Int)
+    GC.@preserve entries wait_outside(pointer(entries), length(entries), limit)
+end
+
+"""
+The waiting itself, during which garbage collections need not wait for this thread. So nothing in
+here may touch an object.
+"""
+@noinline function wait_outside(entries::Ptr{PollEntry}, count::Int, limit::Int)
+    before = ccall(:jl_gc_safe_enter, Int8, ())
+    ccall(:poll, Cint, (Ptr{PollEntry}, Culong, Cint), entries, count, limit)
+    ccall(:jl_gc_safe_leave, Cvoid, (Int8,), before)
     return nothing
 end

@@ -73,12 +73,17 @@ rehearse_walking() = REVISER_LOADED[] && in_reviser(:rehearse_walk)
 rehearse_taking_up() = REVISER_LOADED[] && in_reviser(:rehearse_changes)
 
 "Is the active project a package, or developed with one? Else there will hardly be any to follow."
-function expects_packages()
-    project = Base.active_project()
-    project === nothing && return false
-    return has_line(project, "name") || has_line(joinpath(dirname(project), "Manifest.toml"), "path")
+function expects_packages(project=Base.active_project())
+    (project === nothing || !isfile(project)) && return false
+    has_line(project, "name") && return true
+    # Julia knows where the manifest is: it may be one for this version, or that of a workspace.
+    manifest = try
+        Base.project_file_manifest_path(project)
+    catch
+        nothing
+    end
+    return manifest !== nothing && has_line(manifest, "path")
 end
 
 "Does a TOML file set `key` anywhere?"
-has_line(file::String, key::String) =
-    isfile(file) && any(line -> startswith(line, key * " ="), eachline(file))
+has_line(file::String, key::String) = any(line -> startswith(line, key * " ="), eachline(file))

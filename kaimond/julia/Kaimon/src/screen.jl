@@ -29,6 +29,7 @@ struct Streams
     stdin_fd::Cint
     logger::Any
     rerouted::Any
+    loading_world::UInt
 end
 
 "The screen of a process in which the person's own code runs on `main`."
@@ -47,6 +48,8 @@ function begin_spool(screen::Screen, spool::AbstractString)
         Libc.flush_cstdio()
         redirect_fd(spool_fd, screen.fd)
         set_cloexec(screen.fd)
+        load_packages_in(STREAM_WORLD[])
+        foreach(free_lock, (screen.out, screen.err))
         screen.out.person, screen.err.person = screen.before.out_fd, screen.before.err_fd
         screen.out.main = screen.err.main = screen.main
         redirect_standard(screen.out, 1)
@@ -75,6 +78,7 @@ function end_spool(screen::Screen)
     end
     set_standard_streams(before.in, before.out, before.err)
     set_runtime_streams(before.runtime)
+    load_packages_in(before.loading_world)
     Base.CoreLogging.global_logger() === before.rerouted &&
         Base.CoreLogging.global_logger(before.logger)
     for io in (screen.out, screen.err)
@@ -93,7 +97,8 @@ function standard_streams()
     reroute_global_logger(Base.stderr, SpoolIO(2))
     stdin_fd = Base.stdin isa Base.TTY ? duplicate_high(0) : Cint(-1)
     return Streams(Base.stdout, Base.stderr, Base.stdin, runtime_streams(), duplicate_high(1),
-                   duplicate_high(2), stdin_fd, logger, Base.CoreLogging.global_logger())
+                   duplicate_high(2), stdin_fd, logger, Base.CoreLogging.global_logger(),
+                   loading_world())
 end
 
 """

@@ -35,6 +35,7 @@ An open gate.
 - `shield`: lowered for as long, so that the daemon may send a SIGINT.
 - `reviser`: keeps packages as their files are.
 - `draining`: a task is reading messages already; see `drain`.
+- `responder`: the thread that reads the socket, or nothing if the pump does it.
 - `joined`: what only a process has that a person started, or nothing.
 
 The dictionaries are of type Any because the system image holds their code; any other type costs
@@ -46,8 +47,8 @@ mutable struct Server
     capture::Union{Capture,Screen}
     display::EvalDisplay
     socket::Socket
-    watcher::FileWatching.FDWatcher
-    lock::ReentrantLock
+    watcher::Union{FileWatching.FDWatcher,Nothing}
+    lock::Union{ReentrantLock,Threads.SpinLock}
     queue::Channel{Any}
     pending::Dict{String,Any}
     results::Dict{String,Any}
@@ -58,30 +59,37 @@ mutable struct Server
     reviser::Reviser
     eval_task::Task
     draining::Bool
+    responder::Union{Responder,Nothing}
     joined::Union{Joined,Nothing}
 
     function Server(config::Config, capture::Union{Capture,Screen},
                     joined::Union{Joined,Nothing}=nothing)
         socket = router_socket(LibZMQ(config.libzmq))
         bind_ipc(socket, config.endpoint)
-        watcher = FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false)
-        server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, ReentrantLock(),
+        responder = ADOPTS_THREADS ? Responder() : nothing
+        watcher = responder === nothing ?
+            FileWatching.FDWatcher(RawFD(get_option(socket, ZMQ_FD)), true, false) : nothing
+        # Two threads would wait for each other only for as long as a message is copied.
+        socket_lock = responder === nothing ? ReentrantLock() : Threads.SpinLock()
+        server = new(config, Identity(), capture, EvalDisplay(), socket, watcher, socket_lock,
                      Channel{Any}(Inf), Dict{String,Any}(),
                      Dict{String,Any}(), Set{String}(), nothing, false,
                      Shield(config.endpoint), Reviser())
         server.draining = false
+        server.responder = responder
         server.joined = joined
         return server
     end
 end
 
-"Start serving, on two tasks that live as long as the process."
+"Start serving, on two tasks, and from Julia 1.9 on a thread, that live as long as the process."
 function start(server::Server)
     # A script dies from SIGINT by default; here it is how a computing evaluation is interrupted.
     server.joined === nothing && Base.exit_on_sigint(false)
     server.eval_task = @async eval_loop(server)
     @async pump(server)
     SERVER[] = server
+    server.responder === nothing || start_responder(server) || error("no thread could be started")
     return nothing
 end
 
@@ -92,7 +100,13 @@ function send(server::Server, peer::Frame, frames::Vector{Frame})
         send_frames(server.socket, pushfirst!(copy(frames), peer))
     end
     # Sending can swallow the wake-up of a message that arrived meanwhile.
-    drain(server)
+    responder = server.responder
+    if responder === nothing
+        drain(server)
+    elseif lock(() -> readable(server.socket), server.lock)
+        wake(responder)
+    end
+    return nothing
 end
 
 reply(server::Server, message::Message, verb::String, fields::Vector{Field}=Field[]) =
@@ -122,31 +136,54 @@ function drain(server::Server)
     end
 end
 
-"Serve one request. Whatever is wrong with it is told to its sender and goes no further."
-function handle(server::Server, frames::Vector{Frame})
+"Serve the request in `frames`."
+handle(server::Server, frames::Vector{Frame}) =
+    answering(() -> serve(server, parse_message(frames)), server, frames)
+
+handle(server::Server, message::Message) =
+    answering(() -> serve(server, message), server, Frame[message.peer, message.id])
+
+function serve(server::Server, message::Message)
     server.joined === nothing || (server.joined.heard = time())
+    handler = handler_of(message.verb)
+    handler === nothing && throw(Refusal("unknown verb $(repr(message.verb))"))
+    handler(server, message)
+end
+
+"""
+`f()`, which serves the request that begins with `frames`. Whatever is wrong with that is told to
+its sender and goes no further; the value is nothing then.
+"""
+function answering(f, server::Server, frames::Vector{Frame})
     try
-        message = parse_message(frames)
-        handler = handler_of(message.verb)
-        handler === nothing && throw(Refusal("unknown verb $(repr(message.verb))"))
-        handler(server, message)
+        return f()
     catch error
         reason = error isa Refusal ? error.reason : "the gate failed: $(error_text(error))"
         send(server, frames[1], reply_frames(frames[2], "refused", [Field("reason", reason)]))
+        return nothing
     end
 end
 
 "Has a person taken the process back?"
 has_hung_up(server::Server) = !isopen(server.queue)
 
-"Read requests for ever, or until the gate is closed."
+"Serve what has arrived on the main thread."
+function serve_arrived(server::Server)
+    server.responder === nothing && return drain(server)
+    foreach(message -> handle(server, message), take_inbox(server.responder))
+end
+
+wait_for_arrival(server::Server) =
+    wait(server.responder === nothing ? server.watcher : server.responder.arrived)
+
+"Serve requests for ever, or until the gate is closed."
 function pump(server::Server)
     disable_sigint() do
         while !has_hung_up(server)
             try
-                drain(server)
+                serve_arrived(server)
                 take_sigint(server)
-                calmly(() -> wait(server.watcher), server)
+                calmly(() -> wait_for_arrival(server), server)
                 take_sigint(server)
                 istaskdone(server.eval_task) && unseen(replace_eval_task)(server)
             catch error

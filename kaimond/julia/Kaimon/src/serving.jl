@@ -55,12 +55,18 @@ function close_gate(server::Server)
     return nothing
 end
 
-"Let go of the socket; both tasks end when they notice."
+"Let go of the socket; both tasks, and the thread, end when they notice."
 function hang_up(server::Server)
     isopen(server.queue) || return nothing
     close(server.queue)
-    close(server.watcher)
-    lock(() -> close_socket(server.socket), server.lock)
+    if server.responder === nothing
+        close(server.watcher)
+        lock(() -> close_socket(server.socket), server.lock)
+    else
+        server.responder.stopped = true
+        wake(server.responder)
+        close(server.responder.arrived)
+    end
     close_fd(server.shield.fd)
     return nothing
 end

@@ -8,14 +8,16 @@ The descriptor's number never changes and only what it refers to does; a stream 
 took hold of during an evaluation therefore stays valid for ever.
 
 In a process of a person's, what the task `main` prints goes to the descriptor `person` instead.
+The lock keeps a line that is printed in pieces from being torn apart by another task's.
 """
 mutable struct SpoolIO <: IO
     fd::Cint
     main::Union{Task,Nothing}
     person::Cint
+    lock::ReentrantLock
 end
 
-SpoolIO(fd::Integer) = SpoolIO(fd, nothing, -1)
+SpoolIO(fd::Integer) = SpoolIO(fd, nothing, -1, ReentrantLock())
 
 "The descriptor that takes what the current task prints."
 descriptor(io::SpoolIO) = io.main !== nothing && io.main === current_task() ? io.person : io.fd
@@ -51,14 +53,41 @@ function Base.write(io::SpoolIO, byte::UInt8)
     return GC.@preserve box unsafe_write(io, Base.unsafe_convert(Ptr{UInt8}, box), UInt(1))
 end
 
-Base.fd(io::SpoolIO) = io.fd
-# By this Base hands the stream to a child process.
-Base.rawhandle(io::SpoolIO) = RawFD(descriptor(io))
+Base.lock(io::SpoolIO) = lock(io.lock)
+Base.unlock(io::SpoolIO) = unlock(io.lock)
+
+"""
+Free `io` of a holder that will never give it back: an interrupt can throw a task out of `print` in
+the moment between taking the lock and having it given back whatever happens.
+
+Called when the current task prints nothing.
+"""
+function free_lock(io::SpoolIO)
+    while io.lock.locked_by === current_task()
+        unlock(io.lock)
+    end
+    holder = io.lock.locked_by
+    holder isa Task && istaskdone(holder) && (io.lock = ReentrantLock())
+    return nothing
+end
+
+Base.fd(io::SpoolIO) = RawFD(io.fd)
+# A child process gets the descriptor itself, not a pipe that a task of ours would have to read.
+Base.setup_stdio(io::SpoolIO, ::Bool) = (RawFD(descriptor(io)), false)
 Base.isopen(::SpoolIO) = true
-Base.isreadable(::SpoolIO) = false
 Base.iswritable(::SpoolIO) = true
 Base.flush(::SpoolIO) = nothing
 Base.close(::SpoolIO) = nothing
+Base.wait_close(::SpoolIO) = nothing
+
+# There is never anything to read.
+Base.isreadable(::SpoolIO) = false
+Base.eof(::SpoolIO) = true
+Base.bytesavailable(::SpoolIO) = 0
+Base.readavailable(::SpoolIO) = UInt8[]
+Base.read(::SpoolIO, ::Type{UInt8}) = throw(EOFError())
+Base.wait_readnb(::SpoolIO, ::Int) = nothing
+
 Base.displaysize(::SpoolIO) = DISPLAY_SIZE[]
 "Does what these streams refer to show colours? A person's terminal may."
 const OUTPUT_COLOR = Ref(false)

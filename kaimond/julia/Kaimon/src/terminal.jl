@@ -13,6 +13,8 @@ A terminal that somebody opened.
 
 - `id`: 8 hexadecimal digits, as evaluations have; by it what is entered here is interrupted.
 - `peer`: whom to tell what happens here.
+- `type`: what the terminal is, as in TERM.
+- `color`: does it show colours?
 - `revise`: who takes up changed source before what is entered here runs.
 - `fd`: of our own on the terminal, for the output of what is entered here.
 - `tty`: the stream that the line editor reads and writes.
@@ -23,7 +25,8 @@ A terminal that somebody opened.
 mutable struct Terminal
     id::String
     peer::Frame
-    term_type::String
+    type::String
+    color::Bool
     revise::String
     fd::Cint
     tty::Any
@@ -50,15 +53,14 @@ mutable struct PersonInput
     withdrawn::Bool
 end
 
-has_color(term_type::String) = Base.ttyhascolor(term_type)
-
 "The terminals that are open, the oldest first."
 const TERMINALS = Any[]
 
-const FRONTEND_FILE = joinpath(SOURCE, "terminal_frontend.jl")
-include_dependency(FRONTEND_FILE)
-"Read now and evaluated when it is needed: the file may be another version's by then."
-const FRONTEND = read(FRONTEND_FILE, String)
+const FRONTEND_FILES = map(name -> joinpath(SOURCE, name * ".jl"),
+                           ("terminal_frontend", "compat_terminal"))
+foreach(include_dependency, FRONTEND_FILES)
+"Read now and evaluated when it is needed: the files may be another version's by then."
+const FRONTEND = map(file -> read(file, String), FRONTEND_FILES)
 
 """
 Load the line editor.
@@ -67,7 +69,7 @@ Most sessions never need it, and REPL, which is outside the system image from 1.
 than all of the gate.
 """
 load_frontend() = global_value(@__MODULE__, :open_frontend) === nothing &&
-    Base.include_string(@__MODULE__, FRONTEND, FRONTEND_FILE)
+    foreach((text, file) -> Base.include_string(@__MODULE__, text, file), FRONTEND, FRONTEND_FILES)
 
 "Call the function `name` of the line editor, which is younger than the code that runs here."
 in_frontend(name::Symbol, arguments...) =

@@ -73,22 +73,50 @@ end
 function edit_lines(server::Server, terminal::Terminal)
     reason = ""
     try
-        repl = line_editor(server, terminal)
+        repl = line_editor(terminal)
         terminal.repl = repl
         @async disable_sigint(() -> show_notices(terminal))
-        LineEdit.run_interface(repl.t, repl.interface, repl.mistate)
+        pass_lines_on(server, terminal)
     catch error
         reason = error_text(error)
     end
     close_terminal(server, terminal, reason)
 end
 
-"A line editor that evaluates through the queue of `server`."
-function line_editor(server::Server, terminal::Terminal)
-    tty = terminal.tty
-    color = has_color(terminal.term_type)
-    repl = REPL.LineEditREPL(REPL.Terminals.TTYTerminal(terminal.term_type, tty, tty, tty), color,
-                             true)
+"""
+What `LineEdit.run_interface` does, for modes that come while it does so, too: a package that is
+loaded meanwhile may bring one.
+"""
+function pass_lines_on(server::Server, terminal::Terminal)
+    repl, state = terminal.repl, terminal.repl.mistate
+    ours = Any[]
+    while !state.aborted
+        take_over_modes!(ours, server, terminal)
+        buffer, ok = LineEdit.prompt!(repl.t, repl.interface, state)
+        take_over_modes!(ours, server, terminal)
+        Base.invokelatest(LineEdit.mode(state).on_done, state, buffer, ok)
+    end
+end
+
+"Have what is entered in each mode that is not in `ours` yet evaluated by the eval task."
+function take_over_modes!(ours::Vector{Any}, server::Server, terminal::Terminal)
+    main = terminal.repl.interface.modes[1]
+    for mode in terminal.repl.interface.modes
+        (mode isa LineEdit.Prompt && !any(other -> other === mode, ours)) || continue
+        push!(ours, mode)
+        name = findfirst(other -> other === mode, main.hist.mode_mapping)
+        mode.on_done =
+            name === :julia ? entering(evaluate_line, server, terminal, name, main) :
+            name === :shell ? entering(run_in_shell, server, terminal, name, main) :
+            name === :help ? entering(show_help, server, terminal, name, main; also_empty=true) :
+            passing_on(mode.on_done, server, terminal)
+    end
+end
+
+"A line editor for `terminal`."
+function line_editor(terminal::Terminal)
+    tty, color = terminal.tty, terminal.color
+    repl = REPL.LineEditREPL(REPL.Terminals.TTYTerminal(terminal.type, tty, tty, tty), color, true)
     repl.history_file = false
     repl.specialdisplay = REPL.REPLDisplay(repl)
     # ^Z would stop the whole session.
@@ -101,15 +129,8 @@ function line_editor(server::Server, terminal::Terminal)
     enter_repl(repl)
     Base._atreplinit(repl)
     leave_repl()
-    main = repl.interface.modes[1]
-    for (name, mode) in main.hist.mode_mapping
-        mode isa LineEdit.Prompt || continue
-        mode.on_done = name === :julia ? entering(evaluate_line, server, terminal, name, main) :
-            name === :shell ? entering(run_in_shell, server, terminal, name, main) :
-            name === :help ? entering(show_help, server, terminal, name, main; also_empty=true) :
-            passing_on(mode.on_done, server, terminal)
-    end
-    take_history!(main.hist)
+    lead_to_package_mode!(repl)
+    take_history!(repl.interface.modes[1].hist)
     repl.mistate = LineEdit.init_state(repl.t, repl.interface)
     return repl
 end
@@ -126,10 +147,7 @@ end
 
 function take_history!(history)
     for (mode, line) in HISTORY
-        if haskey(history.mode_mapping, mode)
-            push!(history.history, line)
-            push!(history.modes, mode)
-        end
+        haskey(history.mode_mapping, mode) && push_history!(history, mode, line)
     end
     history.start_idx = length(history.history)
     LineEdit.reset_state(history)
@@ -187,7 +205,7 @@ waiting_for(::PersonInput) = "waiting for what another terminal evaluates …"
 
 "A line to the person that is not a result."
 function say(terminal::Terminal, text::String)
-    io = IOContext(terminal.tty, :color => has_color(terminal.term_type))
+    io = IOContext(terminal.tty, :color => terminal.color)
     printstyled(io, text, '\n'; color=:light_black)
 end
 
@@ -198,7 +216,7 @@ function enter_repl(terminal::Terminal)
     enter_repl(terminal.repl)
     any(other -> other === PERSON_DISPLAY, Base.Multimedia.displays) || pushdisplay(PERSON_DISPLAY)
     PERSON_DISPLAY.current = terminal.repl.specialdisplay
-    set_menu_terminal(REPL, terminal.repl.t)
+    set_menu_terminal(terminal.repl.t)
     return nothing
 end
 
@@ -216,21 +234,21 @@ end
 
 function evaluate_line(terminal::Terminal, line::String)
     parsed = parse_code(line, "REPL[$(length(HISTORY))]")
-    value = evaluate_toplevel(parsed)
+    value = evaluate_toplevel(parsed, module_of(terminal.repl))
     set_ans(value)
     value === nothing || hides_value(line) || Base.invokelatest(display, value)
     return nothing
 end
 
 function show_help(terminal::Terminal, line::String)
-    value = evaluate_toplevel(Base.invokelatest(REPL.helpmode, terminal.repl.t, line))
+    home = module_of(terminal.repl)
+    value = evaluate_toplevel(help_expression(terminal.repl.t, line, home), home)
     value === nothing || Base.invokelatest(display, value)
     return nothing
 end
 
 run_in_shell(terminal::Terminal, line::String) =
-    evaluate_toplevel(Expr(:call, :(Base.repl_cmd),
-                           :(Base.cmd_gen($(Base.shell_parse(line)[1]))), terminal.repl.t))
+    evaluate_toplevel(Expr(:call, :(Base.repl_cmd), shell_command(line), terminal.repl.t))
 
 "Call `f()`; what it throws is described on `terminal`."
 function with_errors_shown(f, terminal::Terminal)
@@ -280,11 +298,14 @@ function show_above_prompt(repl, text::String, evaluating::Bool)
         write(repl.t, text)
         return nothing
     end
-    buffer = IOBuffer()
-    LineEdit.clear_input_area(REPL.Terminals.TerminalBuffer(buffer), LineEdit.state(repl.mistate))
-    write(buffer, text)
-    write(repl.t, take!(buffer))
-    LineEdit.refresh_line(repl.mistate)
+    between_keys(repl.mistate) do
+        buffer = IOBuffer()
+        LineEdit.clear_input_area(REPL.Terminals.TerminalBuffer(buffer),
+                                  LineEdit.state(repl.mistate))
+        write(buffer, text)
+        write(repl.t, take!(buffer))
+        LineEdit.refresh_line(repl.mistate)
+    end
     return nothing
 end
 

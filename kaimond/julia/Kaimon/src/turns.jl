@@ -18,11 +18,12 @@ end
 
 "Give the process's input and output, and what Julia calls interactive, to `terminal`."
 function give_turn(capture::Capture, terminal::Terminal)
+    foreach(free_lock, (capture.out, capture.err))
     route_output(capture, terminal.fd)
     redirect_fd(terminal.fd, 0)
     TURN[] = capture
     DISPLAY_SIZE[] = size_of(terminal)
-    OUTPUT_COLOR[] = has_color(terminal.term_type)
+    OUTPUT_COLOR[] = terminal.color
     set_standard_input(terminal.tty)
     in_frontend(:enter_repl, terminal)
     return nothing
@@ -109,8 +110,9 @@ End the evaluation `id` that waits behind a person's input.
 The daemon does not hand one over then, unless both come at the same time.
 """
 function withdraw_behind_person(server::Server, id::String)
-    server.running isa PersonInput && haskey(server.pending, id) || return nothing
-    finish(server, server.pending[id], "interrupted", 0, 0,
+    request = pending_request(server, id)
+    server.running isa PersonInput && request !== nothing || return nothing
+    finish(server, request, "interrupted", 0, 0,
            plain_failure_fields("it was interrupted before it began"))
 end
 
@@ -130,7 +132,8 @@ function open_terminal(server::Server, message::Message)
         return nothing
     end
     load_frontend()
-    terminal = Terminal(id, message.peer, optional(message, "term", "dumb"),
+    type = optional(message, "term", "dumb")
+    terminal = Terminal(id, message.peer, type, in_frontend(:has_color, type),
                         get(server.config.environment, ENVIRONMENT_PREFIX * "REVISE", "auto"),
                         -1, nothing, nothing, Channel{Any}(Inf), nothing)
     try

@@ -1,8 +1,10 @@
 # What can be asked of a gate: one handler per verb. A handler may throw Refusal.
 
-function on_ping(server::Server, message::Message)
+on_ping(server::Server, message::Message) = reply(server, message, "pong", pong_fields(server))
+
+function pong_fields(server::Server)
     identity, config = server.identity, server.config
-    reply(server, message, "pong", [
+    return Field[
         Field("pid", string(identity.pid)),
         Field("start", identity.start),
         Field("boot", identity.boot),
@@ -10,6 +12,7 @@ function on_ping(server::Server, message::Message)
         Field("session", config.session),
         Field("protocol", string(PROTOCOL)),
         Field("gate", String(PACKAGE_VERSION)),
+        Field("gate-code", PRECOMPILED ? "precompiled" : "evaluated"),
         Field("julia", string(VERSION)),
         Field("pwd", text_or_empty(pwd)),
         Field("project", text_or_empty(Base.active_project)),
@@ -20,7 +23,8 @@ function on_ping(server::Server, message::Message)
         Field("queued", string(length(server.pending) - (server.running isa EvalRequest))),
         Field("tracked", text_or_empty(() -> follows_any(server.reviser) ?
                                        in_reviser(:tracked_text, server.reviser) : "")),
-    ])
+        Field("responder", server.responder === nothing ? "" : "1"),
+    ]
 end
 
 """
@@ -43,12 +47,13 @@ function on_eval(server::Server, message::Message)
     # The image before this one may have run it already, and nobody here would know.
     optional(message, "boot", server.identity.boot) == server.identity.boot ||
         throw(Refusal("the process image that it was for is gone"))
-    if haskey(server.results, id)
-        send(server, message.peer, server.results[id])
-    elseif haskey(server.pending, id)
-        server.pending[id].peer = message.peer
+    result, request = known_eval(server, id)
+    if result !== nothing
+        send(server, message.peer, result)
+    elseif request !== nothing
+        request.peer = message.peer
         reply(server, message, "accepted")
-    elseif id in server.acknowledged
+    elseif guarding(() -> id in server.acknowledged, server)
         throw(Refusal("already acknowledged"))
     else
         spool = required(message, "spool")
@@ -61,7 +66,7 @@ function on_eval(server::Server, message::Message)
                               revise_choice(optional(message, "revise", "auto")),
                               optional(message, "thorough", "") == "1",
                               optional(message, "known", NOT_ASKED), call_in(message))
-        server.pending[id] = request
+        guarding(() -> server.pending[id] = request, server)
         put!(server.queue, request)
         reply(server, message, "accepted")
     end
@@ -80,14 +85,22 @@ function eval_id(text::String)
     return text
 end
 
+"The result of the evaluation `id` if it has one; else the request if it is pending."
+known_eval(server::Server, id::String) =
+    guarding(() -> (get(server.results, id, nothing), get(server.pending, id, nothing)), server)
+
+pending_request(server::Server, id::String) = known_eval(server, id)[2]
+is_pending(server::Server, id::String) = pending_request(server, id) !== nothing
+
 function on_result(server::Server, message::Message)
     id = required(message, "eval")
-    if haskey(server.results, id)
-        send(server, message.peer, server.results[id])
-    elseif haskey(server.pending, id)
+    result, request = known_eval(server, id)
+    if result !== nothing
+        send(server, message.peer, result)
+    elseif request !== nothing
         # Whoever asks may be a new daemon, and the result must reach it.
-        server.pending[id].peer = message.peer
-        fields = pushfirst!(notes_of(server.pending[id]), Field("eval", id))
+        request.peer = message.peer
+        fields = pushfirst!(notes_of(request), Field("eval", id))
         reply(server, message, "pending", fields)
     else
         reply(server, message, "unknown", [Field("eval", id)])
@@ -96,9 +109,11 @@ end
 
 function on_ack(server::Server, message::Message)
     id = required(message, "eval")
-    haskey(server.results, id) || return nothing
-    delete!(server.results, id)
-    push!(server.acknowledged, id)
+    guarding(server) do
+        haskey(server.results, id) || return nothing
+        delete!(server.results, id)
+        push!(server.acknowledged, id)
+    end
     return nothing
 end
 
@@ -121,7 +136,7 @@ function on_interrupt(server::Server, message::Message)
         end
     elseif running !== nothing && running.id != id
         "other-running"
-    elseif haskey(server.pending, id)
+    elseif is_pending(server, id)
         # It is about to run, or is before or behind the user's code: whoever asks asks again.
         "not-now"
     else

@@ -6,7 +6,7 @@ using Test
 @testset "Kaimon" begin
     @testset "$name" for name in ("package", "frames", "config", "code", "render", "displays",
                                   "errors", "gateapi", "spoolio", "zmq", "restart", "announce",
-                                  "pieces", "files", "tools")
+                                  "pieces", "files", "tools", "rehearsal")
         include("test_$name.jl")
     end
 end

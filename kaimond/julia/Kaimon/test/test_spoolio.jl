@@ -1,4 +1,5 @@
-using Kaimon: SpoolIO, open_append, close_fd, duplicate_high, set_cloexec, FIRST_OWN_FD
+using Kaimon: SpoolIO, STREAM_WORLD, open_append, close_fd, duplicate_high, free_lock, set_cloexec,
+    FIRST_OWN_FD
 
 function spooled(f)
     path = tempname()
@@ -23,6 +24,81 @@ end
 @testset "closing and flushing change nothing" begin
     @test spooled(io -> (close(io); flush(io); print(io, isopen(io), iswritable(io)))) ==
         codeunits("truetrue")
+end
+
+@testset "there is nothing to read" begin
+    @test spooled(io -> print(io, isreadable(io), eof(io), bytesavailable(io), read(io, String))) ==
+        codeunits("falsetrue0")
+    @test_throws EOFError read(SpoolIO(1), UInt8)
+    @test readavailable(SpoolIO(1)) == UInt8[]
+end
+
+@testset "colours are told however one asks" begin
+    io = SpoolIO(1)
+    @test (get(io, :color, true), haskey(io, :color), io[:color]) == (false, true, false)
+    @test (get(io, :other, 1), haskey(io, :other)) == (1, false)
+    @test (:color => false) in io
+    @test_throws KeyError io[:other]
+    @test !get(IOContext(io), :color, false)
+    @test sprint(printstyled, "x"; context=io) == "x"
+    @test sprint(context -> printstyled(context, "x"; color=:red); context=io) == "x"
+end
+
+@testset "a context around it is written and redirected like it" begin
+    @test spooled(io -> (println(IOContext(io, :limit => true), "a"); flush(IOContext(io)))) ==
+        codeunits("a\n")
+    @test displaysize(IOContext(SpoolIO(1))) == displaysize(SpoolIO(1))
+end
+
+@testset "children get the descriptor itself" begin
+    @test fd(SpoolIO(7)) === RawFD(7)
+    @test spooled() do io
+        run(pipeline(`sh -c "echo out; echo err >&2"`; stdout=io, stderr=io))
+        run(pipeline(`echo context`; stdout=IOContext(io)))
+        run(pipeline(`echo open`, `cat`, io))
+        child = open(`cat`, "w", io)
+        print(child, "written")
+        close(child.in)
+        wait(child)
+        isdefined(Base, :closewrite) && Base.closewrite(io)
+        isopen(io) && print(io, ", still open")
+    end == codeunits("out\nerr\ncontext\nopen\nwritten, still open")
+end
+
+@testset "a stream can be copied to it" begin
+    @test spooled(io -> write(io, IOBuffer("buffer"))) == codeunits("buffer")
+    @test spooled(io -> write(io, IOContext(IOBuffer("context")))) == codeunits("context")
+end
+
+@testset "lines of several tasks stay whole" begin
+    struct Slow end
+    Base.print(io::IO, ::Slow) = (yield(); write(io, "slow"))
+    written = spooled(io -> @sync(for number in 1:9
+        @async println(io, Slow(), number)
+    end))
+    @test sort(split(String(written))) == ["slow$number" for number in 1:9]
+end
+
+@testset "a lock whose holder was interrupted is free again" begin
+    io = SpoolIO(1)
+    lock(io)
+    free_lock(io)
+    @test !islocked(io.lock)
+    wait(@async lock(io))
+    free_lock(io)
+    @test !islocked(io.lock)
+    holder = @async (lock(io); wait())
+    yield()
+    free_lock(io)
+    @test islocked(io.lock)
+end
+
+@testset "it is known where packages are loaded" begin
+    # Base.invoke_in_world came with the world of its own that 1.10 loads packages in.
+    isdefined(Base, :_require_world_age) && @test spooled() do io
+        Base.invoke_in_world(STREAM_WORLD[], println, io, "from there")
+    end == codeunits("from there\n")
+    @test 0 < STREAM_WORLD[] <= Base.get_world_counter()
 end
 
 @testset "a descriptor that is gone is an error, not silence" begin

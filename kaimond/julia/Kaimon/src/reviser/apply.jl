@@ -12,6 +12,8 @@ end
 
 const RESTART = "restart the session, or undo the change"
 const ONLY_RESTART = "restart the session"
+"Of a system image, which a new process would load again."
+const REBUILD = "make the system image anew"
 "What only a new process makes current."
 is_hopeless(notice::Notice) = notice.cure == RESTART || notice.cure == ONLY_RESTART
 const RETRIED = "it is tried again before each evaluation"

@@ -17,6 +17,8 @@ function track(id::Base.PkgId, top::Module, root::String, since::Float64)
     follow_submodules!(package, top)
     loaded = Base.invokelatest(definitions, package)
     world = Base.get_world_counter()
+    what, cure = in_system_image(id) ? ("since the system image was made", REBUILD) :
+        ("while $(id.name) was being loaded", ONLY_RESTART)
     for definition in loaded
         definition.since, definition.until = UInt(0), world
         path = definition.piece.file
@@ -24,8 +26,8 @@ function track(id::Base.PkgId, top::Module, root::String, since::Float64)
         if definition.piece.kind in (:type, :const, :module)
             push!(package.loaded, definition)
             definition.piece.kind === :module || push!(package.lasting, Notice(
-                path, definition.piece.line, "it changed while $(id.name) was being loaded, and " *
-                "which of the two $(definition.piece.name) is from is unknown", ONLY_RESTART))
+                path, definition.piece.line, "it changed $what, and which of the two " *
+                "$(definition.piece.name) is from is unknown", cure))
         end
     end
     package.pending = !isempty(uncertain)

@@ -84,7 +84,8 @@ function find_packages!(reviser::Reviser)
         root === nothing && continue
         reviser.revision += 1
         reviser.still = false
-        in_reviser(:begin_following!, reviser, id, top, root, reviser.looked)
+        since = in_system_image(id) ? image_time() : reviser.looked
+        in_reviser(:begin_following!, reviser, id, top, root, since)
     end
     reviser.looked = now
     return nothing
@@ -93,7 +94,6 @@ end
 "The entry file of the package `top` if its source may change, else nothing."
 function followed_root(id::Base.PkgId, top::Module)
     (top === @__MODULE__) && return nothing
-    isdir(joinpath(Sys.STDLIB, id.name)) && return nothing
     path = try
         Base.invokelatest(pathof, top)
     catch
@@ -101,11 +101,15 @@ function followed_root(id::Base.PkgId, top::Module)
     end
     path isa AbstractString && isfile(path) || return nothing
     real = realpath(path)
-    for depot in DEPOT_PATH
-        folder = joinpath(depot, "packages")
-        isdir(folder) && startswith(real, joinpath(realpath(folder), "")) && return nothing
-    end
+    # By the place, as extensions of the standard library have names of their own, and a package of
+    # the library can be developed. A Julia that was built here has links there.
+    any(file -> is_below(file, Sys.STDLIB), (path, real)) && return nothing
+    any(depot -> is_below(real, joinpath(depot, "packages")), DEPOT_PATH) && return nothing
     return String(path)
 end
+
+is_below(path::AbstractString, folder::String) =
+    startswith(path, joinpath(folder, "")) ||
+    isdir(folder) && startswith(path, joinpath(realpath(folder), ""))
 
 const REVISE = Base.PkgId(Base.UUID("295af30f-e4ad-537b-8983-00126c2a3abe"), "Revise")

@@ -28,6 +28,8 @@ mutable struct RevisedPackage
     lasting::Vector{Any}
 end
 
+package_id(package::RevisedPackage) = package.data.info.id
+
 "The package `id` as Revise follows it, or nothing if it does not."
 function revised_package(id::Base.PkgId, top::Module, since::Float64)
     revise = revise_module()

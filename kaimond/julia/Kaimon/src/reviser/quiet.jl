@@ -27,21 +27,21 @@ Listens for changes of files.
 - `directories`: those that are listened to.
 - `trusted`: can nothing change without an event?
 """
-mutable struct Listener
+mutable struct FileListener
     fd::Cint
     directories::Set{String}
     trusted::Bool
     buffer::Vector{UInt8}
 end
 
-Listener() = Listener(Cint(-1), Set{String}(), false, UInt8[])
+FileListener() = FileListener(Cint(-1), Set{String}(), false, UInt8[])
 
 """
 Has nothing changed since the last call?
 
 After a \"no\" all files are to be looked at, once `listen!` was called.
 """
-function is_quiet(listener::Listener)
+function is_quiet(listener::FileListener)
     listener.trusted || return false
     count = ccall(:read, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), listener.fd, listener.buffer,
                   EVENT_BYTES)
@@ -55,7 +55,7 @@ Listen to the directories of the files `paths` and to all above them, from now o
 
 What changed before nobody tells, so the files are to be looked at afterwards.
 """
-function listen!(listener::Listener, paths)
+function listen!(listener::FileListener, paths)
     listener.trusted = false
     Sys.islinux() || return nothing
     if listener.fd == -1
@@ -79,7 +79,7 @@ function listen!(listener::Listener, paths)
     return nothing
 end
 
-add_watch(listener::Listener, directory::String, mask::Integer) =
+add_watch(listener::FileListener, directory::String, mask::Integer) =
     ccall(:inotify_add_watch, Cint, (Cint, Cstring, UInt32), listener.fd, directory,
           mask | IN_MASK_ADD) != -1
 

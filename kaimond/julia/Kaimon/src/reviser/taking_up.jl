@@ -4,7 +4,8 @@
 function begin_following!(reviser::Reviser, id::Base.PkgId, top::Module, root::String,
                           since::Float64)
     for packages in (reviser.packages, reviser.revised)
-        filter!(package -> package.name != id.name, packages)
+        # Not by name: extensions of different packages often have the same.
+        filter!(package -> package_id(package) != id, packages)
     end
     revised = reviser.choice == "builtin" ? nothing : revised_package(id, top, since)
     if revised === nothing
@@ -23,8 +24,8 @@ Every file is read if `thorough`, and what could not be taken up is tried again;
 looks as it did is not read.
 """
 function take_up_changes!(reviser::Reviser, run, thorough::Bool=false)
-    reviser.listener === nothing && (reviser.listener = Listener())
-    listener = reviser.listener::Listener
+    reviser.listener === nothing && (reviser.listener = FileListener())
+    listener = reviser.listener::FileListener
     !thorough && reviser.still && is_quiet(listener) && revise_is_idle() && return nothing
     reviser.still = false
     # Before any file is looked at, so that no change is missed in between.

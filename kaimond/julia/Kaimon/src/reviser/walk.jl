@@ -46,6 +46,8 @@ Package(name::String, top::Module, root::String, opener) =
     Package(name, top, root, Dict{String,Any}(), Any[], IdDict{Any,Any}(), String[], Any[], Any[],
             false, String[], opener)
 
+package_id(package::Package) = Base.PkgId(package.top)
+
 "All definitions that the files of `package` ask for, in order; drops files no longer included."
 function definitions(package::Package)
     found = Any[]

@@ -1,0 +1,64 @@
+"""Julia's TOML files, read without trust in what they hold."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from kaimond.config import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class UnreadableError(Exception):
+    """A file that cannot be made sense of; the text says which and why."""
+
+
+def parse(file: Path) -> dict[str, Any]:
+    """Return what a file holds.
+
+    Raises:
+        UnreadableError: It cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(files.read(file).decode())
+    except OSError as error:
+        raise UnreadableError(f"{file} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise UnreadableError(f"{file} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise UnreadableError(f"{file} is nested too deeply") from error
+
+
+def table(value: object, what: str) -> dict[str, Any]:
+    """Return `value`, which must be a table.
+
+    Raises:
+        UnreadableError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise UnreadableError(f"{what} is not a table")
+    return value
+
+
+def first_file(directory: Path, names: Sequence[str]) -> Path | None:
+    """Return the first of these files that is in a directory."""
+    return next((directory / name for name in names if is_file(directory / name)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a path that cannot be is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # names too long, and NUL
+        return False
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is such a directory; a path that cannot be is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
