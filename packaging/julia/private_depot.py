@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -38,10 +39,26 @@ def create(depot: Path, julia: Path) -> dict[str, str]:
     registry = depot / "registries" / "General"
     registry.mkdir(parents=True, exist_ok=True)
     (registry / "Registry.toml").write_text(_EMPTY_REGISTRY, encoding="utf-8")
-    # From 1.11 on Julia's own depot holds its compiled standard library. It is named in full, since
-    # the short form (an empty entry) would let 1.5 read the person's depot as well.
+    return {"JULIA_DEPOT_PATH": path(depot, julia), "JULIA_PKG_SERVER": ""}
+
+
+def path(depot: Path, julia: Path) -> str:
+    """Tell the depot path of a Julia that is to see this depot and nothing of the person's.
+
+    Raises:
+        OSError: `julia` cannot be started.
+        subprocess.SubprocessError: `julia` failed or did not answer.
+    """
+    # From 1.11 on Julia's own depot holds its compiled standard library, without which a first
+    # start takes a minute. It is named in full, since the short form (an empty entry) would let 1.5
+    # read the person's depot as well.
+    return f"{depot}:{_own_depot(julia)}"
+
+
+@functools.cache
+def _own_depot(julia: Path) -> str:
     program = 'print(abspath(Sys.BINDIR, Base.DATAROOTDIR, "julia"))'
-    own = subprocess.run(
+    return subprocess.run(
         [str(julia), "--startup-file=no", "-e", program],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -49,4 +66,3 @@ def create(depot: Path, julia: Path) -> dict[str, str]:
         timeout=_TIMEOUT,
         check=True,
     ).stdout
-    return {"JULIA_DEPOT_PATH": f"{depot}:{own}", "JULIA_PKG_SERVER": ""}

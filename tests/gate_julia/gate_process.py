@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import private_depot
 import zmq
 
 from kaimond import platform
@@ -156,7 +157,7 @@ class GateProcess:
         ]
         environment = {
             **os.environ,
-            "JULIA_DEPOT_PATH": str(self.home / "depot"),
+            "JULIA_DEPOT_PATH": private_depot.path(self.home / "depot", self.julia),
             "JULIA_PKG_SERVER": "",
             "KAIMON_LIBZMQ": find_libzmq(),
             "KAIMON_ENDPOINT": str(self.endpoint),

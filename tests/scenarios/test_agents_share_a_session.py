@@ -104,7 +104,6 @@ async def test_a_fresh_session_is_in_its_project_directory_with_its_environment_
         assert seen["pwd"] == f"{project}/src"
 
 
-@pytest.mark.smoke
 async def test_a_restart_keeps_key_and_process_and_is_proved_by_a_new_boot_id(
     daemon_home: Home,
 ) -> None:
