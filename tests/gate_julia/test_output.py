@@ -56,10 +56,11 @@ def test_log_messages_are_output(gate: GateProcess) -> None:
 
 
 def test_warnings_of_the_runtime_are_output(gate: GateProcess) -> None:
-    gate.evaluate("module Twice end")
-    outcome = gate.evaluate("module Twice end")
-    assert outcome.output == b"WARNING: replacing module Twice.\n"
-    assert "Twice" not in gate.log
+    # Up to 1.11 of a constant's new value, from 1.6 on of an unused parameter.
+    outcome = gate.evaluate("const fixed = 1; const fixed = 2; fixed_not(x) where T = x")
+    assert b"WARNING: " in outcome.output
+    assert b"fixed" in outcome.output
+    assert "fixed" not in gate.log
 
 
 def test_reading_stdin_ends_at_once(gate: GateProcess) -> None:
@@ -154,10 +155,12 @@ def test_both_streams_can_be_redirected_at_once(gate: GateProcess) -> None:
         '    println("one"); println(stderr, "two"); run(`echo three`)\nend\n'
         'redirect_stdio(() -> println("nobody"); stdout=devnull)\n'
         'redirect_stdio(() -> println("as error"); stdout=stderr)\n'
-        'println("out"); println(stderr, "err"); read(path, String)'
+        'println("out"); println(stderr, "err"); sort(readlines(path))'
     )
     assert outcome.output == b"as error\nout\nerr\n"
-    assert outcome.value == '"one\\ntwo\\nthree\\n"'
+    assert outcome.value is not None
+    for word in ("one", "two", "three"):
+        assert f'"{word}"' in outcome.value
 
 
 def test_a_forgotten_redirect_does_not_silence_the_next_evaluation(gate: GateProcess) -> None:
@@ -195,7 +198,7 @@ def test_what_is_said_while_a_package_is_loaded_is_output_that_an_agent_can_read
             assert unwanted not in outcome.output
         # From 1.11 on Julia tells what it precompiles, if nobody is there to look at a terminal.
         if gate.value_of('VERSION >= v"1.11"') == "true":
-            assert re.search(rb"\d ms +\S* *Chatty\n", outcome.output)
+            assert re.search(rb"\d ms .*Chatty", outcome.output)
 
 
 def test_a_package_that_cannot_be_precompiled_says_why(julia_program: Path) -> None:

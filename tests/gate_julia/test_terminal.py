@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import termios
@@ -146,7 +147,7 @@ def test_an_error_shows_what_it_is_and_whose_frames(gate: GateProcess, terminal:
     assert "ERROR: boom" in shown
     assert "thrower()" in shown
     assert "Kaimon" not in shown
-    assert "ERROR: syntax" in terminal.enter("1 = = 2")
+    assert re.search("ERROR: (syntax|ParseError)", terminal.enter("1 = = 2"))
     assert "ERROR" in terminal.enter("struct Broken end; Base.show(io::IO, ::Broken) = x; Broken()")
     assert terminal.enter("1").endswith("1")
 
@@ -180,11 +181,16 @@ def test_help_shell_and_package_modes_work(gate: GateProcess, terminal: Terminal
     terminal.type(";")
     terminal.expect("shell> ")
     terminal.type("echo from the shell\r")
-    assert "\nfrom the shell" in terminal.expect("\n\n" + PROMPT)
+    terminal.expect("\nfrom the shell\n\n")
+    # Newer Julias stay in this mode.
+    if terminal.expect("> ").endswith("shell"):
+        terminal.type("\x7f")
+        terminal.expect(PROMPT)
     terminal.type("]")
     terminal.expect("pkg> ")
-    terminal.type("status\r")
-    terminal.expect("Status")
+    # Newer Julias want a registry, which has to be downloaded, for `status`.
+    terminal.type("activate .\r")
+    terminal.expect("Activating")
     terminal.expect("\n\n(project) pkg> ")
     terminal.type("\x7f")
     terminal.expect(PROMPT)
@@ -196,8 +202,8 @@ def test_the_package_mode_is_every_terminals_own(gate: GateProcess, terminal: Te
         with Terminal(gate, f"000beef{number}") as other:
             other.type("]")
             other.expect("pkg> ")
-            other.type("status\r")
-            other.expect("Status")
+            other.type("activate .\r")
+            other.expect("Activating")
             other.expect("\n\n(project) pkg> ")
             other.type("\x7f")
             other.expect(PROMPT)

@@ -1,10 +1,12 @@
 using Kaimon: FRAMES, exception_stack, failure_fields, known_frames, trim_frames,
     status_of, evaluate_toplevel, parse_code
 
+# In the newest world, as in a session: from 1.12 on older ones do not know what was just defined.
 fields(f) = try
     f()
 catch
-    Dict(field.name => String(copy(field.value)) for field in failure_fields(exception_stack()))
+    told = Base.invokelatest(failure_fields, exception_stack())
+    Dict(field.name => String(copy(field.value)) for field in told)
 end
 
 run_code(code) = evaluate_toplevel(Base.parse_input_line(code; filename="eval-1"))

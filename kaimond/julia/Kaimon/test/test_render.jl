@@ -17,6 +17,10 @@ Base.show(io::IO, ::Type{Nameless}) = error("no name")
 struct Hopeless <: Exception end
 Base.showerror(io::IO, ::Hopeless) = error("no words")
 
+# Not a string, of which Julia 1.8 and newer show both ends alone.
+struct Long end
+Base.show(io::IO, ::Long) = print(io, "x"^(3 << 20))
+
 names(payloads) = [payload.name for payload in payloads]
 text(payload) = String(copy(payload.value))
 
@@ -66,7 +70,7 @@ end
 end
 
 @testset "a long text payload is cut, an image is not" begin
-    long = represent("text/plain", "x"^(3 << 20))
+    long = represent("text/plain", Long())
     @test length(long.value) <= 1 << 20
     @test occursin("bytes left out", text(long))
 end
