@@ -240,8 +240,45 @@ function keyword_signatures(@nospecialize(value), @nospecialize(callee))
     end
 end
 
-"Can what is defined by a piece of this `kind` be defined anew? Constants can from 1.12 on."
-can_redefine(kind::Symbol) = kind !== :type && (kind !== :const || VERSION >= v"1.12-")
+"""
+Can names come to mean something else, or nothing? From 1.12 on, where each world has its own
+meanings, and what was compiled with an old one is compiled anew.
+"""
+const REBINDS = VERSION >= v"1.12-"
+
+"Can what is defined by a piece of this `kind` be defined anew?"
+can_redefine(kind::Symbol) = REBINDS || !(kind in (:type, :const))
+
+"""
+Does a method that another one replaced come back when that one is deleted? From 1.12 on.
+
+No call reaches it until then, so that no search by the types of a call finds it. One table holds
+all methods there.
+"""
+const KEEPS_REPLACED = VERSION >= v"1.12-"
+
+"All entries of the method table, those of replaced and of deleted methods too; see KEEPS_REPLACED."
+method_entries() = collect_entries!(
+    Any[], (isdefined(Core, :methodtable) ? Core.methodtable : Core.GlobalMethods).defs)
+
+function collect_entries!(found::Vector{Any}, @nospecialize(part))
+    if part isa Core.TypeMapEntry
+        while part isa Core.TypeMapEntry
+            push!(found, part)
+            part = part.next
+        end
+    elseif part isa Core.TypeMapLevel
+        foreach(name -> collect_entries!(found, getfield(part, name)),
+                (:arg1, :targ, :name1, :tname, :list, :any))
+    elseif part isa AbstractVector
+        for index in eachindex(part)
+            isassigned(part, index) && collect_entries!(found, part[index])
+        end
+    end
+    return found
+end
+
+is_deleted(entry::Core.TypeMapEntry) = entry.max_world != typemax(UInt)
 
 "Is the package `id` part of the system image? Before 1.8 nobody can tell."
 in_system_image(id::Base.PkgId) = isdefined(Base, :in_sysimage) && Base.in_sysimage(id)

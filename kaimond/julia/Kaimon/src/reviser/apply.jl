@@ -24,28 +24,37 @@ const CORRECT = "correct the file; the code loaded before stays in effect until 
 function bring_up_to_date!(reviser, package::Package, run)
     # Whatever interrupts us, the next evaluation takes up what is left.
     package.pending = true
+    known = last_redefined(reviser)
     wanted = definitions(package)
     package.notices = file_notices(package)
     added, removed, kept = differences(package.loaded, wanted)
-    forget_docs(removed, kept)
-    unapplied, macros = Any[], Any[]
-    for definition in added
-        old = counterpart(removed, definition)
-        if old !== nothing && !can_redefine(definition.piece.kind)
-            refuse!(package, definition, unapplied)
-        elseif apply!(reviser, package, definition, run, unapplied)
-            definition.piece.kind === :macro && old !== nothing &&
-                push!(macros, Symbol("@", definition.piece.name))
+    forget_docs(removed, collect(values(kept)))
+    unapplied, macros, replaced = Any[], Any[], Any[]
+    for definition in wanted
+        if haskey(kept, definition)
+            old = kept[definition]
+            is_outdated(reviser, package, old) &&
+                renew!(reviser, package, old, run, unapplied, replaced)
+        elseif !is_refused!(reviser, package, definition, removed, wanted, unapplied) &&
+                apply!(reviser, package, definition, run, unapplied) &&
+                definition.piece.kind === :macro && counterpart(removed, definition) !== nothing
+            push!(macros, Symbol("@", definition.piece.name))
         end
     end
-    union!(macros, macros_that_call(package, vcat(added, removed)))
+    renew_signatures!(reviser, package, run, unapplied, replaced, removed)
+    for old in replaced
+        delete_methods!(package, live_methods(package, old))
+    end
+    left = filter(each -> !any(other -> is_bound_to(other, each.home, each.piece.name), unapplied),
+                  vcat(added, removed, replaced))
+    union!(macros, macros_that_call(package, left))
     foreach(old -> take_away!(reviser, package, old, added, unapplied), removed)
     restore_replaced!(reviser, package, wanted, vcat(added, removed), run, unapplied)
     # What Julia refuses it would refuse again; what failed may work next time.
-    refused(definition) = !can_redefine(definition.piece.kind) &&
-        counterpart(removed, definition) !== nothing
-    package.pending = !all(refused, unapplied)
+    package.pending = !all(each -> each.refused, unapplied)
     isempty(macros) || reexpand!(reviser, macros, run)
+    package.pending || (package.checked = known)
+    forget_entries!(package)
     return nothing
 end
 
@@ -54,18 +63,18 @@ file_notices(package::Package) = append!(
                file.problem.line == 0 ? RESTORE : CORRECT)
         for file in values(package.files) if file.problem !== nothing], package.lasting)
 
-"Of `wanted` what is not loaded; of `loaded` what is not wanted, and what is."
+"Of `wanted` what is not loaded; of `loaded` what is not wanted; what is both, by what is wanted."
 function differences(loaded::Vector{Any}, wanted::Vector{Any})
     waiting = Dict{Any,Any}()
     identify(definition) = hash(objectid(definition.home), definition.piece.key)
     foreach(old -> push!(get!(() -> Any[], waiting, identify(old)), old), loaded)
-    added, kept = Any[], Any[]
+    added, kept = Any[], IdDict{Any,Any}()
     for definition in wanted
         same = get(waiting, identify(definition), nothing)
         if same === nothing || isempty(same)
             push!(added, definition)
         else
-            push!(kept, popfirst!(same))
+            kept[definition] = popfirst!(same)
         end
     end
     removed = filter(old -> old in waiting[identify(old)], loaded)
@@ -86,28 +95,46 @@ const CONSTANT_KINDS = (:type, :const)
 same_kind(one::Symbol, other::Symbol) =
     one === other || one in CONSTANT_KINDS && other in CONSTANT_KINDS
 
-function refuse!(package::Package, definition::Definition, unapplied::Vector{Any})
+"""
+Tell, and note, that Julia cannot take up `definition` because of what has its name; make way for it
+where that can be done.
+"""
+function is_refused!(reviser, package::Package, definition::Definition, removed::Vector{Any},
+                     wanted::Vector{Any}, unapplied::Vector{Any})
+    old = counterpart(removed, definition)
+    if old === nothing || is_retyped(old.piece, definition.piece)
+        old = something(old, misfit(package, definition, removed, wanted), Some(nothing))
+        old === nothing || unname!(reviser, package, old)
+    end
+    (old === nothing || can_redefine(old.piece.kind)) && return false
     piece = definition.piece
-    what = piece.kind === :type ? "the type $(piece.name)" : "the constant $(piece.name)"
+    what = old.piece.kind === :type ? "the type $(piece.name)" : "the constant $(piece.name)"
     push!(package.notices, Notice(piece.file, piece.line, "$what changed, which Julia cannot " *
                                   "take up in a running process", RESTART))
+    definition.refused = true
     push!(unapplied, definition)
+    return true
 end
 
 "Evaluate `definition` and note it as loaded; if that fails, note why. Tells whether it worked."
 function apply!(reviser, package::Package, definition::Definition, run, unapplied::Vector{Any})
-    before = Base.get_world_counter()
+    before, meant = Base.get_world_counter(), meanings(definition)
+    reviser.steps += 1
     try
         run(evaluate_piece, definition)
     catch error
         is_interrupt(error) && rethrow()
         piece = definition.piece
         reason = first(split(error_text(without_load_error(error)), '\n'))
-        push!(package.notices, Notice(piece.file, piece.line, String(reason), RETRIED))
+        cure = needs_restart(reason) ? RESTART : RETRIED
+        push!(package.notices, Notice(piece.file, piece.line, String(reason), cure))
         push!(unapplied, definition)
+        note_redefined!(reviser, definition.home, meant)
         return false
     end
     definition.since, definition.until = before, Base.get_world_counter()
+    definition.made = reviser.steps
+    note_redefined!(reviser, definition.home, meant)
     push!(package.loaded, definition)
     count_change!(reviser, definition.piece.file)
     definition.piece.kind === :module || return true
@@ -119,6 +146,10 @@ function apply!(reviser, package::Package, definition::Definition, run, unapplie
     return true
 end
 
+"Is `reason` what Julia says of a name that cannot come to mean something else?"
+needs_restart(reason::AbstractString) =
+    occursin(r"redefinition of constant|cannot (declare|define|set type)|invalid assignment", reason)
+
 without_load_error(@nospecialize(error)) =
     error isa LoadError ? without_load_error(error.error) : error
 
@@ -127,7 +158,7 @@ function evaluate_piece(definition::Definition)
     piece = definition.piece
     expression = piece.expression
     if piece.kind === :module
-        whole = module_of(expression)
+        whole = module_expression(expression)
         expression = Expr(:module, whole.args[1], whole.args[2], Expr(:block))
     end
     place = LineNumberNode(piece.line, Symbol(piece.file))
@@ -166,15 +197,22 @@ function take_away!(reviser, package::Package, old::Definition, added::Vector{An
     piece = old.piece
     stands_in = other -> other.home === old.home && other.piece.name == piece.name
     any(stands_in, unapplied) && return nothing
+    takes_place = other -> stands_in(other) &&
+        binding_kind(other.piece) === binding_kind(piece)
     if piece.kind in (:method, :macro, :other)
-        methods = live_methods(old)
-        foreach(Base.delete_method, methods)
-        isempty(methods) || count_change!(reviser, piece.file)
+        methods = live_methods(package, old)
+        delete_methods!(package, methods)
+        isempty(methods) || any(takes_place, added) || count_change!(reviser, piece.file)
         if piece.kind !== :other || !isempty(methods) || is_harmless_removal(piece.expression)
             return forget!(package, old)
         end
         reason = "what stood there had an effect that is not undone by removing it"
-    elseif piece.kind !== :names && any(stands_in, added)
+    elseif piece.kind !== :names && any(takes_place, added)
+        # Also the constructors that this text of it had.
+        piece.kind === :type && delete_methods!(package, live_methods(package, old))
+        return forget!(package, old)
+    elseif binding_kind(piece) !== :none && (old.unnamed || unname!(reviser, package, old))
+        count_change!(reviser, piece.file)
         return forget!(package, old)
     elseif piece.kind === :names
         reason = "`$(piece.expression)` was removed and stays in effect"
@@ -215,14 +253,14 @@ function restore_replaced!(reviser, package::Package, wanted::Vector{Any}, touch
     for definition in unique_names(touched)
         group = filter(other -> other.piece.kind === :method && other.home === definition.home &&
                        other.piece.name == definition.piece.name, package.loaded)
-        any(other -> isempty(live_methods(other)), group) || continue
+        any(other -> is_hidden(package, other), group) || continue
         order = [findfirst(other -> other.home === each.home && other.piece.key == each.piece.key,
                            wanted) for each in group]
         any(isnothing, order) && continue
-        for each in group[sortperm(order)]
-            forget!(package, each)
-            apply!(reviser, package, each, run, unapplied)
-        end
+        replaced = Any[]
+        foreach(each -> renew!(reviser, package, each, run, unapplied, replaced),
+                group[sortperm(order)])
+        foreach(each -> delete_methods!(package, live_methods(package, each)), replaced)
     end
 end
 

@@ -21,6 +21,8 @@ each piece, so that an interrupt leaves work undone but nothing wrong.
   number is 0 if it is not known.
 - `trouble`: what went wrong in here, \"\" if nothing did.
 - `remarks`: what the user should know of who follows the packages.
+- `redefined`: names that came to mean something else, as `Redefined`s.
+- `steps`: how often something was evaluated or taken away, which tells what was first.
 - `revision`: another one whenever what is followed, or a text of it, may be another one.
 """
 mutable struct Reviser
@@ -36,17 +38,19 @@ mutable struct Reviser
     reloaded::Vector{Any}
     trouble::String
     remarks::Vector{String}
+    redefined::Vector{Any}
+    steps::Int
     revision::Int
 end
 
 Reviser() = Reviser(Any[], Any[], "auto", false, nothing, false, IdDict{Any,Any}(), 0, time(),
-                    Any[], "", String[], 0)
+                    Any[], "", String[], Any[], 0, 0)
 
 "Is there anything that may have to be taken up?"
 follows_any(reviser::Reviser) = !isempty(reviser.packages) || !isempty(reviser.revised) ||
     haskey(Base.loaded_modules, REVISE)
 
-const REVISER_FILES = ("pieces", "files", "quiet", "walk", "live", "macros", "apply",
+const REVISER_FILES = ("pieces", "files", "quiet", "walk", "live", "macros", "apply", "redefined",
                        "baseline", "taking_up", "foreign", "report", "rehearsal")
 const REVISER_LOADED = Ref(false)
 

@@ -207,7 +207,7 @@ function revise_notice(path::String, @nospecialize(error))
     end
     cause = hasproperty(error, :exc) ? error.exc : hasproperty(error, :error) ? error.error : error
     reason = first_line(cause)
-    cure = occursin("redefinition of constant", reason) ? RESTART :
+    cure = needs_restart(reason) ? RESTART :
         occursin("syntax:", reason) ? CORRECT : RETRIED
     return Notice(path, line, "Revise: " * reason, cure)
 end

@@ -1,6 +1,8 @@
 # The methods that a definition made and that are still in effect.
 
-function live_methods(definition::Definition)
+function live_methods(package::Package, definition::Definition)
+    KEEPS_REPLACED && return Any[entry.func for entry in own_entries!(package)
+                                 if !is_deleted(entry) && made_by(definition, entry.func)]
     found = Any[]
     for value in possible_callables(definition), signature in signatures(value)
         for method in methods_for(signature)
@@ -26,6 +28,50 @@ end
 same_file(one::String, other::String) = one == other ||
     (basename(one) == basename(other) && isfile(one) && isfile(other) &&
      realpath(one) == realpath(other))
+
+"""
+The entries of all methods that `package` may have made: those in its modules, and those that stand
+in its files.
+
+Remembered until a method is made, because each of many definitions may ask.
+"""
+function own_entries!(package::Package)
+    package.looked == Base.get_world_counter() && return package.entries
+    own = IdDict{Any,Bool}()
+    for path in union(keys(package.files), (each.piece.file for each in package.loaded))
+        own[Symbol(path)] = true
+        ispath(path) && (own[Symbol(realpath(path))] = true)
+    end
+    is_own(method) = get!(() -> Base.moduleroot(method.module) === package.top, own,
+                          method.module) || get(own, method.file, false)
+    package.entries = filter!(entry -> is_own(entry.func), method_entries())
+    package.looked = Base.get_world_counter()
+    return package.entries
+end
+
+function forget_entries!(package::Package)
+    package.entries = Any[]
+    package.looked = UInt(0)
+end
+
+function delete_methods!(package::Package, methods::Vector{Any})
+    known = package.looked == Base.get_world_counter()
+    foreach(Base.delete_method, methods)
+    known && (package.looked = Base.get_world_counter())
+    return nothing
+end
+
+"Does a later method of the same types keep a method of `definition` from being called?"
+function is_hidden(package::Package, definition::Definition)
+    methods = live_methods(package, definition)
+    isempty(methods) && return true
+    KEEPS_REPLACED || return false
+    return any(method -> any(entry -> replaces(entry, method), own_entries!(package)), methods)
+end
+
+replaces(entry, method::Method) = !is_deleted(entry) && entry.func !== method &&
+    entry.func.name === method.name && entry.func.primary_world > method.primary_world &&
+    entry.func.sig == method.sig
 
 "What the methods of `definition` may be methods of."
 function possible_callables(definition::Definition)

@@ -8,7 +8,7 @@ function macros_that_call(package::Package, changed::Vector{Any})
     found = Any[]
     any(each -> each.piece.kind === :macro, package.loaded) || return found
     names = Set{Any}(each.piece.name for each in changed
-                     if each.piece.kind === :method && each.piece.name isa Symbol)
+                     if binding_kind(each.piece) !== :none && each.piece.name isa Symbol)
     isempty(names) && return found
     callers = Any[(each.piece, Set{Any}(called_words!(Any[], each.piece.expression)))
                   for each in package.loaded if each.piece.kind in (:method, :macro)]
@@ -62,20 +62,21 @@ function reexpand!(reviser, macros::Vector{Any}, run)
             piece = definition.piece
             haskey(done, definition) && continue
             uses_macro(piece.expression, Any[macros[index]]) && piece.kind !== :module || continue
-            if piece.kind in CONSTANT_KINDS
-                push!(package.lasting, Notice(piece.file, piece.line, "$(macros[index]), which " *
+            if !can_redefine(piece.kind)
+                note_lasting!(package, Notice(piece.file, piece.line, "$(macros[index]), which " *
                                               "$(piece.name) was made by, changed", ONLY_RESTART))
-                push!(package.notices, package.lasting[end])
                 done[definition] = true
                 continue
             end
             fresh = Definition(definition.home, piece)
-            forget!(package, definition)
             if apply!(reviser, package, fresh, run, Any[])
-                foreach(Base.delete_method, live_methods(definition))
+                forget!(package, definition)
+                delete_methods!(package, live_methods(package, definition))
                 done[fresh] = true
                 piece.kind === :macro && push!(macros, Symbol("@", piece.name))
             else
+                # So that it counts as removed, and its text as new, next time.
+                definition.piece = with_key(piece, ~piece.key)
                 package.pending = true
             end
         end

@@ -23,6 +23,9 @@ struct Piece
     children::Vector{Any}
 end
 
+with_key(piece::Piece, key::UInt64) = Piece(key, piece.expression, piece.file, piece.line, piece.last,
+                                            piece.kind, piece.name, piece.documented, piece.children)
+
 "A file that does not parse: what the parser says, and on which line."
 struct SourceProblem <: Exception
     line::Int
@@ -75,7 +78,7 @@ function make_piece(@nospecialize(expression), file::String, line::Int, last::In
     children = Any[]
     key = code_key(expression)
     if kind === :module
-        children = split_pieces(module_of(expression).args[3].args, file, line, last)
+        children = split_pieces(module_expression(expression).args[3].args, file, line, last)
         key = hash(name, hash(:module))
     end
     return Piece(key, expression, file, line, last, kind, name, is_doc(expression), children)
@@ -100,7 +103,7 @@ is_doc(@nospecialize part) = is_expr(part, :macrocall) &&
     (part.args[1] == GlobalRef(Core, Symbol("@doc")) || part.args[1] === Symbol("@doc"))
 
 "The module expression in `part`, which may be documented."
-module_of(part::Expr) = is_expr(part, :module) ? part : module_of(part.args[end])
+module_expression(part::Expr) = is_expr(part, :module) ? part : module_expression(part.args[end])
 
 "The kind of an expression and the name of what it defines."
 function classify(@nospecialize part)

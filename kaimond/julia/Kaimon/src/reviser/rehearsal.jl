@@ -9,7 +9,7 @@ rehearse_pieces() = (rehearsed_file("f() = 1", rehearsed_module()); nothing)
 
 function rehearse_walk(home::Module=rehearsed_module())
     package = rehearsed_package(home)
-    foreach(live_methods, definitions(package))
+    foreach(definition -> live_methods(package, definition), definitions(package))
 end
 
 function rehearse_changes(home::Module=rehearsed_module())

@@ -10,6 +10,7 @@ function begin_following!(reviser::Reviser, id::Base.PkgId, top::Module, root::S
     revised = reviser.choice == "builtin" ? nothing : revised_package(id, top, since)
     if revised === nothing
         push!(reviser.packages, track(id, top, root, since))
+        reviser.packages[end].checked = last_redefined(reviser)
     else
         push!(reviser.revised, revised)
     end
@@ -41,27 +42,35 @@ followed_paths(reviser::Reviser) =
 
 "Is nothing left to do, and does each file have one name only?"
 has_settled(reviser::Reviser) =
-    !any(package -> package.pending, reviser.packages) &&
+    all(package -> is_finished(reviser, package), reviser.packages) &&
     all(file.stamp.plain && file.stamp != NO_STAMP for (_, package) in followed(reviser)
         for file in values(package.files))
 
 function take_up_all!(reviser::Reviser, run, thorough::Bool)
     take_up_by_revise!(reviser, run, thorough)
     thorough && foreach(doubt!, reviser.packages)
-    while true
-        before = length(reviser.reloaded)
+    for _ in 1:ATTEMPTS
+        before = taken_up(reviser)
         for each in reviser.packages
             package = each::Package
             reread_files!(package)
-            package.pending || continue
+            is_finished(reviser, package) && continue
             reviser.revision += 1
             Base.invokelatest(bring_up_to_date!, reviser, package, run)
         end
         # What failed may have needed something that another package has only now.
-        length(reviser.reloaded) > before || return nothing
-        any(package -> package.pending, reviser.packages) || return nothing
+        taken_up(reviser) > before || return nothing
+        all(package -> is_finished(reviser, package), reviser.packages) && return nothing
     end
 end
+
+"Times that packages are looked at for what others of them have taken up."
+const ATTEMPTS = 10
+
+taken_up(reviser::Reviser) = sum(Int[count for (_, count) in reviser.reloaded])
+
+is_finished(reviser::Reviser, package::Package) =
+    !package.pending && last_redefined(reviser) <= package.checked
 
 "Trust nothing that is remembered of the files of `package`."
 function doubt!(package::Package)

@@ -3,16 +3,23 @@
 """
 A piece in the module that it is, or is to be, evaluated in.
 
-`since` and `until` are the world ages around its evaluation: what methods it made is told by them.
+- `since`, `until`: the world ages around its evaluation, which tell what methods it made.
+- `made`: the step that evaluated it, see `Reviser`; 0 if its package was loaded with it.
+- `refused`: would Julia refuse it whenever it is tried?
+- `unnamed`: does its name mean nothing any more?
 """
 mutable struct Definition
     home::Module
     piece::Piece
     since::UInt
     until::UInt
+    made::Int
+    refused::Bool
+    unnamed::Bool
 end
 
-Definition(home::Module, piece::Piece) = Definition(home, piece, typemax(UInt), typemax(UInt))
+Definition(home::Module, piece::Piece) =
+    Definition(home, piece, typemax(UInt), typemax(UInt), 0, false, false)
 
 """
 A package of which the source is followed.
@@ -26,6 +33,8 @@ A package of which the source is followed.
 - `pending`: something is left to do although no file may change.
 - `entered`: files found in the walk that is going on, in order.
 - `opener`: makes a `SourceFile` of a path that the walk meets first.
+- `checked`: the step up to which names that got another meaning were taken into account.
+- `entries`, `looked`: what `own_entries!` found in the world `looked`.
 """
 mutable struct Package
     name::String
@@ -40,11 +49,14 @@ mutable struct Package
     pending::Bool
     entered::Vector{String}
     opener::Any
+    checked::Int
+    entries::Vector{Any}
+    looked::UInt
 end
 
 Package(name::String, top::Module, root::String, opener) =
     Package(name, top, root, Dict{String,Any}(), Any[], IdDict{Any,Any}(), String[], Any[], Any[],
-            false, String[], opener)
+            false, String[], opener, 0, Any[], UInt(0))
 
 package_id(package::Package) = Base.PkgId(package.top)
 
