@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.gate_julia.gate_process import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SOURCE = CHECKOUT / "kaimond" / "julia" / "Kaimon" / "src"
 DEFINED = re.compile(
