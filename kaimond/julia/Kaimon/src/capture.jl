@@ -53,7 +53,6 @@ end
 function begin_spool(capture::Capture, spool::AbstractString)
     fd = open_append(spool)
     try
-        foreach(free_lock, (capture.out, capture.err))
         route_output(capture, fd)
     finally
         close_fd(fd)

@@ -49,7 +49,6 @@ function begin_spool(screen::Screen, spool::AbstractString)
         redirect_fd(spool_fd, screen.fd)
         set_cloexec(screen.fd)
         load_packages_in(STREAM_WORLD[])
-        foreach(free_lock, (screen.out, screen.err))
         screen.out.person, screen.err.person = screen.before.out_fd, screen.before.err_fd
         screen.out.main = screen.err.main = screen.main
         redirect_standard(screen.out, 1)

@@ -8,16 +8,18 @@ The descriptor's number never changes and only what it refers to does; a stream 
 took hold of during an evaluation therefore stays valid for ever.
 
 In a process of a person's, what the task `main` prints goes to the descriptor `person` instead.
-The lock keeps a line that is printed in pieces from being torn apart by another task's.
+
+It has no lock, so lines that several threads print at once may be torn. One more method of `lock`
+for a stream invalidates 1,200 compiled methods of Julia 1.12, which a first `using` has then to
+compile again, for two seconds.
 """
 mutable struct SpoolIO <: IO
     fd::Cint
     main::Union{Task,Nothing}
     person::Cint
-    lock::ReentrantLock
 end
 
-SpoolIO(fd::Integer) = SpoolIO(fd, nothing, -1, ReentrantLock())
+SpoolIO(fd::Integer) = SpoolIO(fd, nothing, -1)
 
 "The descriptor that takes what the current task prints."
 descriptor(io::SpoolIO) = io.main !== nothing && io.main === current_task() ? io.person : io.fd
@@ -51,24 +53,6 @@ end
 function Base.write(io::SpoolIO, byte::UInt8)
     box = Ref(byte)
     return GC.@preserve box unsafe_write(io, Base.unsafe_convert(Ptr{UInt8}, box), UInt(1))
-end
-
-Base.lock(io::SpoolIO) = lock(io.lock)
-Base.unlock(io::SpoolIO) = unlock(io.lock)
-
-"""
-Free `io` of a holder that will never give it back: an interrupt can throw a task out of `print` in
-the moment between taking the lock and having it given back whatever happens.
-
-Called when the current task prints nothing.
-"""
-function free_lock(io::SpoolIO)
-    while io.lock.locked_by === current_task()
-        unlock(io.lock)
-    end
-    holder = io.lock.locked_by
-    holder isa Task && istaskdone(holder) && (io.lock = ReentrantLock())
-    return nothing
 end
 
 Base.fd(io::SpoolIO) = RawFD(io.fd)

@@ -38,6 +38,10 @@ foreach(signature -> precompile(signature...), (
     (begin_following!, (Reviser, Base.PkgId, Module, String, Float64)),
     (mirror_begin, (EvalRequest,)),
     (mirror_end, (EvalRequest, Int, Vector{Field})),
+    # Programs, among them those that precompile packages.
+    (open, (Base.CmdRedirect, String, SpoolIO)),
+    (Base.spawn_opts_inherit, (Base.DevNull, SpoolIO, SpoolIO)),
+    (Base.setup_stdio, (SpoolIO, Bool)),
     # A person's session.
     (open_gate, (String, String, Settings)),
 ))
@@ -66,6 +70,7 @@ function work()
     rehearse_pieces()
     rehearse_walk(Main)
     rehearse_changes(Main)
+    follow_a_package()
     expects_packages()
     find_packages!(Reviser())
     path = tempname()
@@ -73,6 +78,29 @@ function work()
     print_usual(SpoolIO(file))
     close_fd(file)
     rm(path)
+    return nothing
+end
+
+"What a first `using` of a package that is followed needs, and an edit of it."
+function follow_a_package()
+    root = joinpath(mktempdir(), "src", "$REHEARSED.jl")
+    mkpath(dirname(root))
+    write(root, "module Main\n\"doc\"\nf(x) = 1\nstruct S end\nconst C = 1\nend")
+    reviser = Reviser()
+    package = track(Base.PkgId(REHEARSED), Main, root, time())
+    push!(reviser.packages, package)
+    run = (f, argument) -> Base.invokelatest(f, argument)
+    for text in ("module Main\nf(x) = 2\ng() = f(1)\nend", "module Main\nf(x = \nend")
+        write(root, text)
+        take_up_changes!(reviser, run, true)
+        followed_paths(reviser)
+        has_settled(reviser)
+        reloaded_fields(reviser)
+        stale_fields(reviser)
+        source_fields(reviser, NOTHING_KNOWN)
+        tracked_text(reviser)
+    end
+    reviser.listener === nothing || close_fd(reviser.listener.fd)
     return nothing
 end
 

@@ -1,4 +1,4 @@
-using Kaimon: SpoolIO, STREAM_WORLD, open_append, close_fd, duplicate_high, free_lock, set_cloexec,
+using Kaimon: SpoolIO, STREAM_WORLD, open_append, close_fd, duplicate_high, set_cloexec,
     FIRST_OWN_FD
 
 function spooled(f)
@@ -68,29 +68,6 @@ end
 @testset "a stream can be copied to it" begin
     @test spooled(io -> write(io, IOBuffer("buffer"))) == codeunits("buffer")
     @test spooled(io -> write(io, IOContext(IOBuffer("context")))) == codeunits("context")
-end
-
-@testset "lines of several tasks stay whole" begin
-    struct Slow end
-    Base.print(io::IO, ::Slow) = (yield(); write(io, "slow"))
-    written = spooled(io -> @sync(for number in 1:9
-        @async println(io, Slow(), number)
-    end))
-    @test sort(split(String(written))) == ["slow$number" for number in 1:9]
-end
-
-@testset "a lock whose holder was interrupted is free again" begin
-    io = SpoolIO(1)
-    lock(io)
-    free_lock(io)
-    @test !islocked(io.lock)
-    wait(@async lock(io))
-    free_lock(io)
-    @test !islocked(io.lock)
-    holder = @async (lock(io); wait())
-    yield()
-    free_lock(io)
-    @test islocked(io.lock)
 end
 
 @testset "it is known where packages are loaded" begin

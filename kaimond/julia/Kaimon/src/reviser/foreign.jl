@@ -76,7 +76,7 @@ and try again what may work now.
 
 Without a changed file, and with nothing in its queue, Revise is not called: a call takes 10 ms.
 """
-function take_up_by_revise!(reviser::Reviser, run, thorough::Bool)
+function take_up_by_revise!(reviser::Reviser, @nospecialize(run), thorough::Bool)
     revise = revise_module()
     revise === nothing && return nothing
     for (entry, problem) in revise.queue_errors

@@ -18,7 +18,7 @@ counted(count::Int, what::String) = count == 1 ? "1 $what" : "$count $(what)s"
 function stale_lines(reviser::Reviser)
     lines = String[]
     for (_, package) in followed(reviser)
-        for file in sort!(unique(notice.file for notice in package.notices))
+        for file in sort!(unique(String[notice.file for notice in package.notices]))
             notices = filter(notice -> notice.file == file, package.notices)
             # What needs most help is said first.
             worst = findfirst(is_hopeless, notices)

@@ -24,7 +24,7 @@ interrupted; whatever that throws leaves here only if it is an interrupt.
 Every file is read if `thorough`, and what could not be taken up is tried again; else a file that
 looks as it did is not read.
 """
-function take_up_changes!(reviser::Reviser, run, thorough::Bool=false)
+function take_up_changes!(reviser::Reviser, @nospecialize(run), thorough::Bool=false)
     reviser.listener === nothing && (reviser.listener = FileListener())
     listener = reviser.listener::FileListener
     !thorough && reviser.still && is_quiet(listener) && revise_is_idle() && return nothing
@@ -46,7 +46,7 @@ has_settled(reviser::Reviser) =
     all(file.stamp.plain && file.stamp != NO_STAMP for (_, package) in followed(reviser)
         for file in values(package.files))
 
-function take_up_all!(reviser::Reviser, run, thorough::Bool)
+function take_up_all!(reviser::Reviser, @nospecialize(run), thorough::Bool)
     take_up_by_revise!(reviser, run, thorough)
     thorough && foreach(doubt!, reviser.packages)
     for _ in 1:ATTEMPTS
