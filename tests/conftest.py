@@ -13,7 +13,7 @@ from tests.support import julia_environment, precompiled
 from tests.support.home import CHECKOUT, Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 AT_HAND = pytest.StashKey[AtHand | NoJuliaError]()
@@ -82,19 +82,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("julia_program", julias, indirect=True, ids=ids)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Compile the gate before the first test of a Julia, which takes longer than a test may."""
+    callspec = getattr(item, "callspec", None)
+    chosen = callspec.params.get("julia_program") if callspec else None
+    if isinstance(chosen, Julia):
+        factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
+        base = factory.getbasetemp()
+        # A worker of xdist has a folder of its own in the run's.
+        folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        precompiled.prepare(folder, chosen.path)
+    return (yield)
+
+
 @pytest.fixture(scope="session")
-def julia_program(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Path | None:
+def julia_program(request: pytest.FixtureRequest) -> Path | None:
     """The Julia to test with, for each version in its turn; None if not marked `julia`."""
     chosen: Julia | NoJuliaError | None = getattr(request, "param", None)
     if isinstance(chosen, NoJuliaError):
         pytest.fail(str(chosen), pytrace=False)
     if chosen is None:
         return None
-    base = tmp_path_factory.getbasetemp()
-    # A worker of xdist has a folder of its own in the run's.
-    precompiled.prepare(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base, chosen.path)
+    if said := precompiled.problem(chosen.path):
+        pytest.fail(f"the gate could not be compiled for {chosen.path}: {said}", pytrace=False)
     return chosen.path
 
 

@@ -132,6 +132,16 @@ def test_a_julia_that_does_not_run_is_one_line_and_no_test_runs(suite: Suite) ->
     assert passed(done) == []
 
 
+def test_a_julia_that_cannot_compile_the_gate_fails_its_tests_and_says_why(suite: Suite) -> None:
+    script = 'case "$*" in --version) echo julia version 1.13.0;; *) echo no, thanks; exit 3; esac'
+    suite.julias.append(make_julia(suite.folder / "broken" / "julia", script=script))
+    done = suite.run("-rE")
+    assert passed(done) == ["test_smoke[1.12.5]", "test_smoke[1.10.8]", "test_plain"]
+    assert "3 errors" in done.stdout
+    assert "the gate could not be compiled" in done.stdout
+    assert "said: no, thanks" in done.stdout
+
+
 def test_a_test_that_needs_julia_and_takes_none_is_an_error(suite: Suite) -> None:
     (suite.folder / "test_other.py").write_text(
         "import pytest\n@pytest.mark.julia\ndef test_own(): pass\n"

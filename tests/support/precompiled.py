@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from kaimond.config import launch
 from kaimond.supervisor import gate_cache
-from kaimond.supervisor.gate_cache import GateCache
-from kaimond.supervisor.julia import Julia, Julias
+from kaimond.supervisor.gate_cache import GateCache, PrecompileError
+from kaimond.supervisor.julia import Julia, JuliaError, Julias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,14 +24,34 @@ if TYPE_CHECKING:
 _MADE: dict[Path, tuple[Julia, Path]] = {}
 """By the program that is started: the Julia, and its cache."""
 
+_TRIED: dict[Path, str] = {}
+"""By the program: why there is no cache, or an empty text if there is one or need not be."""
+
 
 def prepare(folder: Path, program: Path) -> None:
     """Have sessions that are started by ``program`` find the gate precompiled.
+
+    That takes a minute or more once. What goes wrong is told by `problem`.
 
     Args:
         folder: the same one for all processes of a test run.
         program: the Julia.
     """
+    if program in _TRIED:
+        return
+    _TRIED[program] = ""
+    try:
+        _prepare(folder, program)
+    except (JuliaError, PrecompileError) as error:
+        _TRIED[program] = str(error)
+
+
+def problem(program: Path) -> str:
+    """Why the gate could not be precompiled for this Julia; empty if nothing is wrong."""
+    return _TRIED[program]
+
+
+def _prepare(folder: Path, program: Path) -> None:
     julia = asyncio.run(Julias().find(str(program), os.environ, wanted_by="the tests"))
     wanted = gate_cache.cache_for(folder / "gate", julia, _FLAGS, os.environ)
     if wanted is None:
