@@ -208,10 +208,10 @@ function take_away!(reviser, package::Package, old::Definition, added::Vector{An
         end
         reason = "what stood there had an effect that is not undone by removing it"
     elseif piece.kind !== :names && any(takes_place, added)
-        # Also the constructors that this text of it had.
-        piece.kind === :type && delete_methods!(package, live_methods(package, old))
+        delete_constructors!(package, old)
         return forget!(package, old)
     elseif binding_kind(piece) !== :none && (old.unnamed || unname!(reviser, package, old))
+        delete_constructors!(package, old)
         count_change!(reviser, piece.file)
         return forget!(package, old)
     elseif piece.kind === :names
@@ -222,6 +222,10 @@ function take_away!(reviser, package::Package, old::Definition, added::Vector{An
     push!(package.notices, Notice(piece.file, piece.line, reason, RESTART))
     return nothing
 end
+
+"Those that the text of `old` had, if it is that of a type."
+delete_constructors!(package::Package, old::Definition) =
+    old.piece.kind === :type && delete_methods!(package, live_methods(package, old))
 
 forget!(package::Package, old::Definition) =
     filter!(definition -> definition !== old, package.loaded)
