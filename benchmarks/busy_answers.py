@@ -1,7 +1,7 @@
 """How soon a session that computes answers: `ping` and `check_eval` of another agent.
 
-Run it as ``python -m benchmarks.busy_answers [--calls 100]``. With Julia 1.9 and newer the answer is
-the gate's own, given while the code runs; it is counted how often the gate was silent.
+Run it as ``python -m benchmarks.busy_answers [--calls 100]``. With Julia 1.9 and newer the answer
+is the gate's own, given while the code runs; it is counted how often the gate was silent.
 """
 
 from __future__ import annotations

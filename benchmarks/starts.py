@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -134,6 +135,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="kaimond-depot-") as depot:
             os.environ["KAIMON_JULIA"] = str(program)
             home = Home(julia(Path(depot)))
+            # As on a machine that is new to this Julia.
+            shutil.rmtree(home.paths.gate_caches, ignore_errors=True)
             try:
                 table = asyncio.run(measure(home, program, options.rounds))
             finally:

@@ -35,9 +35,11 @@ def julia(folder: Path) -> dict[str, str]:
     sys.path.insert(0, str(CHECKOUT / "packaging" / "julia"))
     import find_or_fetch
 
-    from tests.support import julia_environment
+    from tests.support import julia_environment, precompiled
 
-    return julia_environment.create(folder, find_or_fetch.find(os.environ, CHECKOUT).path)
+    program = find_or_fetch.find(os.environ, CHECKOUT).path
+    precompiled.prepare(folder, program)
+    return julia_environment.create(folder, program)
 
 
 def main() -> int:
