@@ -34,7 +34,8 @@ _HEARTBEAT_INTERVAL: Final = 500
 _HEARTBEAT_TIMEOUT: Final = 1500
 _HEARTBEAT_TTL: Final = 3000
 _RECONNECT: Final = 10
-_RECONNECT_MAX: Final = 200
+# A gate that is precompiled answers 0.3 s after its start; a longer pause would be felt then.
+_RECONNECT_MAX: Final = 30
 
 _EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
 
