@@ -127,6 +127,8 @@ async def test_a_start_that_was_given_up_is_not_taken_up_by_the_next_daemon(home
     async with agent(home) as one:
         starting = asyncio.create_task(one.refused("start_session", project_path=str(project)))
         assert await asyncio.to_thread(doomed.wait, 60) == -9
+        # Else the end of that start could be over before the next daemon hears who waits for it.
+        await until(lambda: home.server_log().count("agent connected") == 2)
         (project / "go").touch()
         assert "Its start had been given up" in await starting
         assert await one.sessions() == []

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.julia
 
 PONG = (
-    "pid start boot nonce session protocol gate julia pwd project threads state eval terminal "
-    "queued tracked"
+    "pid start boot nonce session protocol gate gate-code julia pwd project threads state eval "
+    "terminal queued tracked responder"
 )
 
 
@@ -32,6 +32,7 @@ def test_pong_tells_who_where_and_what_the_session_is(gate: GateProcess) -> None
     assert pong.text("session") == SESSION
     assert pong.text("protocol") == "1"
     assert pong.text("gate") == "0.1.0"
+    assert pong.text("gate-code") in ("precompiled", "evaluated")
     assert pong.text("julia").count(".") >= 2
     assert Path(pong.text("pwd")) == gate.project
     assert pong.text("project") == str(gate.project / "Project.toml")

@@ -135,7 +135,8 @@ async def test_a_julia_that_does_not_start_is_told_with_its_last_words(home: Hom
 
 
 async def test_a_julia_that_never_gets_ready_is_ended_at_the_deadline(home: Home) -> None:
-    body = 'case "$1" in --version) echo julia version 1.9.0;; *) echo hm; exec sleep 1000;; esac'
+    # One that is too old for a precompiled gate, which would be made meanwhile.
+    body = 'case "$1" in --version) echo julia version 1.8.0;; *) echo hm; exec sleep 1000;; esac'
     home.paths.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.paths.settings_overlay.mkdir()
     overlay = home.paths.settings_overlay / "short.toml"
