@@ -210,19 +210,21 @@ def test_the_package_mode_is_every_terminals_own(gate: GateProcess, terminal: Te
             assert other.enter("[1, 1][2] + 1").endswith("2")
 
 
-def test_a_person_can_evaluate_in_another_module(gate: GateProcess, terminal: Terminal) -> None:
+def test_a_person_can_evaluate_in_another_module(gate: GateProcess) -> None:
     if value(gate, 'VERSION >= v"1.9"') == "false":
         pytest.skip("there is one module, Main")
-    terminal.enter("module Inner; inside = 5; end; import REPL; REPL.activate(Inner)")
-    terminal.type("inside\r")
-    assert terminal.expect("\n\n(Main.Inner) " + PROMPT).endswith("5")
-    terminal.type("?")
-    terminal.expect("help?> ")
-    terminal.type("inside\r")
-    terminal.expect("\n\n(Main.Inner) " + PROMPT)
-    assert value(gate, "@isdefined inside") == "false"
-    terminal.enter("Main.REPL.activate()")
-    assert value(gate, "@isdefined docs") == "false"
+    with Terminal(gate, "0000d00d") as other:
+        other.type("module Inner; inside = 5; end; import REPL; REPL.activate(Inner)\r")
+        other.expect("\n\n(Main.Inner) " + PROMPT)
+        other.type("inside\r")
+        assert other.expect("\n\n(Main.Inner) " + PROMPT).endswith("5")
+        other.type("?")
+        other.expect("help?> ")
+        other.type("inside\r")
+        other.expect("\n\n(Main.Inner) " + PROMPT)
+        assert value(gate, "@isdefined inside") == "false"
+        other.enter("Main.REPL.activate()")
+        assert value(gate, "@isdefined docs") == "false"
 
 
 def test_history_goes_on_at_the_next_terminal(gate: GateProcess, terminal: Terminal) -> None:
