@@ -144,3 +144,20 @@ def test_a_struct_and_a_constant_that_changed_are_told(session: GateProcess) -> 
     package.body("const C = 2\nf() = C")
     outcome = package.evaluate("NAME.f()")
     assert outcome.shows("stale") or outcome.value == "2"
+
+
+def test_what_was_made_from_a_type_or_a_constant_that_changed_is_told(
+    session: GateProcess,
+) -> None:
+    """Before Julia 1.12 the type or the constant itself is told; this too comes last."""
+    text = "struct S; x; {}end\nconst C = {}\nf(s::S) = 1\nf(s) = 0\nconst D = C + 1\ng() = 1"
+    package = SourcePackage(session, text.format("", 1)).loaded()
+    assert package.value("NAME.D, NAME.g()") == "(2, 1)"
+    package.body(text.format("S(x) = new(x); ", 1))
+    package.body(text.format("y; ", 2))
+    outcome = package.evaluate("NAME.D, hasfield(NAME.S, :y)")
+    said = outcome.reply.text("stale")
+    assert f"{package.name}.jl:" in said
+    assert "restart the session" in said
+    if session.value_of('VERSION >= v"1.12-"') == "true":
+        assert "was made from what" in said

@@ -297,6 +297,15 @@ def test_code_that_does_not_parse_is_told_with_its_line_until_it_does(
     check_that_a_syntax_error_is_told_until_it_is_mended(session)
 
 
+def test_what_the_parser_says_is_told_without_its_drawings(session: GateProcess) -> None:
+    package = SourcePackage(session, "f() = 1").loaded()
+    package.body("f() = 2\n\ng() = )")
+    said = package.stale()[1]
+    assert f"{package.name}.jl:4: syntax error: unexpected " in said
+    package.body("f() = 3")
+    assert package.value("NAME.f()") == "3"
+
+
 def test_code_that_throws_is_told_and_tried_again(session: GateProcess) -> None:
     package = SourcePackage(session, "f() = 1\nflag = Ref(false)").loaded()
     package.body('f() = 2\nflag = Ref(false)\nflag[] || error("not yet")\nh() = 3')

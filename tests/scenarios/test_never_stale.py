@@ -119,19 +119,21 @@ async def test_preferences_restart_what_only_a_restart_helps_and_switch_it_all_o
     async with agent(shared) as one:
         await one.start(shared.path / "MyPkg")
         await one.ok("ex", e="using MyPkg")
-        edit(file, "module MyDep\n", "module MyDep\nstruct S; x; end\nthird() = 1\n")
-        assert (await one.value("MyPkg.MyDep.S(1).x")).splitlines()[0] == "1"
-        edit(file, "struct S; x; end\n", "struct S; x; y; end\n")
-        answer = await one.value("fieldnames(MyPkg.MyDep.S)")
-        assert answer.splitlines()[0] == "(:x,)"
-        assert "the type S changed" in answer
+        edit(file, "module MyDep\n", "module MyDep\nexport third\nthird() = 1\n")
+        names = "using MyPkg; :third in names(MyPkg.MyDep)"
+        assert (await one.value(names)).splitlines()[0] == "true"
+        # What no Julia so far can take back.
+        edit(file, "export third\n", "")
+        answer = await one.value(names)
+        assert answer.splitlines()[0] == "true"
+        assert "`export third` was removed" in answer
         assert "restart the session" in answer
 
         prefer(shared, restart_when_stale=True, allow_restart=False)
-        assert (await one.value("fieldnames(MyPkg.MyDep.S)")).splitlines()[0] == "(:x,)"
+        assert (await one.value(names)).splitlines()[0] == "true"
         prefer(shared, restart_when_stale=True)
-        answer = await one.value("using MyPkg; fieldnames(MyPkg.MyDep.S)")
-        assert answer.splitlines()[0] == "(:x, :y)"
+        answer = await one.value(names)
+        assert answer.splitlines()[0] == "false"
         assert "restarted first, as restart_when_stale is set: generation 2" in answer
         assert "WARNING" not in answer
         assert (await source(one))["generation"] == 2

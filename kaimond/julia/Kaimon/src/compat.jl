@@ -197,7 +197,9 @@ function source_problem(@nospecialize parsed)
     told = match(r"@ [^\n]*?:(\d+):", words)
     told === nothing || (line = parse(Int, told[1]))
     lines = filter(text -> !occursin(r"^(ParseError:|# Error @.*)?$", text), split(words, '\n'))
-    return line, "syntax error: " * strip(isempty(lines) ? words : lines[end], ['#', ' ', '└', '─'])
+    # From 1.10 on a line is drawn to the place, before what is said of it.
+    said = last(split(isempty(lines) ? words : lines[end], "── "))
+    return line, "syntax error: " * strip(said, ['#', ' '])
 end
 
 """

@@ -126,7 +126,7 @@ function queue_changes!(changed::Vector{Any}, package::RevisedPackage, revise::M
         if thorough || looks_changed(file)
             thorough && (file.settled = false)
             other = reread!(file)
-            other && note_constants!(package, file, pieces)
+            other && note_meanings!(package, revise, file, pieces)
             # The times tell of a text that was there in between, and that Revise may have seen.
             moved = stamp != NO_STAMP && file.stamp != stamp
             (other || moved || thorough) && file.text !== nothing && push!(found, file)
@@ -145,23 +145,73 @@ function queue_changes!(changed::Vector{Any}, package::RevisedPackage, revise::M
     end
 end
 
-"Code that was compiled with a constant goes on with its old value, of which Revise says nothing."
-function note_constants!(package::RevisedPackage, file::SourceFile, before::Vector{Any})
-    can_redefine(:const) && return nothing
-    old = constants!(Dict{Any,UInt64}(), before, ())
-    for (name, key) in constants!(Dict{Any,UInt64}(), file.pieces, ())
-        get(old, name, key) == key && continue
-        notice = Notice(file.path, 0, "the constant $(name[end]) changed, and code that was " *
-                        "compiled before goes on with its old value", ONLY_RESTART)
-        any(other -> other.file == file.path && other.reason == notice.reason, package.lasting) ||
-            push!(package.lasting, notice)
+"""
+Note what goes on with what changed names of `file` meant `before`, of which Revise says nothing.
+
+Before 1.12 that is all code that was compiled with a constant, and Revise cannot change a type. From
+then on it is what was made from a constant or a type when it was evaluated.
+"""
+function note_meanings!(package::RevisedPackage, revise::Module, file::SourceFile,
+                        before::Vector{Any})
+    old = meaning_keys!(Dict{Any,Any}(), before, ())
+    new = meaning_keys!(Dict{Any,Any}(), file.pieces, ())
+    renews_types = isdefined(revise, :__bpart__) && revise.__bpart__[]
+    for (place, (kind, key)) in new
+        get(old, place, (kind, key)) == (kind, key) && continue
+        if can_redefine(kind)
+            spared = kind === :type && renews_types ? (:method, :macro, :type) : ()
+            note_made_from!(package, file, before, place, spared)
+        elseif kind === :const
+            note_lasting!(package, Notice(file.path, 0, "the constant $(place[end]) changed, and " *
+                                          "code that was compiled before goes on with its old " *
+                                          "value", ONLY_RESTART))
+        end
     end
 end
 
-function constants!(found::Dict{Any,UInt64}, pieces::Vector{Any}, outer::Tuple)
+"Of each name that can mean something else: the kind of its definition, and a hash of its meaning."
+function meaning_keys!(found::Dict{Any,Any}, pieces::Vector{Any}, outer::Tuple)
     for piece in pieces
-        piece.kind === :const && (found[(outer..., piece.name)] = piece.key)
-        piece.kind === :module && constants!(found, piece.children, (outer..., piece.name))
+        binding_kind(piece) in (:constant, :global) &&
+            (found[(outer..., piece.name)] = (piece.kind, meaning_key(piece)))
+        piece.kind === :module && meaning_keys!(found, piece.children, (outer..., piece.name))
+    end
+    return found
+end
+
+"Constructors are not part of what the name of a type means."
+function meaning_key(piece::Piece)
+    part = piece.expression
+    while is_expr(part, :macrocall) && part.args[end] isa Expr
+        part = part.args[end]
+    end
+    is_expr(part, :struct) || return piece.key
+    fields = filter(each -> !(each isa LineNumberNode || defines_methods(each)), part.args[3].args)
+    return code_key(Expr(:struct, part.args[1:2]..., fields...))
+end
+
+"What stands as it did `before` and was made from what `place` meant, except for the kinds `spared`."
+function note_made_from!(package::RevisedPackage, file::SourceFile, before::Vector{Any},
+                         place::Tuple, spared)
+    for other in values(package.files), (outer, piece) in placed_pieces!(Any[], other.pieces, ())
+        gives_it = binding_kind(piece) in (:constant, :global) && piece.name === place[end]
+        passed_over = gives_it || piece.kind in (:module, :names, :include, spared...)
+        (passed_over || outer != place[1:end - 1]) && continue
+        other === file && !any(entry -> entry[1] == outer && entry[2].key == piece.key,
+                               placed_pieces!(Any[], before, ())) && continue
+        words, qualified = Set{Any}(), Set{Any}()
+        evaluated_words!(words, qualified, piece)
+        (place[end] in words || place[end] in qualified) &&
+            note_lasting!(package, Notice(other.path, piece.line, "it was made from what " *
+                                          "$(place[end]) was before that changed, and Revise " *
+                                          "leaves it as it is", ONLY_RESTART))
+    end
+end
+
+function placed_pieces!(found::Vector{Any}, pieces::Vector{Any}, outer::Tuple)
+    for piece in pieces
+        push!(found, (outer, piece))
+        piece.kind === :module && placed_pieces!(found, piece.children, (outer..., piece.name))
     end
     return found
 end

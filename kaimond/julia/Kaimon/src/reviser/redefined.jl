@@ -150,7 +150,7 @@ function renew!(reviser, package::Package, definition::Definition, run, unapplie
     return nothing
 end
 
-function note_lasting!(package::Package, notice::Notice)
+function note_lasting!(package, notice::Notice)
     notice in package.lasting && return nothing
     push!(package.lasting, notice)
     push!(package.notices, notice)
