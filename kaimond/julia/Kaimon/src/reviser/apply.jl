@@ -42,9 +42,7 @@ function bring_up_to_date!(reviser, package::Package, run)
         end
     end
     renew_signatures!(reviser, package, run, unapplied, replaced, removed)
-    for old in replaced
-        delete_methods!(package, live_methods(package, old))
-    end
+    retire!(package, replaced)
     left = filter(each -> !any(other -> is_bound_to(other, each.home, each.piece.name), unapplied),
                   vcat(added, removed, replaced))
     union!(macros, macros_that_call(package, left))
@@ -207,7 +205,8 @@ function take_away!(reviser, package::Package, old::Definition, added::Vector{An
             return forget!(package, old)
         end
         reason = "what stood there had an effect that is not undone by removing it"
-    elseif piece.kind !== :names && any(takes_place, added)
+    elseif piece.kind !== :names && (any(takes_place, added) ||
+            any(other -> other !== old && takes_place(other), package.loaded))
         delete_constructors!(package, old)
         return forget!(package, old)
     elseif binding_kind(piece) !== :none && (old.unnamed || unname!(reviser, package, old))
@@ -234,7 +233,12 @@ forget!(package::Package, old::Definition) =
 function is_harmless_removal(@nospecialize part)
     part isa Expr || return true
     (defines_methods(part) || is_doc(part)) && return true
-    (part.head === :call || part.head === :macrocall) || return false
+    return is_effectless(part)
+end
+
+"Is `part` a call that leaves nothing behind?"
+function is_effectless(@nospecialize part)
+    is_expr(part, :call) || is_expr(part, :macrocall) || return false
     called = part.args[1]
     return (is_expr(called, :.) ? called.args[end].value : called) in HARMLESS_TO_REMOVE
 end
@@ -264,7 +268,15 @@ function restore_replaced!(reviser, package::Package, wanted::Vector{Any}, touch
         replaced = Any[]
         foreach(each -> renew!(reviser, package, each, run, unapplied, replaced),
                 group[sortperm(order)])
-        foreach(each -> delete_methods!(package, live_methods(package, each)), replaced)
+        retire!(package, replaced)
+    end
+end
+
+"Delete the methods of what was evaluated again."
+function retire!(package::Package, replaced::Vector{Any})
+    for old in replaced
+        delete_methods!(package, live_methods(package, old))
+        forget!(package, old)
     end
 end
 

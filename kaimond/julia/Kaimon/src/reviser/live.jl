@@ -1,9 +1,15 @@
 # The methods that a definition made and that are still in effect.
 
 function live_methods(package::Package, definition::Definition)
-    KEEPS_REPLACED && return Any[entry.func for entry in own_entries!(package)
-                                 if !is_deleted(entry) && made_by(definition, entry.func)]
     found = Any[]
+    if KEEPS_REPLACED
+        for entry in own_entries!(package)
+            is_deleted(entry) || made_by(definition, entry.func) && push!(found, entry.func)
+        end
+        shares_line(package, definition) || return found
+        types = Any[type for value in possible_callables(definition) for type in signatures(value)]
+        return filter!(method -> any(type -> method.sig <: type, types), found)
+    end
     for value in possible_callables(definition), signature in signatures(value)
         for method in methods_for(signature)
             made_by(definition, method) && !(method in found) && push!(found, method)
@@ -11,6 +17,14 @@ function live_methods(package::Package, definition::Definition)
     end
     return found
 end
+
+"Does the place of a method not tell `definition` from another one that was loaded?"
+shares_line(package::Package, definition::Definition) =
+    definition.since == 0 && definition.piece.kind in (:method, :macro) &&
+    any(other -> other !== definition && other.since == 0 &&
+        other.piece.file == definition.piece.file &&
+        other.piece.line <= definition.piece.last && definition.piece.line <= other.piece.last,
+        package.loaded)
 
 """
 Did `definition` make `method`?

@@ -75,8 +75,7 @@ function reexpand!(reviser, macros::Vector{Any}, run)
                 done[fresh] = true
                 piece.kind === :macro && push!(macros, Symbol("@", piece.name))
             else
-                # So that it counts as removed, and its text as new, next time.
-                definition.piece = with_key(piece, ~piece.key)
+                disown!(definition)
                 package.pending = true
             end
         end

@@ -44,7 +44,8 @@ last_redefined(reviser) = foldl(max, (each.at for each in reviser.redefined); in
 
 "Was `definition` made from what a name in it does not mean any more?"
 function is_outdated(reviser, package::Package, definition::Definition)
-    definition.piece.kind in (:module, :names) && return false
+    (definition.piece.kind in (:module, :names) || is_effectless(definition.piece.expression)) &&
+        return false
     news = filter(each -> each.at > max(definition.made, package.checked), reviser.redefined)
     isempty(news) && return false
     words, qualified = Set{Any}(), Set{Any}()
@@ -145,7 +146,8 @@ function renew!(reviser, package::Package, definition::Definition, run, unapplie
         return nothing
     end
     apply!(reviser, package, Definition(definition.home, piece), run, unapplied) || return nothing
-    forget!(package, definition)
+    # Should we be interrupted before its methods are deleted, it counts as removed from its file.
+    piece.kind in (:method, :macro, :other) ? disown!(definition) : forget!(package, definition)
     push!(replaced, definition)
     return nothing
 end
@@ -174,7 +176,9 @@ function renew_signatures!(reviser, package::Package, run, unapplied::Vector{Any
         index = findfirst(each -> made_by(each, entry.func), package.loaded)
         if index !== nothing
             renew!(reviser, package, package.loaded[index], run, unapplied, replaced)
-        elseif !any(other -> stands_for(other, entry), own_entries!(package))
+        elseif !startswith(String(entry.func.name), '#') &&
+                !any(other -> stands_for(other, entry), own_entries!(package))
+            # No code calls a method with a name of Julia's own but by way of another one.
             method = entry.func
             note_lasting!(package, Notice(String(method.file), Int(method.line), "a method of " *
                           "$(method.name) still takes a type that was defined anew",

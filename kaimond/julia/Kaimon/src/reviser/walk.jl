@@ -21,6 +21,10 @@ end
 Definition(home::Module, piece::Piece) =
     Definition(home, piece, typemax(UInt), typemax(UInt), 0, false, false)
 
+"Have `definition` count as removed, and its text in the file as new."
+disown!(definition::Definition) =
+    (definition.piece = with_key(definition.piece, ~definition.piece.key); nothing)
+
 """
 A package of which the source is followed.
 
