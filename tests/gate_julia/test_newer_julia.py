@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kaimond.supervisor.manifest import check
-from tests.gate_julia.gate_process import GateProcess, find_julia
+from tests.gate_julia.gate_process import GateProcess
 from tests.gate_julia.source_package import SourcePackage
 from tests.gate_julia.test_boot import EMPTY_REGISTRY
 
@@ -33,12 +33,6 @@ FIRST = "11111111-0000-4000-8000-000000000002"
 SECOND = "11111111-0000-4000-8000-000000000003"
 BASE64 = "2a0f44e3-6c83-55bd-87e4-b1978d98bd5f"
 TRIGGERED = 'TriggerExt = "Trigger"\n'
-
-
-@pytest.fixture
-def julia_program() -> Path:
-    """The Julia that is tested."""
-    return Path(find_julia())
 
 
 @functools.cache
@@ -83,13 +77,13 @@ class PatientGate(GateProcess):
 
 
 @pytest.fixture
-def start(depot: str) -> Start:
+def start(julia_program: Path, depot: str) -> Start:
     """Starts sessions with that depot."""
 
     @contextmanager
     def session(environment: dict[str, str] | None = None, **more: Any) -> Iterator[GateProcess]:
         settings = {"JULIA_DEPOT_PATH": depot, **(environment or {})}
-        with PatientGate(environment=settings, **more) as gate:
+        with PatientGate(julia_program, environment=settings, **more) as gate:
             gate.ready()
             yield gate
 
