@@ -18,7 +18,8 @@ repo = ""
 [packages]
 """
 REGISTRY_FILE = "../depot/registries/General/Registry.toml"
-STATISTICS = '[deps]\nStatistics = "10745b16-79ce-11e8-11f9-7d13ad32a3b2"\n'
+# Not Statistics, which newer Julia looks for in a registry.
+DATES = '[deps]\nDates = "ade2ca70-3891-5945-98fb-dc099432e06a"\n'
 BROKEN_MANIFEST = "[[this is no manifest"
 
 
@@ -106,12 +107,12 @@ def test_instantiate_runs_before_the_gate_opens_and_prints_to_the_log(julia_prog
     with GateProcess(
         julia_program,
         environment={"KAIMON_INSTANTIATE": "1"},
-        project_files={"Project.toml": STATISTICS, REGISTRY_FILE: EMPTY_REGISTRY},
+        project_files={"Project.toml": DATES, REGISTRY_FILE: EMPTY_REGISTRY},
     ) as gate:
         gate.ready()
         assert "Manifest.toml" in gate.log
         assert (gate.project / "Manifest.toml").exists()
-        assert gate.value_of("using Statistics; mean([1, 3])") == "2.0"
+        assert gate.value_of("using Dates; year(Date(2026, 3, 1))") == "2026"
 
 
 def test_an_instantiate_that_fails_ends_the_process_with_a_clear_last_line(
@@ -121,7 +122,7 @@ def test_an_instantiate_that_fails_ends_the_process_with_a_clear_last_line(
         julia_program,
         environment={"KAIMON_INSTANTIATE": "1"},
         project_files={
-            "Project.toml": STATISTICS,
+            "Project.toml": DATES,
             "Manifest.toml": BROKEN_MANIFEST,
             REGISTRY_FILE: EMPTY_REGISTRY,
         },
