@@ -18,7 +18,6 @@ end
 
 "Give the process's input and output, and what Julia calls interactive, to `terminal`."
 function give_turn(capture::Capture, terminal::Terminal)
-    foreach(free_lock, (capture.out, capture.err))
     route_output(capture, terminal.fd)
     redirect_fd(terminal.fd, 0)
     TURN[] = capture
