@@ -385,6 +385,7 @@ def test_a_terminal_that_cannot_be_opened_is_refused_with_a_reason(gate: GatePro
 
 
 def test_leaving_leaves_everything_as_it_was(gate: GateProcess, terminal: Terminal) -> None:
+    assert value(gate, "z = 47") == "47"
     terminal.type("\x04")
     wait_until(lambda: not terminal.raw_mode, "the terminal's own modes")
     assert value(gate, "z") == "47"
