@@ -136,7 +136,8 @@ async def _evaluate(one: Agent, stage: Stage, narrator: Narrator) -> None:
     shown = await one.value("pwd()")
     narrator.claim("it is in the project's directory", shown == f'"{stage.project}"', shown)
     shown = await one.value('include("scripts/hello.jl")')
-    narrator.claim("paths are relative to it", shown.startswith(GREETING), shown)
+    # From Julia 1.11 on it is told before that what was precompiled for a first `using`.
+    narrator.claim("paths are relative to it", GREETING in shown.splitlines(), shown)
     narrator.claim("output comes first, then the value", "Summary of 12 readings" in shown, shown)
     shown = await one.value("station = read_log(MyPkg.sample_log()); length(station)")
     narrator.claim(f"`station` holds {READINGS} readings now", shown == READINGS, shown)
