@@ -75,19 +75,18 @@ class Interrupted:
     Attributes:
         free: whether the gate is free of the eval now.
         asked: whether the eval's code was given time to end in its own way.
-        seen: where the process was seen to compute meanwhile.
-        blind: whether it may have been forced where it could not be seen.
+        forced: where the process was seen right before each SIGINT that Julia has forced through,
+            and before those that led to it; an empty set where that could not be seen.
     """
 
     free: bool = False
     asked: bool = False
-    seen: set[Place] = field(default_factory=set)
-    blind: bool = False
+    forced: list[set[Place]] = field(default_factory=list)
 
     @property
     def spared_c(self) -> bool:
-        """Whether a SIGINT that Julia forced through has hit Julia code, and no C code."""
-        return bool(self.seen) and not self.blind and self.seen <= _JULIA
+        """Whether all that was forced was seen in Julia code, and never in C code."""
+        return bool(self.forced) and all(seen and seen <= _JULIA for seen in self.forced)
 
 
 def may_force(seen: set[Place], elapsed: float) -> bool:
@@ -130,6 +129,7 @@ async def interrupt(
     began = time.monotonic()
     wait = _WATCHER if watches else _FIRST
     compiles = False
+    led: list[set[Place]] = []
     while time.monotonic() < began + _limit(limit, compiles=compiles):
         if live.process.exited.done():
             break
@@ -141,8 +141,12 @@ async def interrupt(
                 break
             signalled = await _signal(live, eval_id if person else "")
             quick = signalled and may_force(seen, time.monotonic() - began)
-            came.seen |= seen
-            came.blind = came.blind or (signalled and not seen)
+            now = time.monotonic()
+            if signalled and live.forcing.hears(now):
+                led.append(seen)
+                if live.forcing.forces(now):
+                    came.forced += led
+                    led.clear()
             await asyncio.sleep(_QUICK_PAUSE if quick else _SLOW_PAUSE)
             wait = _QUICK if quick else _SLOW
             continue

@@ -13,6 +13,7 @@ import psutil
 from kaimond import platform
 from kaimond.gate.link import GateSilentError
 from kaimond.supervisor.activity import Activity
+from kaimond.supervisor.forcing import Forcing
 from kaimond.supervisor.health import Seen
 from kaimond.supervisor.process import started_since
 
@@ -47,6 +48,7 @@ class Live:
         activity: what the process does, as seen from outside.
         turn: id of the terminal whose input is evaluated, "" while none is.
         turn_began: when that began, in seconds since the epoch.
+        forcing: the SIGINTs that it has got.
     """
 
     process: SessionProcess
@@ -58,6 +60,7 @@ class Live:
     activity: Activity = field(init=False, repr=False)
     turn: str = ""
     turn_began: float = 0.0
+    forcing: Forcing = field(default_factory=Forcing, repr=False)
     _usage: psutil.Process | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
 from kaimond.platform.thread import Thread
 from kaimond.supervisor import interrupt, whereabouts
+from kaimond.supervisor.forcing import Forcing
 from kaimond.supervisor.question import Wait, is_mute
 from kaimond.supervisor.shield import Shield
 from kaimond.supervisor.whereabouts import Place
@@ -41,6 +42,7 @@ class Scripted:
     waits: bool = False
     shielded: bool = False
     exited: asyncio.Future[None] = field(default_factory=asyncio.Future)
+    forcing: Forcing = field(default_factory=Forcing)
 
     @property
     def process(self) -> Scripted:
@@ -102,15 +104,37 @@ async def test_each_signal_follows_a_question_and_a_look(monkeypatch: pytest.Mon
         ({Place.USER}, True),
         ({Place.USER, Place.IMAGE}, True),
         ({Place.USER, Place.SYSTEM}, False),
-        ({Place.FOREIGN}, False),
-        (set(), False),
     ],
 )
-async def test_c_code_is_spared_where_only_julia_code_was_seen(
+async def test_c_code_is_spared_where_only_julia_code_was_forced(
     monkeypatch: pytest.MonkeyPatch, seen: set[Place], *, spared: bool
 ) -> None:
     assert (await climb(monkeypatch, Scripted(["silent"] * 5, seen))).spared_c is spared
-    assert not (await climb(monkeypatch, Scripted([], seen))).spared_c
+    # Fewer are not forced, so what was is not known.
+    assert not (await climb(monkeypatch, Scripted(["silent"] * 3, seen))).spared_c
+
+
+async def test_where_the_end_of_forced_code_is_described_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Described(Scripted):
+        def signal(self, number: int) -> None:
+            super().signal(number)
+            if self.done.count("signal") == 5:
+                self.seen = {Place.RUNTIME, Place.USER}
+
+    assert (await climb(monkeypatch, Described(["silent"] * 6, {Place.USER}))).spared_c
+
+
+def test_julia_forces_the_fifth_of_a_quick_series_and_is_deaf_then() -> None:
+    forcing = Forcing()
+    assert [forcing.forces(0.05 * number) for number in range(5)] == [False] * 4 + [True]
+    assert not forcing.hears(0.6)
+    assert forcing.hears(0.8)
+    # The next series begins with a weight.
+    assert [forcing.forces(60 + 0.05 * number) for number in range(4)] == [False] * 3 + [True]
+    slow = Forcing()
+    assert not any(slow.forces(0.6 * number) for number in range(50))
 
 
 async def test_a_gate_that_waits_for_events_gets_no_signal_however_late_it_answers(
