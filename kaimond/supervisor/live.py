@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 BUSY_TIMEOUT: Final = 0.5
-"""Seconds that a gate gets that answers while an eval runs; then a garbage collection waits for the
-code that runs, and the gate with it."""
+"""Seconds that a gate gets that answers while an eval runs. What holds it up longer is a garbage
+collection that waits for the code that runs, or a machine that is too busy."""
 
 LOOK_TIMEOUT: Final = 2.0
 """Seconds that an idle gate gets to answer: enough for a machine under load and for a full garbage
