@@ -26,7 +26,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaimond.supervisor.gate_cache import OLDEST
+from kaimond.toolchain.gate_cache import OLDEST
 from tests.chaos.__main__ import julia
 from tests.support.agent import Agent, agent
 from tests.support.home import PROGRAMS, Home

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kaimond.config.settings import Settings
     from kaimond.mcp.call import Agent
     from kaimond.paths import Paths
-    from kaimond.registry.store import Store
+    from kaimond.store.database import Store
     from kaimond.supervisor.supervisor import Supervisor
 
 

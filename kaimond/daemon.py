@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from kaimond import __version__, paths
 from kaimond.control.listener import AlreadyRunningError, DaemonLock
+from kaimond.daemonize import handover
+from kaimond.daemonize.detach import Readiness, detach
 from kaimond.logs import setup as logs
 from kaimond.runtime import (
     SocketPathTooLongError,
@@ -18,8 +20,6 @@ from kaimond.runtime import (
     ensure_owned,
     ensure_private,
 )
-from kaimond.service import handover
-from kaimond.service.detach import Readiness, detach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +68,9 @@ def _run(
     where: paths.Paths, lock: DaemonLock, readiness: Readiness, *, foreground: bool
 ) -> tuple[int, handover.Successor | None]:
     from kaimond.config import settings  # noqa: PLC0415 - see main
-    from kaimond.registry.store import StoreError  # noqa: PLC0415 - see main
-    from kaimond.service.activation import ActivationError  # noqa: PLC0415 - see main
+    from kaimond.daemonize.activation import ActivationError  # noqa: PLC0415 - see main
     from kaimond.serving import serve  # noqa: PLC0415 - see main
+    from kaimond.store.database import StoreError  # noqa: PLC0415 - see main
 
     try:
         for directory in where.private_directories():

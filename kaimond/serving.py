@@ -15,14 +15,14 @@ from kaimond import __version__
 from kaimond.control.listener import listen, retire
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
-from kaimond.registry.owner import owned
+from kaimond.daemonize import upgrade
+from kaimond.daemonize.handover import SIGNALS, Successor
+from kaimond.daemonize.notify import Notifier
+from kaimond.errors import SessionError
 from kaimond.registry.registry import Registry
-from kaimond.registry.store import Store
-from kaimond.service import upgrade
-from kaimond.service.handover import SIGNALS, Successor
-from kaimond.service.notify import Notifier
-from kaimond.supervisor import session_log
-from kaimond.supervisor.errors import SessionError
+from kaimond.sessions import session_log
+from kaimond.store.database import Store
+from kaimond.store.ownership import owned
 from kaimond.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def serve(
         What the successor gets if the daemon is to execute itself anew, else None.
 
     Raises:
-        kaimond.registry.store.StoreError: the database cannot be used, or is another daemon's.
-        kaimond.service.activation.ActivationError: the service manager has passed a wrong socket.
+        kaimond.store.database.StoreError: the database cannot be used, or is another daemon's.
+        kaimond.daemonize.activation.ActivationError: the service manager has passed a wrong socket.
     """
     # Waiting for the database may take a moment, in which no event loop must stand still.
     with owned(where.database):

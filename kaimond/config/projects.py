@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kaimond.config import document_file, preferences, project_path
-from kaimond.config import launch as launch_config
+from kaimond.config import julia_options as launch_config
 from kaimond.config.document_file import UnusableError
 from kaimond.config.problem import Problem
 from kaimond.config.project_path import PathRefusedError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kaimond.config.launch import LaunchConfig
+    from kaimond.config.julia_options import LaunchConfig
     from kaimond.config.preferences import Patterns, Preferences
 
 

@@ -16,8 +16,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
+from kaimond.daemonize import activation, handover
 from kaimond.runtime import UnsafeDirectoryError, check_socket_path, ensure_private
-from kaimond.service import activation, handover
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def listen(lock: DaemonLock, path: Path) -> socket.socket:
     """The listening socket: an inherited one, in which clients may wait already, or a new one.
 
     Raises:
-        kaimond.service.activation.ActivationError: the service manager has passed a wrong one.
+        kaimond.daemonize.activation.ActivationError: the service manager has passed a wrong one.
     """
     if lock.listener is not None:
         return lock.listener

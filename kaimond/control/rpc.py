@@ -13,8 +13,8 @@ from kaimond import wire
 from kaimond.control.caller import Caller
 from kaimond.control.command import StreamCommand
 from kaimond.control.commands import COMMANDS, STREAM_COMMANDS
+from kaimond.errors import SessionError
 from kaimond.runtime import UnsafeDirectoryError
-from kaimond.supervisor.errors import SessionError
 
 if TYPE_CHECKING:
     from kaimond.control.connection import Connection

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from kaimond.config import launch, project_path, projects, repo_launch
-from kaimond.config.launch import LaunchError
+from kaimond.config import julia_options, project_path, projects, repo_options
+from kaimond.config.julia_options import LaunchError
 from kaimond.config.projects import Change
 from kaimond.ctl import render
 from kaimond.ctl.failure import CtlError
@@ -15,7 +15,7 @@ from kaimond.ctl.output import say
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kaimond.config.repo_launch import RepoLaunch
+    from kaimond.config.repo_options import RepoLaunch
 
 
 def run(file: Path, directory: str, *, yes: bool, never: bool) -> int:
@@ -35,15 +35,15 @@ def run(file: Path, directory: str, *, yes: bool, never: bool) -> int:
     project = project_path.resolve_project(directory)
     if never:
         _remember(file, project, decision=False)
-        say(f"{render.escape(project)}: sessions start without what its {repo_launch.FILE} says.")
+        say(f"{render.escape(project)}: sessions start without what its {repo_options.FILE} says.")
         return 0
     try:
-        repo = repo_launch.read(project)
+        repo = repo_options.read(project)
     except LaunchError as error:
         raise CtlError(render.escape(error)) from None
     if repo is None:
         raise CtlError(
-            f"{render.escape(project / repo_launch.FILE)} has no [{repo_launch.TABLE}], so there "
+            f"{render.escape(project / repo_options.FILE)} has no [{repo_options.TABLE}], so there "
             "is nothing to approve."
         )
     _show(repo)
@@ -52,7 +52,7 @@ def run(file: Path, directory: str, *, yes: bool, never: bool) -> int:
         say("Nothing of it needs approval.")
         return 0
     listed = projects.load(file).allowed(project)
-    own = listed.launch if listed and listed.launch else launch.DEFAULT
+    own = listed.launch if listed and listed.launch else julia_options.DEFAULT
     for name in sorted(set(proposals) - set(repo.proposals(own))):
         say(f"  ({name} is set in your own launch_config, which wins.)")
     if not yes:
@@ -65,11 +65,11 @@ def run(file: Path, directory: str, *, yes: bool, never: bool) -> int:
 
 def _show(repo: RepoLaunch) -> None:
     say(f"{render.escape(repo.file)} says how Julia is started:")
-    for name in (*repo_launch.APPROVED, *repo_launch.FREE):
+    for name in (*repo_options.APPROVED, *repo_options.FREE):
         value = getattr(repo.config, name)
         if value:
-            needs = "" if name in repo_launch.FREE else "   <- runs on your machine"
-            say(f"  {render.escape(repo_launch.shown({name: value}))}{needs}")
+            needs = "" if name in repo_options.FREE else "   <- runs on your machine"
+            say(f"  {render.escape(repo_options.shown({name: value}))}{needs}")
     if repo.ignored:
         say(f"  ignored there: {render.escape(', '.join(repo.ignored))}")
 

@@ -254,9 +254,9 @@ def connect_or_start() -> Client:
     except CtlError as error:
         if error.code is not ExitCode.NOT_RUNNING:
             raise
-    from kaimond import launch  # noqa: PLC0415 - not needed while a daemon runs
+    from kaimond import start_daemon  # noqa: PLC0415 - not needed while a daemon runs
 
-    verdict = launch.start(runtime.runtime_directory(), START_TIMEOUT)
+    verdict = start_daemon.start(runtime.runtime_directory(), START_TIMEOUT)
     if not verdict.sock:
         raise CtlError(
             f"{verdict.reason} Nothing was done. Run `kaimond` to see it in your terminal.",

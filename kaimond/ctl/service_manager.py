@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final
 from kaimond import paths, runtime
 from kaimond.config import files as config_files
 from kaimond.ctl.failure import CtlError, ExitCode
-from kaimond.manager import installed
-from kaimond.manager.launchd import Launchd
-from kaimond.manager.plan import MARK, Installation, State
-from kaimond.manager.systemd import Systemd
+from kaimond.service_manager import service_state
+from kaimond.service_manager.launchd import Launchd
+from kaimond.service_manager.service_plan import MARK, Installation, State
+from kaimond.service_manager.systemd import Systemd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kaimond.manager.plan import File, Manager, Step
+    from kaimond.service_manager.service_plan import File, Manager, Step
 
 TIMEOUT: Final = 180.0
 """Seconds for one command of the manager: longer than the longest orderly end in the unit."""
@@ -56,7 +56,7 @@ def find() -> Manager:
     )
     if sys.platform == "darwin":
         return Launchd(installation)
-    if installed.systemd_runs(installation.uid) and shutil.which("systemctl"):
+    if service_state.systemd_runs(installation.uid) and shutil.which("systemctl"):
         return Systemd(installation)
     raise NoManagerError(
         f"there is no service manager for user {installation.uid} here (systemd's user instance "
@@ -167,7 +167,7 @@ def _run(command: Sequence[str]) -> tuple[int, str, str]:
     try:
         done = subprocess.run(
             list(command),
-            env=installed.manager_environment(os.environ, os.getuid()) | {"LC_ALL": "C"},
+            env=service_state.manager_environment(os.environ, os.getuid()) | {"LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

@@ -109,7 +109,7 @@ def try_gate(world: World, directory: Path, cwd: Path) -> Trial:
         directory: The one that holds the package.
         cwd: Where Julia is started.
     """
-    from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - its imports may fail
+    from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - its imports may fail
 
     try:
         julia = world.julia()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kaimond.config.projects import ProjectEntry
-    from kaimond.supervisor.julia import Julia
+    from kaimond.toolchain.find_julia import Julia
 
 
 class DaemonState(StrEnum):
@@ -94,15 +94,15 @@ class World:
         The daemon has another environment, and so perhaps another PATH: that of who started it.
 
         Raises:
-            kaimond.supervisor.julia.JuliaError: there is none.
-            kaimond.config.launch.LaunchError: how the project's Julia is started is not settled.
+            kaimond.toolchain.find_julia.JuliaError: there is none.
+            kaimond.config.julia_options.LaunchError: how its Julia is started is not settled.
         """
-        from kaimond.config import repo_launch  # noqa: PLC0415 - half of the checks need none
-        from kaimond.supervisor.julia import Julias  # noqa: PLC0415 - as above
+        from kaimond.config import repo_options  # noqa: PLC0415 - half of the checks need none
+        from kaimond.toolchain.find_julia import Julias  # noqa: PLC0415 - as above
 
         command, wanted_by, project = self.settings.julia.command, _DEFAULT, None
         if entry and entry.launch:
-            launch = repo_launch.combined(entry.path, entry.launch, entry.repo_launch)
+            launch = repo_options.combined(entry.path, entry.launch, entry.repo_launch)
             command, project = launch.julia(command), entry.path
             if launch.julia_bin:
                 wanted_by = f"the launch_config of {entry.path}"

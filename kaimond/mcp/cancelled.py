@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kaimond.interrupts.cancel import Cancelled
 from kaimond.mcp.answer import Answer
-from kaimond.supervisor.cancelling import Cancelled
 
 if TYPE_CHECKING:
     from kaimond.evals.eval import Eval

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kaimond.evals.spool import Spool
 from kaimond.mcp.background import promoted
 from kaimond.mcp.ceilings import patience
-from kaimond.mcp.freshness import with_finding
 from kaimond.mcp.render import render
+from kaimond.mcp.stale_source import with_finding
 from kaimond.mcp.waiting import describe, wait_for
 
 if TYPE_CHECKING:

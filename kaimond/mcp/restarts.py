@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaimond.supervisor.errors import SessionError
+from kaimond.errors import SessionError
 
 if TYPE_CHECKING:
     from pathlib import Path

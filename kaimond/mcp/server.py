@@ -15,6 +15,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
+from kaimond.errors import SessionError
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
@@ -25,7 +26,6 @@ from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.waiting import interrupt
 from kaimond.runtime import UnsafeDirectoryError
-from kaimond.supervisor.errors import SessionError
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext

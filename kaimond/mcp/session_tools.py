@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mcp_types as types
 
-from kaimond.evals.book import QueueFullError
+from kaimond.errors import SessionError
+from kaimond.evals.all_evals import QueueFullError
+from kaimond.gate.gate_version import require_spoken
 from kaimond.gate.tools import call_fields
 from kaimond.mcp.evaluating import answer_of, joined
 from kaimond.mcp.tool import ArgumentError, SessionArguments
 from kaimond.mcp.tool_types import complaint, names_complaint, object_schema
 from kaimond.registry.state import USABLE
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.gate_skew import require_spoken
 from kaimond.supervisor.view import available, choose
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Ans
     Raises:
         UnknownToolError: there is no such tool.
         ArgumentError: the arguments are wrong; nothing was done.
-        kaimond.supervisor.errors.SessionError: the session cannot be told, or evaluates nothing.
+        kaimond.errors.SessionError: the session cannot be told, or evaluates nothing.
     """
     item = joined(call)
     if item is None:

@@ -21,7 +21,7 @@ from kaimond.registry.state import Event, State, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kaimond.registry.store import Store
+    from kaimond.store.database import Store
 
 _log = logging.getLogger("kaimond.registry")
 
@@ -43,7 +43,7 @@ class Registry:
         self._records: dict[str, Record] = {}
         self._unsaved: set[str] = set()
         store.forget_sessions(clock() - KEEP_ENDED)
-        for record in store.load_sessions():
+        for record in store.load_sessions(Record.from_json):
             self._records[record.key] = record
 
     def create(self, project: str, name: str, spawned_by: str, julia: str) -> Record:
@@ -122,7 +122,7 @@ class Registry:
         """
         try:
             failpoints.passing("registry.before-save")
-            self._store.save_session(record)
+            self._store.save_session(record.key, record.ended, record.to_json())
             failpoints.passing("registry.after-save")
         except (OSError, sqlite3.Error) as error:
             if not fact:

@@ -6,8 +6,8 @@ no I/O and knows no clock. A session is born ``starting`` and ends ``stopped`` (
 may: a pair that is not in the table is a bug of ours and raises.
 
 How *well* a session is (answering, busy, mute, frozen) is not a state but a measurement, taken when
-somebody asks; see ``kaimond.supervisor.health``. A bad measurement never ends a session: only the
-proved exit of its process does.
+somebody asks; see ``kaimond.julia_process.health``. A bad measurement never ends a session: only
+the proved exit of its process does.
 """
 
 from __future__ import annotations

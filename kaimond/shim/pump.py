@@ -14,9 +14,9 @@ import sys
 import time
 
 from kaimond import runtime, wire
-from kaimond.shim.book import Book
+from kaimond.shim.daemon_link import NEVER, Link
 from kaimond.shim.lines import Lines, TooLong
-from kaimond.shim.link import NEVER, Link
+from kaimond.shim.requests import Book
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Starts, watches and ends the Julia processes."""
+"""The operations on all sessions, and what is told of them."""

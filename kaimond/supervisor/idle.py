@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kaimond.config import projects
+from kaimond.errors import SessionError
+from kaimond.julia_process.live import LOOK_TIMEOUT
 from kaimond.registry.state import USABLE, State
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.live import LOOK_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from kaimond.registry.registry import Registry
-    from kaimond.supervisor.live_sessions import LiveSessions
+    from kaimond.sessions.live_sessions import LiveSessions
 
-_log = logging.getLogger("kaimond.supervisor")
+_log = logging.getLogger("kaimond.sessions")
 
 ASK_AGAIN: Final = 60.0
 """Seconds until a gate that did not answer is asked again: it may be evaluating for a person."""

@@ -12,21 +12,21 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kaimond import failpoints
+from kaimond.errors import SessionError
+from kaimond.gate.gate_version import require_spoken, unspoken
+from kaimond.interrupts.cancel import Cancelled, cancel
+from kaimond.joined.joined_sessions import JoinedSessions
+from kaimond.joined.joiner import Joiner
+from kaimond.julia_process.live import LOOK_TIMEOUT
+from kaimond.julia_process.process import ProcessGoneError, SessionProcess
 from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import USABLE, Event, State
-from kaimond.supervisor.booting import Booter, not_gone
-from kaimond.supervisor.cancelling import Cancelled, cancel
-from kaimond.supervisor.ending import end_process, quiet
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.gate_skew import require_spoken, unspoken
+from kaimond.sessions.end import end_process, quiet
+from kaimond.sessions.live_sessions import LiveSessions, note_failure
+from kaimond.sessions.restart import Restarter
+from kaimond.sessions.start import Booter, not_gone
 from kaimond.supervisor.idle import IdleWatch, LiveFacts
-from kaimond.supervisor.joined import JoinedSessions
-from kaimond.supervisor.joining import Joiner
-from kaimond.supervisor.live import LOOK_TIMEOUT
-from kaimond.supervisor.live_sessions import LiveSessions, note_failure
-from kaimond.supervisor.plan import Planner
-from kaimond.supervisor.process import ProcessGoneError, SessionProcess
-from kaimond.supervisor.restarting import Restarter
+from kaimond.toolchain.start_plan import Planner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from kaimond.paths import Paths
     from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
-    from kaimond.registry.store import Store
-    from kaimond.supervisor.restarting import Restarted
+    from kaimond.sessions.restart import Restarted
+    from kaimond.store.database import Store
 
-_log = logging.getLogger("kaimond.supervisor")
+_log = logging.getLogger("kaimond.sessions")
 
 
 class Supervisor:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from kaimond.errors import SessionError
+from kaimond.gate.gate_version import unspoken
+from kaimond.julia_process.health import Health, Word, judge
+from kaimond.julia_process.live import LOOK_TIMEOUT
 from kaimond.registry.state import USABLE
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.gate_skew import unspoken
-from kaimond.supervisor.health import Health, Word, judge
-from kaimond.supervisor.live import LOOK_TIMEOUT
 
 if TYPE_CHECKING:
     from kaimond.registry.record import Record

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaimond.config.document_file import EditError
-from kaimond.config.launch import LaunchConfig
+from kaimond.config.julia_options import LaunchConfig
 from kaimond.config.project_path import PathRefusedError, same_directory
 from kaimond.config.projects import Change, allow, deny, load
 

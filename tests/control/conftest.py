@@ -18,7 +18,7 @@ from kaimond.config.settings import Settings
 from kaimond.control.listener import DaemonLock, listen
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
-from kaimond.supervisor.offers import Offers
+from kaimond.sessions.offered_tools import Offers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond.control.listener import AlreadyRunningError, DaemonLock, listen, retire
+from kaimond.daemonize import activation
 from kaimond.runtime import (
     SocketPathTooLongError,
     UnsafeDirectoryError,
     daemon_lock_held,
     nobody_answers,
 )
-from kaimond.service import activation
 from tests.control.conftest import socket_listens
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from kaimond import wire
 from kaimond.control import rpc, server
 from kaimond.control.command import Command, Params
 from kaimond.control.commands import COMMANDS
+from kaimond.errors import SessionError
 from kaimond.runtime import UnsafeDirectoryError
-from kaimond.supervisor.errors import SessionError
 from tests.control.conftest import SOON
 from tests.support.wait import until
 

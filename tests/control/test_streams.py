@@ -11,7 +11,7 @@ import pytest
 from kaimond import wire
 from kaimond.control.command import Params, StreamCommand
 from kaimond.control.commands import STREAM_COMMANDS, attach
-from kaimond.supervisor.errors import SessionError
+from kaimond.errors import SessionError
 from tests.support.wait import until
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kaimond.config import repo_launch
+from kaimond.config import repo_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def decision(home: Home) -> Any:
 
 
 def digest(project: Path) -> str:
-    found = repo_launch.read(project)
+    found = repo_options.read(project)
     assert found
     return found.digest
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from kaimond.startup import places
+from kaimond.startup_jl import places
 
 if TYPE_CHECKING:
     from tests.ctl.conftest import Home

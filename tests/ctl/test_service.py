@@ -19,10 +19,10 @@ from kaimond import ctl, paths
 from kaimond.control.listener import DaemonLock
 from kaimond.ctl import client, service_manager
 from kaimond.ctl.failure import CtlError
-from kaimond.manager import installed
-from kaimond.manager.launchd import Launchd
-from kaimond.manager.plan import Installation
-from kaimond.manager.systemd import Systemd
+from kaimond.service_manager import service_state
+from kaimond.service_manager.launchd import Launchd
+from kaimond.service_manager.service_plan import Installation
+from kaimond.service_manager.systemd import Systemd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -312,7 +312,7 @@ def test_without_a_service_manager_the_background_is_offered(
 ) -> None:
     monkeypatch.delenv("KAIMON_RUNTIME_DIR")
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(installed, "systemd_runs", lambda _: False)
+    monkeypatch.setattr(service_state, "systemd_runs", lambda _: False)
     code, _, err = kaimonctl("install")
     assert code == 1
     assert "kaimond --detach" in err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.startup import block, places
+from kaimond.startup_jl import block, places
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -98,7 +98,7 @@ def test_status_loads_little(home: Home) -> None:
     done = subprocess.run(
         [CTL[0], "-c", code], env=home.environ, capture_output=True, text=True, check=True
     )
-    slow = {"asyncio", "dataclasses", "inspect", "kaimond.logs", "kaimond.launch", "logging"}
+    slow = {"asyncio", "dataclasses", "inspect", "kaimond.logs", "kaimond.start_daemon", "logging"}
     assert not slow & set(done.stdout.split())
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.config.launch import LaunchConfig
+from kaimond.config.julia_options import LaunchConfig
 from kaimond.config.preferences import Preferences
 from kaimond.config.settings import KEYS
 from kaimond.ctl.command_line import COMMANDS
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.state import ENDED, TRANSITIONS, State
-from kaimond.startup import block as startup_block
+from kaimond.startup_jl import block as startup_block
 from tests.support.home import CHECKOUT
 
 if TYPE_CHECKING:

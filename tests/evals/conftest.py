@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from kaimond.config.settings import EvalSettings
-from kaimond.evals.book import EvalBook
+from kaimond.evals.all_evals import EvalBook
 from kaimond.evals.spool import Spool
 from kaimond.gate.frames import Message, decode, encode
-from kaimond.registry.store import Store
+from kaimond.store.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -17,7 +17,7 @@ import private_depot
 import zmq
 
 from kaimond import platform
-from kaimond.supervisor.shield import Shield
+from kaimond.julia_process.signal_lock import Shield
 from tests.support import precompiled
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kaimond.supervisor.manifest import check
+from kaimond.toolchain.manifest import check
 from tests.gate_julia.gate_process import GateProcess
 from tests.gate_julia.source_package import SourcePackage
 from tests.gate_julia.test_boot import EMPTY_REGISTRY

@@ -9,7 +9,7 @@ import pytest
 
 from kaimond.mcp.find_eval import find_eval
 from kaimond.mcp.tool import ArgumentError
-from kaimond.registry.store import Dropped
+from kaimond.store.database import Dropped
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call

@@ -12,11 +12,11 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__, wire
+from kaimond.errors import SessionError
 from kaimond.mcp import streams
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.server import INSTRUCTIONS
 from kaimond.mcp.tools import TOOLS
-from kaimond.supervisor.errors import SessionError
 from tests.mcp.conftest import sdk_client
 from tests.support.wait import until
 

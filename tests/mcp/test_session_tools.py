@@ -16,7 +16,7 @@ from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.record import Record
 from kaimond.registry.state import State
-from kaimond.supervisor.offers import Offers
+from kaimond.sessions.offered_tools import Offers
 from tests.mcp.conftest import sdk_client
 
 if TYPE_CHECKING:

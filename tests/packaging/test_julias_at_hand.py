@@ -11,7 +11,7 @@ import pytest
 import run_gate_tests
 from find_or_fetch import SUPPORTED, NoJuliaError
 
-from kaimond.supervisor import juliaup
+from kaimond.toolchain import juliaup
 from tests.packaging.fake_julias import make_julia, write_juliaup
 from tests.support import julia_environment
 from tests.support.home import CHECKOUT

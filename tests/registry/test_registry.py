@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kaimond.registry.record import Record
 from kaimond.registry.registry import KEEP_ENDED, Registry
 from kaimond.registry.state import Event, IllegalTransitionError, State
-from kaimond.registry.store import Store
+from kaimond.store.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def test_what_can_be_read_is_already_stored(registry: Registry, store: Store) ->
     key = registry.create("/p", "", "agent", "j").key
     registry.apply(key, Event.ANSWERED, "test", boot_id="b")
     registry.note(key, pid=7)
-    assert list(store.load_sessions()) == [registry.get(key)]
+    assert list(store.load_sessions(Record.from_json)) == [registry.get(key)]
 
 
 def test_an_illegal_step_changes_nothing(registry: Registry, store: Store) -> None:
@@ -61,7 +62,7 @@ def test_an_illegal_step_changes_nothing(registry: Registry, store: Store) -> No
     with pytest.raises(IllegalTransitionError):
         registry.apply(record.key, Event.EVAL_BEGAN, "test", pid=5)
     assert registry.get(record.key) == record
-    assert list(store.load_sessions()) == [record]
+    assert list(store.load_sessions(Record.from_json)) == [record]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_an_intention_that_cannot_be_written_is_not_begun(
 ) -> None:
     record = registry.create("/p", "", "agent", "j")
 
-    def full(_: object) -> None:
+    def full(*_: object) -> None:
         raise failure
 
     monkeypatch.setattr(store, "save_session", full)
@@ -86,7 +87,7 @@ def test_a_fact_that_cannot_be_written_is_known_all_the_same_and_written_later(
 ) -> None:
     record = registry.create("/p", "", "agent", "j")
 
-    def full(_: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "no space left")
 
     with monkeypatch.context() as disk:
@@ -96,10 +97,10 @@ def test_a_fact_that_cannot_be_written_is_known_all_the_same_and_written_later(
         assert registry.unsaved == 1
         with pytest.raises(OSError, match="no space"):
             registry.tidy()
-    assert [one.alive for one in store.load_sessions()] == [True]
+    assert [one.alive for one in store.load_sessions(Record.from_json)] == [True]
     registry.tidy()
     assert registry.unsaved == 0
-    assert [one.alive for one in store.load_sessions()] == [False]
+    assert [one.alive for one in store.load_sessions(Record.from_json)] == [False]
 
 
 def test_an_unknown_key_is_an_error(registry: Registry) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -21,12 +20,10 @@ from hypothesis.stateful import (
     rule,
 )
 
+from kaimond.registry.record import Record
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import TRANSITIONS, Event, IllegalTransitionError
-from kaimond.registry.store import Store
-
-if TYPE_CHECKING:
-    from kaimond.registry.record import Record
+from kaimond.store.database import Store
 
 PROJECTS = st.sampled_from(["/a", "/b", "/c"])
 NAMES = st.sampled_from(["", "x"])
@@ -120,13 +117,13 @@ class RegistryMachine(RuleBasedStateMachine):
     def database_copied_while_open(self) -> None:
         """What another process sees is what was acknowledged, too."""
         reader = Store(self.directory / "kaimond.db")
-        assert {one.key: one for one in reader.load_sessions()} == self.records
+        assert {one.key: one for one in reader.load_sessions(Record.from_json)} == self.records
         reader.close()
 
     @invariant()
     def nothing_acknowledged_is_lost(self) -> None:
         assert {key: self.registry.get(key) for key in self.records} == self.records
-        assert {one.key: one for one in self.store.load_sessions()} == self.records
+        assert {one.key: one for one in self.store.load_sessions(Record.from_json)} == self.records
 
     @invariant()
     def every_session_is_alive_or_ended_once(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kaimond.startup import block
+from kaimond.startup_jl import block
 from tests.support.wait import wait_until
 
 if TYPE_CHECKING:

@@ -25,12 +25,12 @@ from kaimond.config.settings import JuliaSettings, SessionSettings, Settings
 from kaimond.control.command import Params
 from kaimond.control.commands import COMMANDS
 from kaimond.core import Core
+from kaimond.errors import SessionError
 from kaimond.mcp.call import Agent, Call
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.registry import Registry
-from kaimond.registry.store import Store
 from kaimond.runtime import ensure_private
-from kaimond.supervisor.errors import SessionError
+from kaimond.store.database import Store
 from kaimond.supervisor.supervisor import Supervisor
 from kaimond.supervisor.view import choose
 from tests.support import fake_julia

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kaimond import launch, runtime
+from kaimond import runtime, start_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ class Daemon:
         self.process = subprocess.Popen(self.command(*refusal))
 
     def answers(self) -> bool:
-        sock = launch.connect(str(self.path))
+        sock = start_daemon.connect(str(self.path))
         if sock:
             sock.close()
         return sock is not None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 IMPATIENT = "from kaimond.shim import pump; pump.PATIENCE = 0.5"
 MISTAKEN = """
-from kaimond.shim.book import Book
+from kaimond.shim.requests import Book
 right = Book.from_daemon
 def wrong(self, line):
     if b"poison" in line:

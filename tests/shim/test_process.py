@@ -249,5 +249,5 @@ def test_the_shim_loads_nothing_but_what_it_needs() -> None:
     command = [SHIM[0], "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     slow = {"argparse", "asyncio", "dataclasses", "logging", "pathlib", "socket", "subprocess"}
-    slow |= {"typing", "tempfile", "threading", "kaimond.launch", "kaimond.shim.offline"}
+    slow |= {"typing", "tempfile", "threading", "kaimond.start_daemon", "kaimond.shim.offline"}
     assert not slow & set(done.stdout.split())

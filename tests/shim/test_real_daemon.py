@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond import launch
+from kaimond import start_daemon
 from tests.ctl.conftest import CTL
 from tests.shim.conftest import Client, wait_for
 
@@ -36,7 +36,7 @@ def real(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("KAIMON_RUNTIME_DIR", str(directory))
     yield directory
     subprocess.run([*CTL, "stop"], check=False, capture_output=True)
-    wait_for(lambda: not launch.daemon_is_there(str(directory)))
+    wait_for(lambda: not start_daemon.daemon_is_there(str(directory)))
 
 
 def test_twenty_shims_at_once_start_one_daemon(real: Path, clients: Clients) -> None:

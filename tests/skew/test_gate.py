@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond import __version__
-from kaimond.gate import frames, installed
+from kaimond.errors import SessionError
+from kaimond.gate import frames, gate_version
 from kaimond.registry.record import Record
 from kaimond.registry.state import State
-from kaimond.supervisor import gate_skew
-from kaimond.supervisor.errors import SessionError
 from tests.skew.versions import MIDDLE, NEW, NEWEST, OLD, RELEASES, Release
 from tests.support.wait import until
 
@@ -130,13 +129,13 @@ async def test_an_adopted_session_that_cannot_be_spoken_with_is_shut_down(
 def test_what_is_not_spoken_is_told_with_both_versions(
     monkeypatch: pytest.MonkeyPatch, daemon: int, gate: int
 ) -> None:
-    monkeypatch.setattr(gate_skew, "PROTOCOLS", range(max(1, daemon - 1), daemon + 1))
+    monkeypatch.setattr(gate_version, "PROTOCOLS", range(max(1, daemon - 1), daemon + 1))
     record = Record("k" * 8, "/p", "", State.READY, "agent", 0.0, protocol=gate, gate="0.9")
     if gate in (daemon, daemon - 1):
-        gate_skew.require_spoken(record)
+        gate_version.require_spoken(record)
         return
     with pytest.raises(SessionError) as caught:
-        gate_skew.require_spoken(record)
+        gate_version.require_spoken(record)
     assert caught.value.kind == "gate-protocol"
     for words in ("Kaimon 0.9", f"protocol {gate};", __version__, "kaimonctl reload"):
         assert words in caught.value.message
@@ -144,19 +143,19 @@ def test_what_is_not_spoken_is_told_with_both_versions(
 
 def test_a_session_of_a_version_that_kept_no_number_is_taken_for_spoken() -> None:
     record = Record("k" * 8, "/p", "", State.READY, "agent", 0.0)
-    gate_skew.require_spoken(record)
+    gate_version.require_spoken(record)
 
 
 def test_the_gate_that_is_installed_speaks_what_this_daemon_speaks() -> None:
-    assert installed.installed_protocol() == frames.PROTOCOL
-    gate_skew.require_installed()
+    assert gate_version.installed_protocol() == frames.PROTOCOL
+    gate_version.require_installed()
 
 
 def test_a_gate_that_cannot_be_read_is_no_reason_to_refuse(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(installed, "GATE", tmp_path / "none")
-    assert installed.installed_protocol() == 0
+    monkeypatch.setattr(gate_version, "GATE", tmp_path / "none")
+    assert gate_version.installed_protocol() == 0
     (tmp_path / "none").write_text("const PROTOCOL = maybe\n")
-    assert installed.installed_protocol() == 0
-    gate_skew.require_installed()
+    assert gate_version.installed_protocol() == 0
+    gate_version.require_installed()

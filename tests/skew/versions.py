@@ -31,13 +31,14 @@ class Release(NamedTuple):
         )
         if program == "kaimond":
             code += (
-                "from kaimond.gate import frames, installed\n"
+                "from kaimond.gate import frames\n"
                 f"frames.PROTOCOL = {self.gate}\n"
                 f"frames.PROTOCOLS = range({self.gate - 1}, {self.gate + 1})\n"
                 # The gate of these tests is a script; a file says what it speaks.
                 "import os, pathlib\n"
+                "from kaimond.gate import gate_version\n"
                 "number = pathlib.Path(os.environ['HOME'], 'gate')\n"
-                "installed.installed_protocol = lambda: int(number.read_text())\n"
+                "gate_version.installed_protocol = lambda: int(number.read_text())\n"
             )
         code += f"import sys; from {_MAIN[program]} import main; sys.exit(main())"
         return [sys.executable, "-P", "-c", code]

@@ -16,14 +16,14 @@ import pytest
 
 from kaimond import paths, platform
 from kaimond.config.settings import Settings
+from kaimond.errors import SessionError
+from kaimond.julia_process.process import SessionProcess
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event, State
-from kaimond.registry.store import Store
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.julia import Julia
-from kaimond.supervisor.plan import Plan, Planner
-from kaimond.supervisor.process import SessionProcess
+from kaimond.store.database import Store
 from kaimond.supervisor.supervisor import Supervisor
+from kaimond.toolchain.find_julia import Julia
+from kaimond.toolchain.start_plan import Plan, Planner
 from tests.support.wait import DEADLINE, until
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import pytest
 
 from kaimond import paths
 from kaimond.config.settings import JuliaSettings, SessionSettings, Settings
+from kaimond.errors import SessionError
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
-from kaimond.registry.store import Store
 from kaimond.runtime import ensure_private
-from kaimond.supervisor.errors import SessionError
+from kaimond.store.database import Store
 from kaimond.supervisor.idle import ASK_AGAIN, IdleWatch, Use, left, reason
 from kaimond.supervisor.supervisor import Supervisor
 from tests.support import fake_julia
@@ -322,7 +322,8 @@ async def test_the_time_of_the_last_eval_outlives_the_daemon(daemon: Daemon) -> 
 
     # As if the daemon had been away for an hour.
     store = Store(daemon.where.database)
-    store.save_session(replace(known, last_eval=known.last_eval - 3600, ready=known.ready - 3600))
+    old = replace(known, last_eval=known.last_eval - 3600, ready=known.ready - 3600)
+    store.save_session(old.key, old.ended, old.to_json())
     store.close()
     daemon.prefer(idle_timeout=1800)
     daemon.begin()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from kaimond.errors import SessionError
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event
-from kaimond.registry.store import Store
-from kaimond.supervisor.errors import SessionError
+from kaimond.store.database import Store
 from kaimond.supervisor.view import choose, iso
 
 if TYPE_CHECKING:

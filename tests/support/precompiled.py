@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaimond.config import launch
-from kaimond.supervisor import gate_cache
-from kaimond.supervisor.gate_cache import GateCache, PrecompileError
-from kaimond.supervisor.julia import Julia, JuliaError, Julias
+from kaimond.config import julia_options
+from kaimond.toolchain import gate_cache
+from kaimond.toolchain.find_julia import Julia, JuliaError, Julias
+from kaimond.toolchain.gate_cache import GateCache, PrecompileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,4 +87,4 @@ def put_into(caches: Path, environ: Mapping[str, str]) -> None:
     shutil.copytree(made, cache.path, copy_function=os.link)
 
 
-_FLAGS = launch.DEFAULT.flags(Path("/"))
+_FLAGS = julia_options.DEFAULT.flags(Path("/"))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field
 
 from kaimond.control.command import SessionParams, StreamCommand
+from kaimond.errors import SessionError
 from kaimond.registry.state import USABLE
-from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from kaimond.core import Core
     from kaimond.registry.record import Record
     from kaimond.supervisor.supervisor import Supervisor
-    from kaimond.supervisor.terminal import Terminal
-    from kaimond.supervisor.terminals import Terminals
+    from kaimond.terminals.terminal import Terminal
+    from kaimond.terminals.terminals import Terminals
 
 _MOST: Final = 10_000
 """Rows or columns; a kernel takes up to 65,535."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.control.command import Command, Params
-from kaimond.service import upgrade
+from kaimond.daemonize import upgrade
 
 if TYPE_CHECKING:
     from kaimond.core import Core

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond.ctl import render
 from kaimond.ctl.failure import ExitCode
 from kaimond.ctl.output import say, say_json
-from kaimond.startup import block, places
+from kaimond.startup_jl import block, places
 
 if TYPE_CHECKING:
     import argparse

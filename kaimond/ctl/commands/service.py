@@ -17,7 +17,7 @@ from kaimond.ctl.output import remark, say, say_json
 if TYPE_CHECKING:
     import argparse
 
-    from kaimond.manager.plan import Manager, State
+    from kaimond.service_manager.service_plan import Manager, State
 
 EXAMPLE: Final = "kaimonctl service install"
 

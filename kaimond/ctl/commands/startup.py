@@ -19,13 +19,13 @@ from kaimond.config.project_path import PathRefusedError
 from kaimond.ctl import render
 from kaimond.ctl.failure import CtlError
 from kaimond.ctl.output import remark, say, say_json
-from kaimond.startup import block, edit, places
-from kaimond.startup.edit import StartupError, State
+from kaimond.startup_jl import block, edit, places
+from kaimond.startup_jl.edit import StartupError, State
 
 if TYPE_CHECKING:
     import argparse
 
-    from kaimond.startup.edit import Seen
+    from kaimond.startup_jl.edit import Seen
 
 EXAMPLE: Final = "kaimonctl startup install --project ~/MyPkg\nkaimonctl startup show"
 

@@ -63,9 +63,9 @@ def _project(world: World, entry: ProjectEntry) -> Finding:
 
 
 def _manifest(world: World, entry: ProjectEntry) -> Finding:
-    from kaimond.config.launch import LaunchError  # noqa: PLC0415 - not before it is needed
-    from kaimond.supervisor import manifest  # noqa: PLC0415 - as above
-    from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - as above
+    from kaimond.config.julia_options import LaunchError  # noqa: PLC0415 - not before it is needed
+    from kaimond.toolchain import manifest  # noqa: PLC0415 - as above
+    from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - as above
 
     try:
         julia = world.julia(entry)

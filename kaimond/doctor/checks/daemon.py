@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from kaimond import __version__, launch
+from kaimond import __version__, start_daemon
 from kaimond.doctor.finding import Finding, Level
 from kaimond.doctor.world import DaemonState
 
@@ -47,7 +47,7 @@ def daemon(world: World) -> Iterator[Finding]:
     """Whether one runs, works, and is of this version."""
     contact = world.contact
     if contact.state is DaemonState.ABSENT:
-        if launch.daemon_is_there(str(world.paths.runtime)):
+        if start_daemon.daemon_is_there(str(world.paths.runtime)):
             text = "a daemon holds the lock but does not listen: it is starting, ending or stuck"
             cure = f"Wait a minute; if it stays, end it: kill {_announced(world) or 'PID'}"
             yield Finding("daemon", Level.WARN, text, cure)

@@ -19,8 +19,8 @@ def configured(world: World) -> Iterator[Finding]:
 
     What keeps a project from having a Julia for another reason is told with the project.
     """
-    from kaimond.config.launch import LaunchError  # noqa: PLC0415 - as below
-    from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - its imports may fail
+    from kaimond.config.julia_options import LaunchError  # noqa: PLC0415 - as below
+    from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - its imports may fail
 
     usual = ""
     try:
@@ -49,15 +49,15 @@ def configured(world: World) -> Iterator[Finding]:
 
 def precompiled(world: World) -> Iterator[Finding]:
     """Whether the usual Julia has the gate's machine code."""
-    from kaimond.config import launch  # noqa: PLC0415 - as above
-    from kaimond.supervisor import gate_cache  # noqa: PLC0415 - as above
-    from kaimond.supervisor.julia import JuliaError  # noqa: PLC0415 - as above
+    from kaimond.config import julia_options  # noqa: PLC0415 - as above
+    from kaimond.toolchain import gate_cache  # noqa: PLC0415 - as above
+    from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - as above
 
     try:
         julia = world.julia()
     except JuliaError:
         return
-    flags = launch.DEFAULT.flags(Path.cwd())
+    flags = julia_options.DEFAULT.flags(Path.cwd())
     cache = gate_cache.cache_for(world.paths.gate_caches, julia, flags, world.environ)
     if cache is None:
         return
@@ -73,7 +73,7 @@ def precompiled(world: World) -> Iterator[Finding]:
 
 def others(world: World) -> Iterator[Finding]:
     """What else is there to choose from: on the PATH, and by juliaup."""
-    from kaimond.supervisor import juliaup  # noqa: PLC0415 - as above
+    from kaimond.toolchain import juliaup  # noqa: PLC0415 - as above
 
     seen = []
     for folder in world.environ.get("PATH", os.defpath).split(os.pathsep):

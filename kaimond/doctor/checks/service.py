@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond.doctor.finding import Finding, Level
-from kaimond.manager import installed
-from kaimond.manager.launchd import Launchd
-from kaimond.manager.plan import MARK, Installation
-from kaimond.manager.systemd import Systemd
+from kaimond.service_manager import service_state
+from kaimond.service_manager.launchd import Launchd
+from kaimond.service_manager.service_plan import MARK, Installation
+from kaimond.service_manager.systemd import Systemd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kaimond.doctor.world import World
-    from kaimond.manager.plan import Manager
+    from kaimond.service_manager.service_plan import Manager
 
 LIMIT: Final = 20.0
 """Seconds for the service manager to answer."""
@@ -34,7 +34,7 @@ def service(world: World) -> Iterator[Finding]:
     """The units or the agent of the user, or the units that a package has brought."""
     manager = _manager(world)
     file = manager.files()[0].path
-    packaged = [Path(folder) / installed.SERVICE for folder in _PACKAGED]
+    packaged = [Path(folder) / service_state.SERVICE for folder in _PACKAGED]
     found = next((each for each in (file, *packaged) if each.is_file()), None)
     if found is None:
         text = "no login service; the first agent that needs the daemon starts it"
@@ -59,7 +59,7 @@ def service(world: World) -> Iterator[Finding]:
 
 def _asked(manager: Manager, file: Path) -> Finding:
     """What the service manager itself says."""
-    environ = installed.manager_environment(os.environ, os.getuid())
+    environ = service_state.manager_environment(os.environ, os.getuid())
     try:
         done = subprocess.run(
             manager.question(),

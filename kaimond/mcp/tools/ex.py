@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from kaimond.evals.book import QueueFullError
+from kaimond.errors import SessionError
+from kaimond.evals.all_evals import QueueFullError
+from kaimond.gate.gate_version import require_spoken
 from kaimond.mcp.evaluating import answer_of, joined
-from kaimond.mcp.freshness import restarted_if_stale
+from kaimond.mcp.stale_source import restarted_if_stale
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
 from kaimond.registry.state import USABLE
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.gate_skew import require_spoken
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:

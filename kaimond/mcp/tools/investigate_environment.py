@@ -7,14 +7,14 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaimond.mcp import environment
+from kaimond.mcp import packages
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.supervisor.view import choose, view
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
-    from kaimond.mcp.environment import Environment, EnvironmentPackage
+    from kaimond.mcp.packages import Environment, EnvironmentPackage
     from kaimond.supervisor.view import View
 
 
@@ -31,7 +31,7 @@ async def run(call: Call, arguments: InvestigateArguments) -> Answer:
     pong = live.pong if live else None
     active = pong.get("project") if pong else ""
     file = Path(active) if active else Path(record.project) / "Project.toml"
-    found = await asyncio.to_thread(environment.read, file, seen.julia)
+    found = await asyncio.to_thread(packages.read, file, seen.julia)
     threads = pong.get("threads") if pong else ""
     return Answer(
         "\n".join(_lines(seen, found, threads)),

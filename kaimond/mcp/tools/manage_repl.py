@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from kaimond.config import projects
+from kaimond.errors import SessionError
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.cancelled import told
 from kaimond.mcp.restarts import refused
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.mcp.waiting import wait_for
-from kaimond.supervisor.errors import SessionError
 from kaimond.supervisor.view import choose, view
 
 if TYPE_CHECKING:

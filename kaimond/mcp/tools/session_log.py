@@ -9,7 +9,7 @@ from pydantic import Field
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.text import clean, shorten
 from kaimond.mcp.tool import SessionArguments, Tool
-from kaimond.supervisor import session_log
+from kaimond.sessions import session_log
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from kaimond.config import projects
+from kaimond.errors import SessionError
+from kaimond.julia_process.health import Word
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.tool import Arguments, Tool
-from kaimond.supervisor import session_log
-from kaimond.supervisor.errors import SessionError
-from kaimond.supervisor.health import Word
+from kaimond.sessions import session_log
 from kaimond.supervisor.view import View, view, views
 
 if TYPE_CHECKING:

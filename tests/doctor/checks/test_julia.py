@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaimond import paths
-from kaimond.config import launch
+from kaimond.config import julia_options
 from kaimond.doctor.checks import (
     configuration,
     julia,
 )
 from kaimond.doctor.finding import Level
-from kaimond.supervisor import gate_cache
-from kaimond.supervisor.julia import Julia
+from kaimond.toolchain import gate_cache
+from kaimond.toolchain.find_julia import Julia
 
 if TYPE_CHECKING:
     from tests.doctor.conftest import Patient
@@ -123,7 +123,7 @@ def test_a_julia_without_a_precompiled_gate_is_told_and_what_comes_of_it(patient
 
 def cache_of(patient: Patient) -> Path:
     program = str(patient.home / "bin" / "julia")
-    flags = launch.DEFAULT.flags(Path.cwd())
+    flags = julia_options.DEFAULT.flags(Path.cwd())
     where = paths.resolve(patient.environ).gate_caches
     cache = gate_cache.cache_for(where, Julia(program, "1.12.5"), flags, patient.environ)
     assert cache

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from kaimond.doctor.checks import service
 from kaimond.doctor.finding import Level
-from kaimond.manager.installed import LABEL, SERVICE
-from kaimond.manager.plan import MARK, Installation
-from kaimond.manager.systemd import Systemd
+from kaimond.service_manager.service_plan import MARK, Installation
+from kaimond.service_manager.service_state import LABEL, SERVICE
+from kaimond.service_manager.systemd import Systemd
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,217 @@
+"""Every eval from its submission to its one end, and what is kept of it afterwards.
+
+An eval is written to the store before the gate hears of it and again when it ends, so an eval that
+was promised an answer has one after any crash: its result, asked for again by its id; or, if its
+process image is gone, the word that it is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kaimond import failpoints
+from kaimond.evals.eval import Eval, Outcome, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.config.settings import EvalSettings
+    from kaimond.evals.spool import Output, Spool
+    from kaimond.store.database import Dropped, Store
+
+_log = logging.getLogger("kaimond.evals")
+
+DAY: Final = 86_400.0
+
+REMEMBER_DROPPED: Final = 90 * DAY
+"""Seconds that it is known of a result which is not kept any more that there was one."""
+
+PARTIAL: Final = 2**15
+"""Bytes kept from each end of the output of an eval that was cut short."""
+
+
+class Archive:
+    """Keeps every eval that has not ended, and finds those that have.
+
+    Args:
+        store: where evals are kept.
+        on_finished: called with every eval that ended.
+        settings: how many results are kept, and how long.
+    """
+
+    def __init__(
+        self, store: Store, on_finished: Callable[[Eval], None], settings: EvalSettings
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._on_finished = on_finished
+        self._open: dict[str, Eval] = {}
+        self._ends: dict[str, asyncio.Future[Eval]] = {}
+        self._unsaved: dict[str, Eval] = {}
+        for data in store.unfinished_evals():
+            item = Eval.from_json(data)
+            self._open[item.id] = item
+            self._ends[item.id] = asyncio.get_running_loop().create_future()
+
+    # Before the end
+
+    def add(self, item: Eval) -> None:
+        """Take up a new eval.
+
+        Raises:
+            sqlite3.Error: it cannot be stored; nothing is known of it then.
+        """
+        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+        self._open[item.id] = item
+        failpoints.passing("eval.after-save")
+        self._ends[item.id] = asyncio.get_running_loop().create_future()
+
+    def begins(self, eval_id: str) -> Eval:
+        """Note that an eval is handed to the gate now; return it."""
+        item = replace(self._open[eval_id], began=time.time())
+        self._open[eval_id] = item
+        # If this cannot be stored, the next daemon takes it for queued and hands it over a second
+        # time; the gate runs an id once.
+        self._stored(item)
+        return item
+
+    def opened(self, eval_id: str) -> Eval | None:
+        """The eval with this id, if it has not ended."""
+        return self._open.get(eval_id)
+
+    def all_open(self) -> list[Eval]:
+        """Every eval that has not ended, the oldest first."""
+        return list(self._open.values())
+
+    # The end
+
+    def end(self, eval_id: str, outcome: Outcome) -> bool:
+        """End an eval; tell whether that is stored. Who waits is answered in any case."""
+        item = self._open.pop(eval_id).ended(outcome, time.time())
+        stored = self._stored(item)
+        _log.info(
+            "eval %s %s after %.3f s",
+            item.id,
+            item.status,
+            outcome.elapsed,
+            extra={"session": item.session, "agent": item.agent},
+        )
+        try:
+            self._on_finished(item)
+        except Exception:  # noqa: BLE001 - who waits is answered whatever goes wrong beside it
+            _log.exception("noting the end of eval %s failed", item.id)
+        future = self._ends.pop(eval_id, None)
+        if future and not future.done():
+            future.set_result(item)
+        return stored
+
+    def not_begun(self, eval_id: str, reason: str) -> None:
+        """End an eval that will not begin any more."""
+        self.end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
+
+    def cut_short(self, spool: Spool, eval_id: str, outcome: Outcome) -> bool:
+        """End an eval that did not come to its own end; tell whether that is stored.
+
+        Args:
+            spool: of its session; what the eval had printed is added to the outcome.
+            eval_id: of the eval.
+            outcome: what is known besides.
+        """
+        # The spool goes with the process image, so what the eval had printed is kept here.
+        printed = spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
+        size = len(printed.head) + printed.omitted + len(printed.tail)
+        parts = (*outcome.parts, *_both_ends(printed))
+        return self.end(eval_id, replace(outcome, output=size, parts=parts))
+
+    def keep_output(self, spool: Spool) -> None:
+        """A session's spool will go: keep both ends of what its finished evals have printed.
+
+        An agent that lost its connection may still ask for the result.
+        """
+        for item in [self.get(eval_id) for eval_id in spool.evals()]:
+            outcome = item.outcome if item else None
+            if item and outcome and outcome.output and not outcome.kept:
+                printed = spool.read(item.id, outcome.output, PARTIAL, PARTIAL)
+                parts = (*outcome.parts, *_both_ends(printed))
+                self._stored(replace(item, outcome=replace(outcome, parts=parts)))
+
+    def _stored(self, item: Eval) -> bool:
+        """Write an eval down; a disk that is full must not stop the queue or who waits."""
+        try:
+            if item.finished:
+                failpoints.passing("eval.before-end-saved")
+            self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+            if item.finished:
+                failpoints.passing("eval.after-end-saved")
+                keep = self._settings.keep
+                why = f"only the newest {keep} results of a session are kept (eval.keep)"
+                self._store.drop_evals(item.session, keep, why)
+        except (sqlite3.Error, OSError) as error:
+            _log.error(
+                "eval %s could not be stored as %s: %s",
+                item.id,
+                item.status,
+                error,
+                extra={"session": item.session},
+            )
+            if item.finished:
+                self._unsaved[item.id] = item
+            return False
+        self._unsaved.pop(item.id, None)
+        return True
+
+    def tidy(self) -> None:
+        """Write ends that could not be written, and drop what has been kept long enough.
+
+        Raises:
+            sqlite3.Error: the disk refuses.
+        """
+        for item in list(self._unsaved.values()):
+            self._stored(item)
+        now, days = time.time(), self._settings.keep_days
+        why = f"results are kept for {days} days (eval.keep_days)"
+        self._store.drop_old_evals(now - days * DAY, why)
+        self._store.forget_dropped(now - REMEMBER_DROPPED)
+
+    # Readers
+
+    def recent(self, session: str, limit: int) -> list[Eval]:
+        """The newest evals, of one session or ("") of all, the newest first."""
+        found = [Eval.from_json(data) for data in self._store.recent_evals(session, limit)]
+        return [self._unsaved.get(item.id, item) for item in found]
+
+    def get(self, eval_id: str) -> Eval | None:
+        """The eval with this id, ended or not."""
+        known = self._open.get(eval_id) or self._unsaved.get(eval_id)
+        if known:
+            return known
+        data = self._store.load_eval(eval_id)
+        return Eval.from_json(data) if data else None
+
+    def dropped(self, eval_id: str) -> Dropped | None:
+        """What is known of an eval whose result is not kept any more."""
+        return self._store.load_dropped(eval_id)
+
+    async def finished(self, eval_id: str) -> Eval:
+        """Wait for an eval's end. Being cancelled here does nothing to the eval.
+
+        Raises:
+            KeyError: there is no such eval.
+        """
+        future = self._ends.get(eval_id)
+        if future is not None:
+            return await asyncio.shield(future)
+        item = self.get(eval_id)
+        if item is None:
+            raise KeyError(eval_id)
+        return item
+
+
+def _both_ends(printed: Output) -> tuple[tuple[str, bytes], ...]:
+    return (("output:head", printed.head), ("output:tail", printed.tail))

@@ -1,0 +1,1 @@
+"""Interrupting what a session evaluates, without breaking the session."""

@@ -1,0 +1,1 @@
+"""REPLs that people started and that joined as sessions."""

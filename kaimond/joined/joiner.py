@@ -1,0 +1,368 @@
+"""Takes up REPLs that announce themselves, and lets go of those that take themselves back.
+
+The directory of announcements is watched. What a file there says is checked by
+`kaimond.joined.announcement`; a session begins when the gate has proved to be the announced one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from kaimond import platform
+from kaimond.gate.libzmq import LibzmqNotFoundError, publish
+from kaimond.gate.link import GateSilentError
+from kaimond.joined import announcement
+from kaimond.joined.announcement import NotAnnouncedError
+from kaimond.julia_process.process import ProcessGoneError, SessionProcess
+from kaimond.registry.state import USABLE, Event, State
+from kaimond.runtime import UnsafeDirectoryError, ensure_private
+from kaimond.sessions.start import FOR_EVER
+from kaimond.source.watcher import Watch
+
+if TYPE_CHECKING:
+    from kaimond.gate.frames import Message
+    from kaimond.joined.announcement import Announcement
+    from kaimond.joined.joined_sessions import JoinedSessions
+    from kaimond.paths import Paths
+    from kaimond.registry.record import Record
+    from kaimond.registry.registry import Registry
+    from kaimond.sessions.live_sessions import LiveSessions
+    from kaimond.sessions.restart import Restarter
+
+_log = logging.getLogger("kaimond.joined")
+
+GOODBYE: Final = 2.0
+"""Seconds from the removal of an announcement to the end of its process, if that is on its way."""
+
+SLOW_GOODBYE: Final = 15.0
+"""The same while the gate's socket is still open, as `Gate.stop()` would not have left it."""
+
+LOOK_EVERY: Final = 2.0
+"""Seconds between two looks at the directory where the system refuses to watch it."""
+
+MOST: Final = 100
+"""Announced gates that may be waited for at once; each costs a connection."""
+
+
+class Joiner:
+    """The edge between the directory of announcements and the registry.
+
+    Args:
+        paths: where things live.
+        registry: of sessions.
+        sessions: holder of the processes.
+        joined: what is done with joined sessions.
+        restarter: confirms process images.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        registry: Registry,
+        sessions: LiveSessions,
+        joined: JoinedSessions,
+        restarter: Restarter,
+    ) -> None:
+        self._paths = paths
+        self._registry = registry
+        self._sessions = sessions
+        self._joined = joined
+        self._restarter = restarter
+        self._uid = os.getuid()
+        self._watch = Watch(self._changed)
+        self._told: dict[str, str] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._courted: dict[str, tuple[Announcement, asyncio.Task[None]]] = {}
+        self._next_look: asyncio.TimerHandle | None = None
+        self._problem = ""
+        joined.on_arrival = self.look
+
+    def begin(self) -> None:
+        """Watch from now on, and look at what is there already."""
+        try:
+            ensure_private(self._paths.sockets)
+            publish(self._paths.libzmq_file)
+        except (UnsafeDirectoryError, LibzmqNotFoundError, OSError) as error:
+            _log.error("no REPL can join: %s", error)
+            return
+        self._watch.set([str(self._paths.sockets)])
+
+    async def close(self) -> None:
+        """Watch nothing any more; sessions that joined go on."""
+        await self._watch.close()
+        if self._next_look:
+            self._next_look.cancel()
+        tasks = [*self._tasks.values(), *(task for _, task in self._courted.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # What the directory tells
+
+    def _changed(self, paths: frozenset[str]) -> None:
+        """Some files changed, or (without paths) any may have."""
+        if str(self._paths.sockets) in paths or not paths:
+            names = self._there()
+            self._watch.set([str(self._paths.sockets)])
+            if self._watch.blind:
+                loop = asyncio.get_running_loop()
+                self._next_look = loop.call_later(LOOK_EVERY, self._changed, frozenset())
+            names |= {f"{record.key}.json" for record in self._registry.alive() if record.joined}
+        else:
+            names = {Path(path).name for path in paths}
+        for key in {announcement.key_of(name) for name in names}:
+            if key:
+                self.look(key)
+
+    def _there(self) -> set[str]:
+        """Names of the files in the directory; none while it is not safe."""
+        try:
+            # Somebody who clears caches may remove it while we watch it.
+            ensure_private(self._paths.sockets)
+            found, problem = {path.name for path in self._paths.sockets.iterdir()}, ""
+        except (UnsafeDirectoryError, OSError) as error:
+            found, problem = set(), str(error)
+        if problem and problem != self._problem:
+            _log.error("no REPL can join: %s", problem)
+        self._problem = problem
+        return found
+
+    def look(self, key: str) -> None:
+        """Look at one announcement, and do what it says; several looks are one after the other."""
+        if key in self._tasks:
+            self._again.add(key)
+            return
+        task = asyncio.create_task(self._looked_at(key), name=f"announcement {key}")
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._looked(key, task))
+
+    def _looked(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error:
+            _log.error("looking at an announcement failed", exc_info=error, extra={"session": key})
+        if key in self._again:
+            self._again.discard(key)
+            self.look(key)
+
+    async def _looked_at(self, key: str) -> None:
+        record = self._sessions.verified(key)
+        try:
+            announced = self._read(key)
+            start = announcement.check_process(announced, self._uid, platform.process_start, _owner)
+            self._check_known(record, announced, start)
+        except NotAnnouncedError as problem:
+            self._give_up(key)
+            if record and record.alive and record.joined:
+                if problem.gone:
+                    await self._gone(record)
+                else:
+                    self._tell(key, str(problem))
+            elif problem.stale and (record is None or not record.alive):
+                self._tell(key, f"{problem}; its files were removed")
+                self._remove(key)
+            elif not problem.gone:
+                self._tell(key, str(problem))
+            else:
+                self._told.pop(key, None)
+            return
+        if record is None:
+            self._court(announced, start)
+        else:
+            await self._renewed(record, announced)
+
+    def _read(self, key: str) -> Announcement:
+        announced = announcement.parse(
+            announcement.read(self._paths.announcement(key), self._uid), key
+        )
+        announcement.check_socket(self._paths.session_socket(key), self._uid)
+        return announced
+
+    @staticmethod
+    def _check_known(record: Record | None, announced: Announcement, start: str) -> None:
+        if record is None:
+            return
+        if not record.alive:
+            raise NotAnnouncedError("its key is that of a session that has ended")
+        if not record.joined:
+            raise NotAnnouncedError("its key is that of a session that kaimond started")
+        if (record.pid, record.process_start) != (announced.pid, start):
+            raise NotAnnouncedError(f"its key is that of the session of process {record.pid}")
+
+    def _tell(self, key: str, why: str) -> None:
+        """One line for each reason, however often the file is looked at."""
+        if self._told.get(key) != why:
+            self._told[key] = why
+            _log.warning("%s.json announces no session: %s", key, why, extra={"session": key})
+
+    def _remove(self, key: str) -> None:
+        where = self._paths
+        for path in (where.announcement(key), where.session_socket(key), where.session_shield(key)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    # A session that is known
+
+    async def _gone(self, record: Record) -> None:
+        """An announcement was removed: its process ends, or was taken back."""
+        live = self._sessions.get(record.key)
+        if live is None or await live.process.wait(GOODBYE):
+            return
+        if live.link.up and await live.process.wait(SLOW_GOODBYE):
+            return
+        try:
+            self._read(record.key)
+        except NotAnnouncedError as problem:
+            if problem.gone:
+                ending = (
+                    "Its user took it back (Gate.stop()): "
+                    f"process {record.pid} goes on without agents."
+                )
+                await self._joined.taken_back(record.key, ending)
+        else:
+            # It restarts, and was looked at between two moments.
+            self.look(record.key)
+
+    async def _renewed(self, record: Record, announced: Announcement) -> None:
+        """A known session announces something new."""
+        key, live = record.key, self._sessions.get(record.key)
+        if live is None:
+            return
+        if announced.boot != record.boot_id:
+            if record.state in USABLE:
+                await self._restarter.confirm(record, live)
+            return
+        if announced.restarting:
+            if record.state in USABLE:
+                await self._joined.restarts_itself(key)
+            return
+        if record.state is State.RESTARTING:
+            await self._joined.stays(key)
+        facts = _facts(announced)
+        now = self._registry.get(key)
+        if now and now.alive and any(getattr(now, name) != value for name, value in facts.items()):
+            self._registry.note(key, **facts)
+
+    # A session that may begin
+
+    def _court(self, announced: Announcement, start: str) -> None:
+        """Wait for the gate's own word."""
+        courted = self._courted.get(announced.key)
+        if courted and courted[0] == announced:
+            return
+        self._give_up(announced.key)
+        if len(self._courted) >= MOST:
+            self._tell(announced.key, f"{MOST} gates are waited for already")
+            return
+        task = asyncio.create_task(
+            self._joins(announced, start), name=f"gate {announced.key} is waited for"
+        )
+        self._courted[announced.key] = announced, task
+        task.add_done_callback(lambda _: self._parted(announced.key, task))
+
+    def _give_up(self, key: str) -> None:
+        courted = self._courted.pop(key, None)
+        if courted:
+            courted[1].cancel()
+
+    def _parted(self, key: str, task: asyncio.Task[None]) -> None:
+        courted = self._courted.get(key)
+        if courted and courted[1] is task:
+            del self._courted[key]
+        if not task.cancelled() and task.exception():
+            _log.error("joining failed", exc_info=task.exception(), extra={"session": key})
+
+    async def _joins(self, announced: Announcement, start: str) -> None:
+        key = announced.key
+        try:
+            process = SessionProcess.adopt(announced.pid, start)
+        except ProcessGoneError:
+            self._again_later(key)
+            return
+        link = self._sessions.link(key)
+        asking = asyncio.create_task(link.request("ping", timeout=FOR_EVER, repeat=True))
+        either: list[asyncio.Future[Any]] = [asking, process.exited]
+        pong = None
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                with contextlib.suppress(GateSilentError):
+                    pong = asking.result()
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            await link.close()
+            if pong is None:
+                process.release()
+        if pong is None:
+            self._again_later(key)
+        elif not announcement.proves(announced, pong):
+            process.release()
+            self._tell(key, "the gate that answers at its socket is not the announced one")
+        elif self._registry.get(key) is None and process.running:
+            self._begins(announced, start, process, pong)
+        else:
+            process.release()
+
+    def _again_later(self, key: str) -> None:
+        asyncio.get_running_loop().call_soon(self.look, key)
+
+    def _begins(
+        self, announced: Announcement, start: str, process: SessionProcess, pong: Message
+    ) -> None:
+        key = announced.key
+        self._told.pop(key, None)
+        self._registry.create_joined(
+            key,
+            pid=process.pid,
+            process_start=start,
+            nonce=announced.nonce,
+            boot_id=announced.boot,
+            julia_version=announced.julia,
+            started=_began(process.pid),
+            **_facts(announced),
+        )
+        live = self._sessions.take_charge(key, process)
+        live.pong = pong
+        self._registry.apply(
+            key, Event.ANSWERED, f"process {process.pid} joined", ready=time.time()
+        )
+        self._sessions.opened(key, announced.boot)
+        # It may have been taken back in the meantime.
+        self._again_later(key)
+
+
+def _facts(announced: Announcement) -> dict[str, Any]:
+    """What an announcement says that may change."""
+    return {
+        "project": os.path.realpath(announced.project),
+        "name": announced.name,
+        "namespace": announced.namespace,
+        "allow_restart": announced.allow_restart,
+        "allow_mirror": announced.allow_mirror,
+    }
+
+
+def _owner(pid: int) -> int | None:
+    try:
+        return int(psutil.Process(pid).uids().real)
+    except psutil.Error:
+        return None
+
+
+def _began(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return time.time()

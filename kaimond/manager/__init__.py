@@ -1,1 +1,0 @@
-"""The service manager: systemd's user instance or launchd, which starts kaimond at login."""

@@ -1,0 +1,70 @@
+"""What tools do and say about source that is not current."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaimond.errors import SessionError
+from kaimond.mcp.restarts import refused
+from kaimond.registry.state import State
+from kaimond.supervisor.view import choose
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval, Outcome
+    from kaimond.mcp.answer import Answer
+    from kaimond.mcp.call import Call
+
+
+async def with_finding(call: Call, item: Eval, answer: Answer) -> Answer:
+    """An answer with what a comparison with the disk has shown, if that must be said."""
+    lines = await call.core.supervisor.sessions.keeper.finding(item)
+    if not lines:
+        return answer
+    return dataclasses.replace(answer, text="\n".join([answer.text, *lines]))
+
+
+async def restarted_if_stale(call: Call, key: str) -> str:
+    """Restart an idle session that cannot be made current, if the user prefers that.
+
+    Returns:
+        What was done, in a sentence; "" if nothing was.
+
+    Raises:
+        kaimond.errors.SessionError: there is no such session, or its restart failed.
+    """
+    supervisor = call.core.supervisor
+    record = choose(supervisor, key)
+    freshness = supervisor.sessions.freshness
+    preferences = freshness.preferences.of(Path(record.project))
+    if not (preferences.restart_when_stale and freshness.keeper.doubtful(record.key)):
+        return ""
+    if refused(record, preferences, call.core.paths.projects_file):
+        return ""
+    if record.state is not State.READY:
+        # Others would lose what they run.
+        return ""
+    try:
+        item = freshness.reread(record, call.agent.short, lambda _: None)
+    except SessionError:
+        # The eval that comes after this is refused for the same reason, in its own words.
+        return ""
+    ended = await supervisor.book.finished(item.id)
+    reason = _hopeless(ended.outcome)
+    if not reason or supervisor.book.running(record.key):
+        return ""
+    done = await supervisor.restart(
+        record.key, f"the session was restarted because its source was stale: {reason}"
+    )
+    return (
+        f"(Session {record.key} was restarted first, as restart_when_stale is set: generation "
+        f"{done.record.generation}, all state is cleared. Not current was: {reason})"
+    )
+
+
+def _hopeless(outcome: Outcome | None) -> str:
+    """What only a restart makes current, "" if there is nothing."""
+    if outcome is None or outcome.text("restart") in ("", "0"):
+        return ""
+    return "; ".join(outcome.text("stale").splitlines())

@@ -1,1 +1,0 @@
-"""How the daemon lives on a machine."""

@@ -1,0 +1,139 @@
+"""The way down: ask, then insist, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from kaimond.gate.link import GateSilentError
+from kaimond.interrupts.ask_gate import load
+from kaimond.interrupts.interrupt import interrupt
+from kaimond.julia_process.process import end_descendants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.evals.all_evals import EvalBook
+    from kaimond.julia_process.live import Live
+
+_log = logging.getLogger("kaimond.sessions")
+
+MARK: Final = "KAIMON_SESSION"
+"""The variable by which every descendant of a session is known, whatever it did to its parents."""
+
+INTERRUPT_LIMIT: Final = 2.0
+"""Seconds for the interrupt of what runs before an end: it need not force anything, because a
+process that does not obey is ended anyway."""
+
+_KILL_TIMEOUT: Final = 10.0
+"""Seconds until a killed process is given up as stuck in the kernel."""
+
+_GRACE: Final = 1.0
+"""Seconds that children of an ended session get between SIGTERM and SIGKILL."""
+
+
+async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False) -> bool:
+    """End a session's process and its descendants.
+
+    A free gate is asked to exit, so that Julia runs its own exit hooks; a process that is busy,
+    deaf or does not obey gets SIGTERM and then SIGKILL.
+
+    Args:
+        key: of the session.
+        live: its process and link.
+        timeout: seconds for each rung of the ladder, on a machine without other load.
+        ask: whether the gate is free to be asked.
+
+    Returns:
+        Whether the process is gone.
+    """
+    process = live.process
+    # A stopped process takes no signal but SIGKILL before it is continued.
+    process.signal(signal.SIGCONT)
+    if ask:
+        with contextlib.suppress(GateSilentError):
+            await live.link.request("exit", timeout=timeout)
+            # Under load Julia's exit takes longer, and SIGTERM makes one that compiles crash.
+            await process.wait(timeout * load())
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.exited.done():
+            break
+        _log.info("sending %s to %d", number.name, process.pid, extra={"session": key})
+        process.signal(number)
+        await process.wait(timeout if number is signal.SIGTERM else _KILL_TIMEOUT)
+    await end_leftovers(key)
+    return process.exited.done()
+
+
+async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
+    """Before a process image ends on purpose: begin no eval, interrupt what runs, end its children.
+
+    Args:
+        key: of the session.
+        live: its process and link.
+        book: of evals; it tells whoever waits.
+        reason: a clause for them.
+
+    Returns:
+        Whether the gate is free, so that it can be asked for something.
+    """
+    book.ending(key, reason)
+    running = book.running(key)
+    free = live.link.up
+    if live.turn and free:
+        free = (await interrupt(live, live.turn, INTERRUPT_LIMIT, person=True)).free
+    if running and free:
+        free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
+    children = live.process.descendants()
+    if children:
+        await end_descendants(children, _GRACE)
+    book.interrupted(key, reason)
+    return free and not live.process.exited.done()
+
+
+async def end_leftovers(key: str) -> None:
+    """End what an ended session has left running, found by the mark in its environment."""
+    found = await asyncio.to_thread(_marked)
+    await _end(key, [process for mark, process in found if mark == key])
+
+
+async def end_strays(ended: Callable[[str], bool]) -> None:
+    """End what sessions have left running that ended while nobody could see to it.
+
+    Args:
+        ended: whether the session with a key is known and has ended.
+    """
+    strays: dict[str, list[psutil.Process]] = {}
+    for mark, process in await asyncio.to_thread(_marked):
+        if ended(mark):
+            strays.setdefault(mark, []).append(process)
+    await asyncio.gather(*(_end(key, processes) for key, processes in strays.items()))
+
+
+async def _end(key: str, leftovers: list[psutil.Process]) -> None:
+    if leftovers:
+        names = ", ".join(str(process.pid) for process in leftovers)
+        _log.info("ending what the session left behind: %s", names, extra={"session": key})
+        await end_descendants(leftovers, _GRACE)
+
+
+def _marked() -> list[tuple[str, psutil.Process]]:
+    """All processes that carry a session's mark, with it."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            # A daemon that was started from within a session carries that session's mark.
+            continue
+        try:
+            key = process.environ().get(MARK)
+        except (psutil.Error, OSError):
+            continue
+        if key:
+            found.append((key, process))
+    return found

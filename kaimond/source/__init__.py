@@ -1,0 +1,1 @@
+"""Whether what a session runs is what the disk holds."""

@@ -1,0 +1,268 @@
+"""The database: sessions, evals and the journal of requests in one sqlite file.
+
+Each write is one transaction that is durable against a killed daemon when the call returns (WAL;
+measured at 0.01 ms), so what the daemon has said is never newer than what it remembers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_T = TypeVar("_T")
+
+SCHEMA: Final = 1
+"""Number of the tables below; one more with every change that older daemons cannot read."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS sessions (
+    key TEXT PRIMARY KEY,
+    ended REAL NOT NULL,
+    record TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS evals (
+    id TEXT PRIMARY KEY,
+    session TEXT NOT NULL,
+    finished REAL NOT NULL,
+    eval TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS evals_by_session ON evals (session, finished);
+CREATE TABLE IF NOT EXISTS dropped (
+    id TEXT PRIMARY KEY,
+    session TEXT NOT NULL,
+    status TEXT NOT NULL,
+    finished REAL NOT NULL,
+    dropped REAL NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS calls (
+    agent TEXT NOT NULL,
+    request TEXT NOT NULL,
+    made REAL NOT NULL,
+    call TEXT NOT NULL,
+    PRIMARY KEY (agent, request)
+) STRICT;
+"""
+
+
+class Dropped(NamedTuple):
+    """What is still known of an eval whose result is not kept any more.
+
+    Attributes:
+        session: its session's key.
+        status: how it ended.
+        finished: when, in seconds since the epoch.
+        dropped: when its result was.
+        why: a clause.
+    """
+
+    session: str
+    status: str
+    finished: float
+    dropped: float
+    why: str
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """Opens, and makes if needed, the database at ``path``.
+
+    Raises:
+        StoreError: it is damaged, or was written by a newer kaimond.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._reading():
+            self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            with self._reading():
+                self._prepare()
+        except StoreError:
+            self._db.close()
+            raise
+
+    @contextlib.contextmanager
+    def _reading(self, what: str = "") -> Iterator[None]:
+        """Turn damage that is met while reading into words."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+            raise StoreError(
+                f"{self.path} cannot be read: {what}{error}. Nothing was changed. "
+                "Move the file away to start with an empty registry, or restore it from a backup."
+            ) from None
+
+    def _prepare(self) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found > SCHEMA:
+            raise StoreError(
+                f"{self.path} was written by a newer kaimond (its format is {found}, this kaimond "
+                f"reads up to {SCHEMA}). Nothing was changed. Install that kaimond again, or move "
+                "the file away to start with an empty registry."
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_TABLES)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def close(self) -> None:
+        """Close the database; the store is of no further use."""
+        self._db.close()
+
+    # Sessions
+
+    def save_session(self, key: str, ended: float, data: dict[str, Any]) -> None:
+        """Remember a session, replacing what was known; ``ended`` is 0 while it lives."""
+        self._db.execute(
+            # An update keeps the row's place, which is the order of birth; REPLACE would not.
+            "INSERT INTO sessions VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (key) DO UPDATE SET ended = ?2, record = ?3",
+            (key, ended, json.dumps(data)),
+        )
+
+    def load_sessions(self, read: Callable[[dict[str, Any]], _T]) -> Iterator[_T]:
+        """All sessions, oldest key first.
+
+        Args:
+            read: makes one of what `save_session` was given.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading():
+            rows = self._db.execute("SELECT key, record FROM sessions ORDER BY rowid").fetchall()
+        for key, text in rows:
+            with self._reading(f"session {key}: "):
+                session = read(json.loads(text))
+            yield session
+
+    def forget_sessions(self, ended_before: float) -> int:
+        """Drop sessions that ended before a time, with their evals; return how many.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading(), self._db:
+            self._db.execute("BEGIN")
+            found = self._evals_where(
+                "session IN (SELECT key FROM sessions WHERE ended > 0 AND ended < ?)",
+                (ended_before,),
+            )
+            self._drop_evals(
+                found,
+                "what is known of a session is kept for a while after its end, and that is over",
+            )
+            gone = self._db.execute(
+                "DELETE FROM sessions WHERE ended > 0 AND ended < ?", (ended_before,)
+            )
+            return gone.rowcount
+
+    # Evals
+
+    def save_eval(self, eval_id: str, session: str, finished: float, data: dict[str, Any]) -> None:
+        """Remember one eval; ``finished`` is 0 while it is queued or runs."""
+        self._db.execute(
+            "INSERT INTO evals VALUES (?1, ?2, ?3, ?4) "
+            "ON CONFLICT (id) DO UPDATE SET session = ?2, finished = ?3, eval = ?4",
+            (eval_id, session, finished, json.dumps(data)),
+        )
+
+    def load_eval(self, eval_id: str) -> dict[str, Any] | None:
+        """What `save_eval` was last given for this id."""
+        row = self._db.execute("SELECT eval FROM evals WHERE id = ?", (eval_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def unfinished_evals(self) -> list[dict[str, Any]]:
+        """All evals without an end, in the order they were made.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading():
+            rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
+            return [json.loads(text) for (text,) in rows.fetchall()]
+
+    def recent_evals(self, session: str, limit: int) -> list[dict[str, Any]]:
+        """The newest evals, of one session or ("") of all, the newest first."""
+        rows = self._db.execute(
+            "SELECT eval FROM evals WHERE ?1 = '' OR session = ?1 ORDER BY rowid DESC LIMIT ?2",
+            (session, limit),
+        )
+        return [json.loads(text) for (text,) in rows.fetchall()]
+
+    def drop_evals(self, session: str, keep: int, why: str) -> None:
+        """Keep only the newest ``keep`` finished evals of a session, and note why."""
+        found = self._evals_where(
+            "session = ?1 AND finished > 0 AND finished <= (SELECT finished FROM evals "
+            "WHERE session = ?1 AND finished > 0 ORDER BY finished DESC LIMIT 1 OFFSET ?2)",
+            (session, keep),
+        )
+        self._drop_all(found, why)
+
+    def drop_old_evals(self, finished_before: float, why: str) -> None:
+        """Drop the evals that ended before a time, and note why."""
+        self._drop_all(self._evals_where("finished > 0 AND finished < ?", (finished_before,)), why)
+
+    def _drop_all(self, found: list[tuple[Any, ...]], why: str) -> None:
+        if found:
+            with self._db:
+                self._db.execute("BEGIN")
+                self._drop_evals(found, why)
+
+    def _evals_where(self, which: str, values: tuple[str | float, ...]) -> list[tuple[Any, ...]]:
+        return self._db.execute(
+            # The conditions are ours; their values are bound.
+            "SELECT id, session, coalesce(json_extract(eval, '$.outcome.status'), ''), finished "  # noqa: S608
+            f"FROM evals WHERE {which}",
+            values,
+        ).fetchall()
+
+    def _drop_evals(self, found: list[tuple[Any, ...]], why: str) -> None:
+        now = time.time()
+        self._db.executemany(
+            "INSERT OR REPLACE INTO dropped VALUES (?, ?, ?, ?, ?, ?)",
+            [(*row, now, why) for row in found],
+        )
+        self._db.executemany("DELETE FROM evals WHERE id = ?", [(row[0],) for row in found])
+
+    def load_dropped(self, eval_id: str) -> Dropped | None:
+        """What is known of an eval that was dropped."""
+        row = self._db.execute(
+            "SELECT session, status, finished, dropped, why FROM dropped WHERE id = ?", (eval_id,)
+        ).fetchone()
+        return Dropped(*row) if row else None
+
+    def forget_dropped(self, before: float) -> None:
+        """Forget also what is known of evals that were dropped before a time."""
+        self._db.execute("DELETE FROM dropped WHERE dropped < ?", (before,))
+
+    # Calls that change something, by the agent's own request id
+
+    def save_call(self, agent: str, request: str, made: float, call: dict[str, Any]) -> None:
+        """Remember what a request started, before it is acted upon."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)",
+            (agent, request, made, json.dumps(call)),
+        )
+
+    def load_call(self, agent: str, request: str) -> dict[str, Any] | None:
+        """What `save_call` was last given for this request."""
+        row = self._db.execute(
+            "SELECT call FROM calls WHERE agent = ? AND request = ?", (agent, request)
+        ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def forget_calls(self, made_before: float) -> None:
+        """Drop calls older than a time."""
+        self._db.execute("DELETE FROM calls WHERE made < ?", (made_before,))

@@ -1,0 +1,1 @@
+"""Terminals that people attach to sessions."""

@@ -1,0 +1,1 @@
+"""What Julia is started with: the program, its flags, variables, manifest and precompiled gate."""

@@ -1,0 +1,175 @@
+"""Everything that is decided before a Julia is started for a project."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kaimond.config import julia_options, project_path, projects, repo_options
+from kaimond.config.julia_options import LaunchError
+from kaimond.config.project_path import PathRefusedError
+from kaimond.errors import SessionError
+from kaimond.gate.gate_version import require_installed
+from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
+from kaimond.runtime import (
+    SocketPathTooLongError,
+    UnsafeDirectoryError,
+    check_socket_path,
+    ensure_private,
+)
+from kaimond.toolchain import gate_cache, manifest
+from kaimond.toolchain.environment_variables import session_environment
+from kaimond.toolchain.find_julia import Julia, JuliaError, Julias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kaimond.config.preferences import Preferences
+    from kaimond.config.projects import ProjectEntry
+    from kaimond.config.settings import Settings
+    from kaimond.paths import Paths
+    from kaimond.toolchain.gate_cache import GateCache
+
+BOOT: Final = gate_cache.GATE / "boot.jl"
+"""The program that every managed Julia runs."""
+
+_DEFAULT: Final = "kaimond.toml ([julia] command)"
+"""What names the Julia where no project does, for messages."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a project's Julia is started; the same for every generation of a session.
+
+    Attributes:
+        project: resolved directory, which is also where the process starts.
+        julia: the binary.
+        flags: of the Julia binary, before the program.
+        environment: without the variables that differ from start to start.
+        instantiate: why the environment must be instantiated first; empty if it need not be.
+        cache: the precompiled gate; None if this Julia can have none.
+    """
+
+    project: Path
+    julia: Julia
+    flags: tuple[str, ...]
+    environment: Mapping[str, str]
+    instantiate: tuple[str, ...]
+    cache: GateCache | None = None
+
+    def command(self) -> list[str]:
+        """The argument vector."""
+        julia = (self.julia.path, *self.julia.args)
+        return [*julia, *self.flags, f"--project={self.project}", str(BOOT)]
+
+    def digest(self) -> str:
+        """Equal for plans that start the same thing."""
+        parts = (self.command(), self.julia.version, sorted(self.environment.items()))
+        whole = json.dumps([*parts, bool(self.instantiate)])
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+class Planner:
+    """Makes plans from the configuration as it is at that moment, so edits count at once."""
+
+    def __init__(self, paths: Paths, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._environ = environ
+        self._julias = Julias()
+
+    def project(self, text: str) -> ProjectEntry:
+        """The allowed project that a path names.
+
+        Raises:
+            SessionError: it is no project, or not an allowed one.
+        """
+        try:
+            path = project_path.resolve_project(text)
+        except PathRefusedError as error:
+            raise SessionError("bad-path", f"{error} No session was started.") from None
+        listed = projects.load(self._paths.projects_file)
+        entry = listed.allowed(path)
+        if entry is None:
+            refusal = listed.refusal(path)
+            raise SessionError("not-allowed", f"No session was started: {refusal}")
+        return entry
+
+    async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
+        """The cache of a project that says nothing of how it is started, and its environment.
+
+        Raises:
+            SessionError: there is no Julia.
+        """
+        environment = self._environment()
+        try:
+            julia = await self._julias.find(
+                self._settings.julia.command, environment, wanted_by=_DEFAULT
+            )
+        except JuliaError as error:
+            raise SessionError("no-julia", str(error)) from None
+        return self._cache(julia, julia_options.DEFAULT.flags(Path.cwd()), environment), environment
+
+    def _environment(self) -> dict[str, str]:
+        return session_environment(self._environ, self._settings.environment.pass_, {})
+
+    def _cache(
+        self, julia: Julia, flags: Sequence[str], environment: Mapping[str, str]
+    ) -> GateCache | None:
+        return gate_cache.cache_for(self._paths.gate_caches, julia, flags, environment)
+
+    def _preferences(self, project: Path) -> Preferences:
+        return projects.load(self._paths.projects_file).preferences(project)
+
+    async def plan(self, entry: ProjectEntry) -> Plan:
+        """How the project's Julia is to be started.
+
+        Raises:
+            SessionError: something that it needs is missing or misconfigured.
+        """
+        if entry.launch is None:
+            what = "; ".join(str(problem) for problem in entry.problems)
+            raise SessionError("launch", f"{what} No session was started.")
+        require_installed()
+        environment = self._environment()
+        wanted_by = f"the launch_config of {entry.path}" if entry.launch.julia_bin else _DEFAULT
+        try:
+            options = repo_options.combined(entry.path, entry.launch, entry.repo_launch)
+            if options.julia_bin and not entry.launch.julia_bin:
+                wanted_by = str(entry.path / repo_options.FILE)
+            check_socket_path(self._paths.session_socket("00000000"))
+            for directory in (self._paths.sockets, self._paths.spool, self._paths.session_logs):
+                ensure_private(directory)
+            library = libzmq_path()
+            julia = await self._julias.find(
+                options.julia(self._settings.julia.command),
+                environment,
+                wanted_by=wanted_by,
+                project=entry.path,
+            )
+            flags = tuple(options.flags(entry.path))
+        except (JuliaError, LibzmqNotFoundError) as error:
+            raise SessionError("no-julia", str(error)) from None
+        except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
+            raise SessionError("launch", str(error)) from None
+        # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
+        checked = await asyncio.to_thread(manifest.check, entry.path, environment, julia.version)
+        cache = self._cache(julia, flags, environment)
+        if cache:
+            environment["KAIMON_CACHE"] = str(cache.path)
+        return Plan(
+            project=entry.path,
+            julia=julia,
+            flags=flags,
+            environment={
+                **environment,
+                "KAIMON_LIBZMQ": library,
+                "KAIMON_REVISE": str(self._preferences(entry.path).revise),
+            },
+            instantiate=() if checked.ok else checked.problems or ("not sure",),
+            cache=cache,
+        )

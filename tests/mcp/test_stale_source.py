@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from kaimond.config.preferences import Preferences
+from kaimond.errors import SessionError
+from kaimond.evals.eval import Eval, Outcome, Status
+from kaimond.mcp import stale_source
+from kaimond.registry.record import Record
+from kaimond.registry.state import State
+
+if TYPE_CHECKING:
+    from kaimond.mcp.call import Call
+
+KEY = "0a1b2c3d"
+STALE = "src/a.jl: the type S changed; restart the session"
+
+
+class Stale:
+    """A session whose source only a restart makes current, and all that is asked of a daemon."""
+
+    def __init__(self, record: Record, preferences: Preferences) -> None:
+        self.record = record
+        self.done: list[str] = []
+        self.refuses = False
+        self.keeper = SimpleNamespace(doubtful=lambda _key: True)
+        self.preferences = SimpleNamespace(of=lambda _project: preferences)
+        self.sessions = SimpleNamespace(freshness=self)
+        self.book = SimpleNamespace(finished=self._finished, running=lambda _key: None)
+
+    @property
+    def call(self) -> Call:
+        paths = SimpleNamespace(projects_file=Path("/projects.json"))
+        core = SimpleNamespace(supervisor=self, paths=paths)
+        return cast("Call", SimpleNamespace(core=core, agent=SimpleNamespace(short="a")))
+
+    def reread(self, *_args: Any) -> Any:
+        if self.refuses:
+            raise SessionError("not-ready", "It was not read.")
+        self.done.append("read")
+        return SimpleNamespace(id="e")
+
+    async def _finished(self, _id: str) -> Eval:
+        parts = (("stale", STALE.encode()), ("restart", b"1"))
+        outcome = Outcome(status=Status.DONE, elapsed=0.0, output=0, parts=parts)
+        return Eval(
+            id="e", session=KEY, boot_id="b", code="", agent="a", submitted=0.0, outcome=outcome
+        )
+
+    async def restart(self, _key: str, _why: str) -> Any:
+        self.done.append("restarted")
+        return SimpleNamespace(record=SimpleNamespace(generation=2))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "project_allows", "person_allows", "state", "done"),
+    [
+        (True, True, True, State.READY, ["read", "restarted"]),
+        (False, True, True, State.READY, []),
+        (True, False, True, State.READY, []),
+        (True, True, False, State.READY, []),
+        (True, True, True, State.BUSY, []),
+    ],
+)
+async def test_a_stale_session_is_restarted_only_if_its_user_and_its_person_let_it(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    wanted: bool,
+    project_allows: bool,
+    person_allows: bool,
+    state: State,
+    done: list[str],
+) -> None:
+    record = Record(KEY, "/p", "", state, "user", 0.0, allow_restart=person_allows)
+    stale = Stale(record, Preferences(restart_when_stale=wanted, allow_restart=project_allows))
+    monkeypatch.setattr(stale_source, "choose", lambda *_: record)
+    said = await stale_source.restarted_if_stale(stale.call, KEY)
+    assert stale.done == done
+    assert (STALE in said) == ("restarted" in done)
+
+
+async def test_a_session_that_cannot_read_its_files_is_not_restarted_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = Record(KEY, "/p", "", State.READY, "agent", 0.0)
+    stale = Stale(record, Preferences(restart_when_stale=True))
+    stale.refuses = True
+    monkeypatch.setattr(stale_source, "choose", lambda *_: record)
+    assert not await stale_source.restarted_if_stale(stale.call, KEY)
+    assert stale.done == []
