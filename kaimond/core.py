@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kaimond.config.settings import Settings
+    from kaimond.events import Bus
     from kaimond.mcp.call import Agent
     from kaimond.paths import Paths
     from kaimond.store.database import Store
@@ -27,6 +28,7 @@ class Core:
         settings: as read at the start.
         store: the database.
         supervisor: owner of all sessions.
+        bus: that events are published on.
         stopping: set when the daemon is asked to end.
         end_asked: whether a signal asked for the end, also while it makes way for a successor.
         reloading: whether it ends only to execute itself anew.
@@ -41,6 +43,7 @@ class Core:
     settings: Settings
     store: Store
     supervisor: Supervisor
+    bus: Bus
     stopping: asyncio.Event
     end_asked: bool = False
     reloading: bool = False

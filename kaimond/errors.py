@@ -6,6 +6,7 @@ from typing import Literal
 
 Kind = Literal[
     "bad-path",
+    "busy",
     "ended-session",
     "ending",
     "gate-protocol",

@@ -19,8 +19,8 @@ from kaimond.daemonize import upgrade
 from kaimond.daemonize.handover import SIGNALS, Successor
 from kaimond.daemonize.notify import Notifier
 from kaimond.errors import SessionError
+from kaimond.events import Bus
 from kaimond.registry.registry import Registry
-from kaimond.sessions import session_log
 from kaimond.store.database import Store
 from kaimond.store.ownership import owned
 from kaimond.supervisor.supervisor import Supervisor
@@ -75,18 +75,22 @@ async def _serve(
         _log.warning("%s", warning)
     notifier = Notifier(os.environ, os.getpid())
     living = asyncio.create_task(notifier.keep_alive(), name="signs of life")
+    bus = Bus()
     with contextlib.closing(Store(where.database)) as store:
-        supervisor = Supervisor(where, loaded.settings, Registry(store), store, os.environ)
+        supervisor = Supervisor(
+            where, loaded.settings, Registry(store, bus), store, os.environ, bus
+        )
         core = Core(
             paths=where,
             settings=loaded.settings,
             store=store,
             supervisor=supervisor,
+            bus=bus,
             stopping=asyncio.Event(),
             problems=tuple(loaded.warnings),
         )
         _listen_to_signals(core)
-        session_log.forget(where.session_logs, supervisor.registry.get)
+        supervisor.tidy()
         supervisor.adopt_all()
         server = ControlServer(core)
         listener = listen(lock, where.control_socket)
@@ -98,7 +102,7 @@ async def _serve(
             ready()
             notifier.ready(f"kaimond {__version__}")
             _log.info("ready on %s", where.control_socket)
-            supervisor.sessions.watch(supervisor.precompile())
+            supervisor.tasks.watch(supervisor.precompile())
             await core.stopping.wait()
         finally:
             tell = notifier.reloading if core.reloading else notifier.stopping
@@ -120,7 +124,7 @@ def _listen_to_signals(core: Core) -> None:
 
     def reload() -> None:
         _log.info("SIGHUP: executing kaimond anew")
-        core.supervisor.sessions.watch(_reload(core))
+        core.supervisor.tasks.watch(_reload(core))
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -151,10 +155,9 @@ async def _tidy(core: Core) -> None:
     supervisor = core.supervisor
     chores: tuple[Callable[[], object], ...] = (
         supervisor.registry.tidy,
-        supervisor.sessions.tidy,
+        supervisor.tidy,
         supervisor.idle.look,
-        supervisor.book.tidy,
-        lambda: session_log.forget(core.paths.session_logs, supervisor.registry.get),
+        supervisor.history.tidy,
         lambda: core.store.forget_calls(time.time() - KEEP_CALLS),
     )
     while True:
@@ -180,7 +183,7 @@ async def _end(core: Core, server: ControlServer) -> None:
         retire(core.paths)
         await server.answered(ANSWER_TIMEOUT)
     why = "kaimond is replaced by the installed one." if core.reloading else "kaimond ended."
-    await core.supervisor.sessions.terminals.close_all(
+    await core.supervisor.close_terminals(
         f"{why} The session goes on.", again=core.reloading, timeout=ANSWER_TIMEOUT
     )
     await server.close()

@@ -1,100 +1,74 @@
-"""What one session has to evaluate: at most one eval is with its gate, the others wait."""
+"""What one process image has to evaluate: who is next, and what keeps the next one waiting.
+
+At most one eval is with the gate. The others wait, and each agent's keep their order; among agents
+the one is next that was served longest ago, so nobody's flood keeps the others waiting. Nothing
+here does anything: it is asked and told.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from kaimond import failpoints
-from kaimond.evals.eval import GATE_STATUS, PERSON, Eval, Outcome, Status
-from kaimond.evals.fair import Turns
-from kaimond.evals.notes import Notes
+from kaimond.evals.eval import PERSON, Eval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kaimond.evals.history import Archive
-    from kaimond.evals.spool import Spool
-    from kaimond.gate.frames import Message
-    from kaimond.gate.link import Link
-
-ROWS: Final = "40"
-COLUMNS: Final = "120"
-"""How large a screen values are shown for."""
-
-_META: Final = ("status", "elapsed", "output")
-
-_OF_THE_SESSION: Final = ("sources", "reviser", "package", "file", "untracked", "remark")
-"""What a result tells of the session's source; not kept, as it is much and no part of the eval."""
+MOST_WAITING: Final = 1000
+"""Evals in the queue of one session."""
 
 
-class SourceBook(Protocol):
-    """Knows what source sessions run."""
-
-    def fields(self, item: Eval) -> Iterable[tuple[str, str]]:
-        """What the gate is told about source when it is given an eval."""
-
-    def heard(self, item: Eval, message: Message) -> None:
-        """The gate's result of an eval; called before anybody is answered."""
+class QueueFullError(Exception):
+    """A session's queue takes no more evals."""
 
 
-@dataclass(frozen=True)
-class Office:
-    """What all desks share.
+@dataclass
+class Turn:
+    """Whether a person's input is evaluated; persons and agents take turns.
 
     Attributes:
-        archive: of evals.
-        on_busy: called with a key when its session begins to evaluate.
-        on_idle: called with a key when its session has nothing more to evaluate.
-        sources: of what the results say about source; it is not kept with the evals.
-        mirrored: tells of a key whether persons at that session see what agents evaluate.
+        terminal: id of the terminal where it was entered, "" while there is none.
+        began: when it was, in seconds since the epoch.
+        since: the same on the monotonic clock.
     """
 
-    archive: Archive
-    on_busy: Callable[[str], None]
-    on_idle: Callable[[str], None]
-    sources: SourceBook | None
-    mirrored: Callable[[str], bool]
+    terminal: str = ""
+    began: float = 0.0
+    since: float = 0.0
+
+    def begin(self, terminal: str) -> None:
+        """What a person has entered is evaluated from now on."""
+        self.terminal, self.began, self.since = terminal, time.time(), time.monotonic()
+
+    def end(self) -> None:
+        """Agents' evals are evaluated again."""
+        self.terminal = ""
 
 
-class Desk:
-    """One session's evals, from the queue to the gate and back, for one process image.
+class EvalQueue:
+    """The evals of one process image.
 
     Args:
-        office: what all desks share.
-        key: of the session.
-        link: to its gate.
-        spool: where its evals print.
-        boot_id: of the process image.
+        turn: of the persons at the session's terminals.
+        clock: monotonic seconds.
 
     Attributes:
-        boot_id: of the process image.
-        spool: where its evals print.
-        why: why somebody interrupts what runs; goes into its outcome.
+        running: id of the eval that is with the gate, "" if none is.
     """
 
-    def __init__(self, office: Office, key: str, link: Link, spool: Spool, boot_id: str) -> None:
-        self.boot_id = boot_id
-        self.spool = spool
-        self.why = ""
-        self._office = office
-        self._archive = office.archive
-        self._key = key
-        self._link = link
-        self._running = ""
-        self._waiting: deque[str] = deque()
-        self._turns = Turns()
-        self._notes = Notes()
+    def __init__(self, turn: Turn, clock: Callable[[], float] = time.monotonic) -> None:
+        self.running = ""
+        self._turn = turn
+        self._clock = clock
+        self._waiting: deque[Eval] = deque()
+        self._served: dict[str, int] = {}
         self._paused = 0
-        self._held = False
+        self._began = 0.0
 
-    # The queue
-
-    @property
-    def running(self) -> Eval | None:
-        """The eval that is with the gate."""
-        return self._archive.opened(self._running)
+    # What is
 
     @property
     def waiting(self) -> int:
@@ -104,165 +78,65 @@ class Desk:
     @property
     def ahead(self) -> str:
         """What an eval that comes now has to wait for: an eval's id, `PERSON`, or ""."""
-        return self._running or (PERSON if self._held else "")
+        return self.running or (PERSON if self._turn.terminal else "")
 
-    def notes_of(self, eval_id: str) -> Notes:
-        """What an eval has told of itself; empty ones if it does not run."""
-        return self._notes if self._running == eval_id else Notes()
+    @property
+    def busy_since(self) -> float | None:
+        """When what is evaluated now began, on the monotonic clock; None while idle."""
+        if self.running:
+            return self._began
+        return self._turn.since if self._turn.terminal else None
+
+    # What happens
+
+    def add(self, item: Eval) -> None:
+        """Queue an eval."""
+        self._waiting.append(item)
 
     def resume(self, items: Iterable[Eval]) -> None:
-        """Go on with what this process image was given by the previous daemon."""
+        """Take up what this process image was given by the previous daemon."""
         for item in items:
             if item.began:
-                self._running = item.id
+                self.running, self._began = item.id, self._clock()
             else:
-                self._waiting.append(item.id)
-        if self._running:
-            self._office.on_busy(self._key)
-        else:
-            self.next()
+                self._waiting.append(item)
 
-    def take(self, item: Eval) -> None:
-        """Queue an eval.
-
-        Raises:
-            sqlite3.Error: it cannot be stored; nothing is known of it then.
-        """
-        self._archive.add(item)
-        self._waiting.append(item.id)
-        self.next()
-
-    def withdraw(self, eval_id: str, reason: str) -> bool:
+    def withdraw(self, eval_id: str) -> bool:
         """Take an eval out of the queue; tell whether it was still there."""
-        if eval_id not in self._waiting:
-            return False
-        self._waiting.remove(eval_id)
-        self._archive.not_begun(eval_id, reason)
-        return True
+        for item in self._waiting:
+            if item.id == eval_id:
+                self._waiting.remove(item)
+                return True
+        return False
 
-    def dismiss(self, reason: str) -> None:
-        """End all that waits."""
-        while self._waiting:
-            self._archive.not_begun(self._waiting.popleft(), reason)
-
-    def close(self, status: Status, reason: str) -> None:
-        """The process image is gone: end what ran with this status, and what waits."""
-        if self._running:
-            outcome = Outcome(status, parts=self._notes.parts(), reason=reason)
-            self._archive.cut_short(self.spool, self._running, outcome)
-        self.dismiss(reason)
+    def dismiss(self) -> list[Eval]:
+        """Take everything out that waits."""
+        gone = list(self._waiting)
+        self._waiting.clear()
+        return gone
 
     def pause(self) -> None:
-        """Begin nothing until `go_on` has been called as often."""
+        """Let nothing begin until `go_on` has been called as often."""
         self._paused += 1
 
     def go_on(self) -> None:
-        """Undo one `pause`; nothing begins before `next`."""
+        """Undo one `pause`."""
         self._paused -= 1
 
-    def hold(self) -> None:
-        """A person's input is evaluated."""
-        self._held = True
-        self._office.on_busy(self._key)
-
-    def release(self) -> None:
-        """A person's input has ended."""
-        self._held = False
-        self.next()
-
-    def next(self) -> None:
-        """Hand the next eval to the gate, if it is free."""
-        if self._running or self._held or self._paused:
-            return
-        if not self._waiting:
-            self._office.on_idle(self._key)
-            return
-        chosen = self._turns.choose((item.id, item.agent) for item in self._queue())
+    def begin(self) -> Eval | None:
+        """The eval that begins now; None if there is none, or something keeps it waiting."""
+        if self.ahead or self._paused or not self._waiting:
+            return None
+        oldest: dict[str, Eval] = {}
+        for item in self._waiting:
+            oldest.setdefault(item.agent, item)
+        chosen = min(oldest.values(), key=lambda item: self._served.get(item.agent, 0))
+        self._served[chosen.agent] = max(self._served.values(), default=0) + 1
         self._waiting.remove(chosen)
-        self._running = chosen
-        self.why = ""
-        self._notes = Notes()
-        item = self._archive.begins(chosen)
-        self._office.on_busy(self._key)
-        self._hand_over(item)
-        failpoints.passing("eval.after-handover")
+        self.running, self._began = chosen.id, self._clock()
+        return chosen
 
-    def _queue(self) -> list[Eval]:
-        waiting = [self._archive.opened(eval_id) for eval_id in self._waiting]
-        return [item for item in waiting if item]
-
-    # The gate
-
-    def _hand_over(self, item: Eval) -> None:
-        sources, mirrored = self._office.sources, self._office.mirrored(self._key)
-        self._link.send(
-            item.id,
-            "eval",
-            (
-                # If it arrives at another process image, this one may have run it already.
-                ("boot", item.boot_id),
-                ("code", item.code),
-                ("spool", str(self.spool.path(item.id))),
-                ("quiet", "1" if item.quiet else "0"),
-                ("silent", "0" if mirrored and not item.silent else "1"),
-                ("rows", ROWS),
-                ("columns", COLUMNS),
-                *(sources.fields(item) if sources else ()),
-                *item.call,
-            ),
-        )
-
-    def transport_up(self) -> None:
-        """Ask again for the result that may have been in flight when the transport broke."""
-        if self._running:
-            self._link.send("again", "result", (("eval", self._running),))
-
-    def heard(self, message: Message) -> None:
-        """Take in a message of the gate that answers no waiting request."""
-        if message.verb == "result":
-            stored = True
-            if message.request == self._running:
-                stored = self._concluded(message)
-                self.next()
-            if stored:
-                # Only now may the gate forget it.
-                self._link.send("ack", "ack", (("eval", message.request),))
-        elif (message.verb, message.request) == ("notes", self._running) or (
-            (message.verb, message.get("eval")) == ("pending", self._running)
-        ):
-            self._notes.take(message)
-        elif message.verb == "unknown" and message.get("eval") == self._running:
-            # It never arrived, or its acknowledged result was lost with us. The gate runs an id
-            # once at most, so sending it again is safe.
-            item = self.running
-            assert item, "what runs has not ended"
-            self._hand_over(item)
-        elif message.verb == "refused" and message.request == self._running:
-            running, self._running = self._running, ""
-            reason = f"the gate refused it: {message.get('reason')}"
-            self._archive.end(running, Outcome(Status.LOST, reason=reason))
-            self.next()
-
-    def _concluded(self, message: Message) -> bool:
-        item = self.running
-        running, self._running = self._running, ""
-        why, self.why = self.why, ""
-        if self._office.sources and item:
-            self._office.sources.heard(item, message)
-        outcome = _outcome(message)
-        if why and outcome.status is Status.INTERRUPTED:
-            return self._archive.cut_short(self.spool, running, replace(outcome, reason=why))
-        return self._archive.end(running, outcome)
-
-
-def _outcome(message: Message) -> Outcome:
-    return Outcome(
-        status=GATE_STATUS.get(message.get("status"), Status.FAILED),
-        elapsed=message.number("elapsed"),
-        output=int(message.number("output")),
-        parts=tuple(
-            (name, value)
-            for name, value in message.fields
-            if name not in (*_META, *_OF_THE_SESSION)
-        ),
-    )
+    def end(self) -> str:
+        """What ran has ended; return its id."""
+        ended, self.running = self.running, ""
+        return ended

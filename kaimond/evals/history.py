@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import failpoints
 from kaimond.evals.eval import Eval, Outcome, Status
+from kaimond.events import EvalBegan, EvalEnded, EvalQueued
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kaimond.config.settings import EvalSettings
     from kaimond.evals.spool import Output, Spool
+    from kaimond.events import Bus
     from kaimond.store.database import Dropped, Store
 
 _log = logging.getLogger("kaimond.evals")
@@ -36,21 +36,19 @@ PARTIAL: Final = 2**15
 """Bytes kept from each end of the output of an eval that was cut short."""
 
 
-class Archive:
+class History:
     """Keeps every eval that has not ended, and finds those that have.
 
     Args:
         store: where evals are kept.
-        on_finished: called with every eval that ended.
+        bus: that is told when an eval is queued, begins and ends.
         settings: how many results are kept, and how long.
     """
 
-    def __init__(
-        self, store: Store, on_finished: Callable[[Eval], None], settings: EvalSettings
-    ) -> None:
+    def __init__(self, store: Store, bus: Bus, settings: EvalSettings) -> None:
         self._store = store
         self._settings = settings
-        self._on_finished = on_finished
+        self._bus = bus
         self._open: dict[str, Eval] = {}
         self._ends: dict[str, asyncio.Future[Eval]] = {}
         self._unsaved: dict[str, Eval] = {}
@@ -71,6 +69,7 @@ class Archive:
         self._open[item.id] = item
         failpoints.passing("eval.after-save")
         self._ends[item.id] = asyncio.get_running_loop().create_future()
+        self._bus.publish(EvalQueued(item.session, item.id, item.agent, item.code))
 
     def begins(self, eval_id: str) -> Eval:
         """Note that an eval is handed to the gate now; return it."""
@@ -79,15 +78,33 @@ class Archive:
         # If this cannot be stored, the next daemon takes it for queued and hands it over a second
         # time; the gate runs an id once.
         self._stored(item)
+        self._bus.publish(EvalBegan(item.session, item.id))
         return item
 
     def opened(self, eval_id: str) -> Eval | None:
         """The eval with this id, if it has not ended."""
         return self._open.get(eval_id)
 
-    def all_open(self) -> list[Eval]:
-        """Every eval that has not ended, the oldest first."""
-        return list(self._open.values())
+    def all_open(self, session: str = "") -> list[Eval]:
+        """Every eval that has not ended, of one session or ("") of all, the oldest first."""
+        return [item for item in self._open.values() if session in ("", item.session)]
+
+    def abandoned(self, session: str, spool: Spool, reason: str, boot_id: str = "") -> None:
+        """End the open evals of a session: nothing evaluates them any more.
+
+        Args:
+            session: its key.
+            spool: where they printed.
+            reason: a clause for whoever waits for them.
+            boot_id: of the process image whose evals go on all the same.
+        """
+        for item in self.all_open(session):
+            if boot_id and item.boot_id == boot_id:
+                continue
+            if item.began:
+                self.cut_short(spool, item.id, Outcome(Status.LOST, reason=reason))
+            else:
+                self.not_begun(item.id, reason)
 
     # The end
 
@@ -102,10 +119,11 @@ class Archive:
             outcome.elapsed,
             extra={"session": item.session, "agent": item.agent},
         )
-        try:
-            self._on_finished(item)
-        except Exception:  # noqa: BLE001 - who waits is answered whatever goes wrong beside it
-            _log.exception("noting the end of eval %s failed", item.id)
+        self._bus.publish(
+            EvalEnded(
+                item.session, item.id, item.agent, item.status, outcome.elapsed, outcome.output
+            )
+        )
         future = self._ends.pop(eval_id, None)
         if future and not future.done():
             future.set_result(item)

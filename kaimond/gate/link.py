@@ -44,6 +44,10 @@ class GateSilentError(Exception):
     """The gate did not answer in time, or cannot any more."""
 
 
+class LinkClosedError(GateSilentError):
+    """The link was closed: the process behind it is a session's no more."""
+
+
 class Link:
     """Connects to the gate that listens, or will listen, at ``endpoint``.
 
@@ -134,10 +138,11 @@ class Link:
                 twice, sent to a gate that is not there yet.
 
         Raises:
-            GateSilentError: no answer within ``timeout`` seconds, or the link is closed.
+            GateSilentError: no answer within ``timeout`` seconds.
+            LinkClosedError: the link is closed.
         """
         if self._socket.closed:
-            raise GateSilentError("the connection to the gate was closed")
+            raise LinkClosedError("the connection to the gate was closed")
         request = f"{verb}-{next(self._ids)}"
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[request] = future
@@ -197,7 +202,7 @@ class Link:
             return
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(GateSilentError("the connection to the gate was closed"))
+                future.set_exception(LinkClosedError("the connection to the gate was closed"))
         self._socket.disable_monitor()
         # The event loop holds on to a socket that is merely dropped.
         self._monitor.close(linger=0)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from kaimond.evals.eval import ENDS
+from kaimond.evals.eval import Status
 from kaimond.interrupts.interrupt import LIMIT, interrupt
 from kaimond.julia_process.process import end_descendants
 
 if TYPE_CHECKING:
-    from kaimond.evals.all_evals import EvalBook
+    import contextlib
+
     from kaimond.evals.eval import Eval
+    from kaimond.evals.history import History
+    from kaimond.evals.notes import Notes
     from kaimond.julia_process.live import Live
 
 _RESULT_WAIT: Final = 2.0
@@ -42,46 +45,65 @@ class Cancelled(StrEnum):
     """It still runs: its code swallows interrupts, or cannot be reached."""
 
 
+class Evals(Protocol):
+    """The evals of the session, of which one is cancelled."""
+
+    @property
+    def running(self) -> Eval | None:
+        """The eval that is with the gate."""
+
+    def notes_of(self, eval_id: str) -> Notes:
+        """What an eval has told of itself."""
+
+    def withdraw(self, eval_id: str, reason: str) -> bool:
+        """Take an eval out of the queue; tell whether it was still there."""
+
+    def interrupting(self, reason: str) -> None:
+        """Somebody interrupts what runs."""
+
+    def pausing(self) -> contextlib.AbstractContextManager[None]:
+        """Let what runs end, and begin nothing else meanwhile."""
+
+
 async def cancel(
-    book: EvalBook, live: Live | None, item: Eval, reason: str
+    evals: Evals, history: History, live: Live | None, item: Eval, reason: str
 ) -> tuple[Cancelled, bool]:
-    """Cancel an eval (see `kaimond.supervisor.supervisor.Supervisor.cancel`).
+    """Cancel an eval (see `kaimond.sessions.session.Session.cancel`).
 
     Returns:
         What came of it, and whether C code was ended by force, or may have been.
     """
-    if book.withdraw(item.id, reason):
+    if evals.withdraw(item.id, reason):
         return Cancelled.WITHDRAWN, False
-    running = book.running(item.session)
+    running = evals.running
     if live is None or running is None or running.id != item.id:
         return Cancelled.ENDED, False
-    book.interrupting(item.session, reason)
+    evals.interrupting(reason)
     # Interrupting Julia's `run` leaves the child that it waits for running.
     children = live.children_of(item)
 
     def over() -> bool:
-        now = book.running(item.session)
+        now = evals.running
         return now is None or now.id != item.id
 
     # The gate must not be mute because of the next eval.
-    with book.pausing(item.session):
-        watches = book.notes(item).watches
+    with evals.pausing():
+        watches = evals.notes_of(item.id).watches
         came = await interrupt(live, item.id, LIMIT, watches=watches, over=over)
     if children:
         await end_descendants(children, _GRACE)
     if not came.free and not live.process.exited.done():
-        with live.shield.lowered() as agents:
+        with live.signal_lock.taken() as agents:
             behind = live.joined and not agents
         return Cancelled.BEHIND if behind else Cancelled.STUBBORN, False
     try:
         async with asyncio.timeout(_RESULT_WAIT):
-            ended = await book.finished(item.id)
+            ended = await history.finished(item.id)
     except TimeoutError:
         return Cancelled.STUBBORN, False
-    interrupted = ended.outcome is not None and ended.outcome.reason == reason
-    assert ended.status in ENDS
     forced = _was_forced(ended) and not came.spared_c
-    if interrupted:
+    # Several may have wanted it at once; to all of them it was interrupted.
+    if ended.status is Status.INTERRUPTED:
         return Cancelled.INTERRUPTED, forced
     return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED, forced
 

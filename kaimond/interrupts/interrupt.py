@@ -166,10 +166,10 @@ async def _signal(live: Live, turn: str) -> bool:
         live: the session's process.
         turn: the terminal whose input is interrupted, "" for an eval.
     """
-    with live.shield.lowered() as may:
+    with live.signal_lock.taken() as may:
         # Persons and agents take turns; a signal would hit whoever's turn it is. One that waits for
         # events will hear the question, however late; a signal would hit the task that waited last.
-        if not may or live.turn != turn or platform.waits_for_events(live.process.pid):
+        if not may or live.turn.terminal != turn or platform.waits_for_events(live.process.pid):
             return False
         live.process.signal(signal.SIGINT)
         await _taken(live)

@@ -17,25 +17,23 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from kaimond import platform
+from kaimond.events import SessionChanged
 from kaimond.gate.libzmq import LibzmqNotFoundError, publish
-from kaimond.gate.link import GateSilentError
+from kaimond.gate.link import Link
 from kaimond.joined import announcement
 from kaimond.joined.announcement import NotAnnouncedError
+from kaimond.joined.joined_session import JoinedSession
+from kaimond.julia_process.live import FOR_EVER, ask
 from kaimond.julia_process.process import ProcessGoneError, SessionProcess
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.runtime import UnsafeDirectoryError, ensure_private
-from kaimond.sessions.start import FOR_EVER
 from kaimond.source.watcher import Watch
 
 if TYPE_CHECKING:
     from kaimond.gate.frames import Message
     from kaimond.joined.announcement import Announcement
-    from kaimond.joined.joined_sessions import JoinedSessions
-    from kaimond.paths import Paths
     from kaimond.registry.record import Record
-    from kaimond.registry.registry import Registry
-    from kaimond.sessions.live_sessions import LiveSessions
-    from kaimond.sessions.restart import Restarter
+    from kaimond.sessions.sessions import Sessions
 
 _log = logging.getLogger("kaimond.joined")
 
@@ -53,29 +51,17 @@ MOST: Final = 100
 
 
 class Joiner:
-    """The edge between the directory of announcements and the registry.
+    """The edge between the directory of announcements and the sessions.
 
     Args:
-        paths: where things live.
-        registry: of sessions.
-        sessions: holder of the processes.
-        joined: what is done with joined sessions.
-        restarter: confirms process images.
+        sessions: all of them.
     """
 
-    def __init__(
-        self,
-        paths: Paths,
-        registry: Registry,
-        sessions: LiveSessions,
-        joined: JoinedSessions,
-        restarter: Restarter,
-    ) -> None:
-        self._paths = paths
-        self._registry = registry
+    def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._joined = joined
-        self._restarter = restarter
+        self._services = sessions.services
+        self._paths = sessions.services.paths
+        self._registry = sessions.services.registry
         self._uid = os.getuid()
         self._watch = Watch(self._changed)
         self._told: dict[str, str] = {}
@@ -84,7 +70,8 @@ class Joiner:
         self._courted: dict[str, tuple[Announcement, asyncio.Task[None]]] = {}
         self._next_look: asyncio.TimerHandle | None = None
         self._problem = ""
-        joined.on_arrival = self.look
+        self._generations: dict[str, int] = {}
+        self._services.bus.subscribe(SessionChanged, self._session_changed)
 
     def begin(self) -> None:
         """Watch from now on, and look at what is there already."""
@@ -105,6 +92,15 @@ class Joiner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _session_changed(self, event: SessionChanged) -> None:
+        """A new process image may have announced something new before it proved itself."""
+        if not isinstance(self._sessions.get(event.session), JoinedSession):
+            return
+        before = self._generations.get(event.session, 1)
+        if event.state in USABLE and event.generation > before:
+            self._generations[event.session] = event.generation
+            self.look(event.session)
 
     # What the directory tells
 
@@ -216,8 +212,9 @@ class Joiner:
 
     async def _gone(self, record: Record) -> None:
         """An announcement was removed: its process ends, or was taken back."""
-        live = self._sessions.get(record.key)
-        if live is None or await live.process.wait(GOODBYE):
+        session = self._session(record.key)
+        live = session.live if session else None
+        if session is None or live is None or await live.process.wait(GOODBYE):
             return
         if live.link.up and await live.process.wait(SLOW_GOODBYE):
             return
@@ -225,34 +222,37 @@ class Joiner:
             self._read(record.key)
         except NotAnnouncedError as problem:
             if problem.gone:
-                ending = (
+                await session.taken_back(
                     "Its user took it back (Gate.stop()): "
                     f"process {record.pid} goes on without agents."
                 )
-                await self._joined.taken_back(record.key, ending)
         else:
             # It restarts, and was looked at between two moments.
             self.look(record.key)
 
     async def _renewed(self, record: Record, announced: Announcement) -> None:
         """A known session announces something new."""
-        key, live = record.key, self._sessions.get(record.key)
-        if live is None:
+        key, session = record.key, self._session(record.key)
+        if session is None or session.live is None:
             return
         if announced.boot != record.boot_id:
             if record.state in USABLE:
-                await self._restarter.confirm(record, live)
+                await session.confirm()
             return
         if announced.restarting:
             if record.state in USABLE:
-                await self._joined.restarts_itself(key)
+                await session.restarts_itself()
             return
         if record.state is State.RESTARTING:
-            await self._joined.stays(key)
+            await session.stays()
         facts = _facts(announced)
         now = self._registry.get(key)
         if now and now.alive and any(getattr(now, name) != value for name, value in facts.items()):
             self._registry.note(key, **facts)
+
+    def _session(self, key: str) -> JoinedSession | None:
+        session = self._sessions.get(key)
+        return session if isinstance(session, JoinedSession) else None
 
     # A session that may begin
 
@@ -290,18 +290,17 @@ class Joiner:
         except ProcessGoneError:
             self._again_later(key)
             return
-        link = self._sessions.link(key)
-        asking = asyncio.create_task(link.request("ping", timeout=FOR_EVER, repeat=True))
-        either: list[asyncio.Future[Any]] = [asking, process.exited]
+        link = Link(
+            self._services.context,
+            key,
+            self._paths.session_socket(key),
+            on_message=lambda _message: None,
+            on_up=lambda: None,
+        )
         pong = None
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                with contextlib.suppress(GateSilentError):
-                    pong = asking.result()
+            pong = await ask(link, process, "ping", timeout=FOR_EVER, repeat=True)
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
             await link.close()
             if pong is None:
                 process.release()
@@ -333,12 +332,14 @@ class Joiner:
             started=_began(process.pid),
             **_facts(announced),
         )
-        live = self._sessions.take_charge(key, process)
+        session = JoinedSession(key, self._services)
+        self._sessions.add(session)
+        live = session.take_charge(process)
         live.pong = pong
         self._registry.apply(
             key, Event.ANSWERED, f"process {process.pid} joined", ready=time.time()
         )
-        self._sessions.opened(key, announced.boot)
+        session.opened(announced.boot)
         # It may have been taken back in the meantime.
         self._again_later(key)
 

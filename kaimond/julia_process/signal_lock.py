@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Shield:
+class SignalLock:
     """The lock of one gate.
 
     Args:
@@ -27,7 +27,7 @@ class Shield:
         self._path = path
 
     @contextlib.contextmanager
-    def lowered(self) -> Iterator[bool]:
+    def taken(self) -> Iterator[bool]:
         """Whether a SIGINT may be sent now; if so, the gate's code goes no further meanwhile."""
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)

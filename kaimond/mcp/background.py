@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from kaimond.evals.notes import Notes
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.cuts import REACH, end_of, shown
 from kaimond.mcp.render import stashed
@@ -41,7 +42,8 @@ def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> An
 
 def notes_of(call: Call, item: Eval, limit: int) -> str:
     """What an eval that runs has told of itself; "" if nothing."""
-    notes = call.core.supervisor.book.notes(item)
+    session = call.core.supervisor.sessions.get(item.session)
+    notes = session.notes_of(item.id) if session else Notes()
     progress = clean(notes.progress.encode()).strip()
     told = [f"Progress: {progress}" if progress else "", stashed(notes.parts(), limit)]
     return "\n".join(part for part in told if part)

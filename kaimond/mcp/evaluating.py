@@ -23,7 +23,7 @@ def joined(call: Call) -> Eval | None:
     started = call.replayed()
     if not started:
         return None
-    return call.core.supervisor.book.get(str(started.get("eval", "")))
+    return call.core.supervisor.history.get(str(started.get("eval", "")))
 
 
 async def answer_of(
@@ -45,7 +45,7 @@ async def answer_of(
     if item.outcome is None:
         doing = await describe(call, item)
         # That took a moment, in which it may have ended.
-        item = call.core.supervisor.book.get(item.id) or item
+        item = call.core.supervisor.history.get(item.id) or item
     if item.outcome is None:
         answer = promoted(call, item, spool, max_output, doing)
     else:

@@ -18,8 +18,8 @@ def find_eval(call: Call, eval_id: str) -> Eval:
     Raises:
         ArgumentError: there is none, or it is no longer kept.
     """
-    item = call.core.supervisor.book.get(eval_id)
-    if item is None and (dropped := call.core.supervisor.book.dropped(eval_id)):
+    item = call.core.supervisor.history.get(eval_id)
+    if item is None and (dropped := call.core.supervisor.history.dropped(eval_id)):
         raise ArgumentError(
             f"The result of eval {eval_id} is no longer kept. The eval ended at "
             f"{_clock(dropped.finished)} in session {dropped.session} ({dropped.status}); its "

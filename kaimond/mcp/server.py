@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
 from kaimond.errors import SessionError
+from kaimond.events import SessionToolsChanged
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
@@ -61,8 +62,8 @@ class Agents:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._bus = InMemorySubscriptionBus()
-        self._listeners = Listeners(self._bus, core.supervisor.sessions.watch)
-        core.supervisor.sessions.offers.on_change = self._listeners.changed
+        self._listeners = Listeners(self._bus, core.supervisor.tasks.watch)
+        core.bus.subscribe(SessionToolsChanged, lambda _: self._listeners.changed())
 
     async def serve(self, connection: Connection, hello: Hello) -> None:
         """Talk MCP with one client until it goes away."""
@@ -91,9 +92,9 @@ class Agents:
         """The client cancelled a request while no daemon was there to hear it."""
         started = self._core.store.load_call(agent.id, request)
         supervisor = self._core.supervisor
-        item = supervisor.book.get(str(started.get("eval", ""))) if started else None
+        item = supervisor.history.get(str(started.get("eval", ""))) if started else None
         if item and item.outcome is None:
-            supervisor.sessions.watch(interrupt(self._core, agent, item))
+            supervisor.tasks.watch(interrupt(self._core, agent, item))
 
     async def _run(self, connection: Connection, agent: Agent) -> None:
         server = self._server(agent)

@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mcp_types as types
 
-from kaimond.errors import SessionError
-from kaimond.evals.all_evals import QueueFullError
-from kaimond.gate.gate_version import require_spoken
 from kaimond.gate.tools import call_fields
 from kaimond.mcp.evaluating import answer_of, joined
 from kaimond.mcp.tool import ArgumentError, SessionArguments
 from kaimond.mcp.tool_types import complaint, names_complaint, object_schema
-from kaimond.registry.state import USABLE
 from kaimond.supervisor.view import available, choose
 
 if TYPE_CHECKING:
@@ -31,7 +27,7 @@ if TYPE_CHECKING:
     from kaimond.gate.tools import ToolSpec
     from kaimond.mcp.answer import Answer
     from kaimond.mcp.call import Call
-    from kaimond.registry.record import Record
+    from kaimond.sessions.session import Session
 
 LONGEST_DOC: Final = 1800
 """Characters of a description; clients cut at 2 KB."""
@@ -53,12 +49,12 @@ class Offered:
 
     Attributes:
         name: as agents call it.
-        record: the session.
+        session: that offers it.
         spec: the tool.
     """
 
     name: str
-    record: Record
+    session: Session
     spec: ToolSpec
 
 
@@ -75,14 +71,14 @@ def namespace(said: str, folder: str) -> str:
 
 def offered(core: Core) -> list[Offered]:
     """Return every tool of every session that lives, in the order of the sessions' birth."""
-    offers = core.supervisor.sessions.offers.all()
     return [
         Offered(
-            f"{namespace(offer.namespace, PurePath(record.project).name)}_{spec.name}", record, spec
+            f"{namespace(session.tools.namespace, PurePath(session.project).name)}_{spec.name}",
+            session,
+            spec,
         )
-        for record in core.supervisor.sessions.all_verified()
-        if (offer := offers.get(record.key))
-        for spec in offer.tools
+        for session in core.supervisor.sessions.all_verified()
+        for spec in session.tools.tools
     ]
 
 
@@ -105,7 +101,7 @@ def listed(core: Core, taken: Iterable[str]) -> list[types.Tool]:
 
 def _to_mcp(one: Offered) -> types.Tool:
     doc = one.spec.doc.strip() or f"The function `{one.spec.name}` of the session's own code."
-    where = f"A tool that code in the session of {one.record.project} offers."
+    where = f"A tool that code in the session of {one.session.project} offers."
     schema = object_schema(one.spec.arguments)
     schema["properties"] |= {
         name: {"type": "string", "default": "", "description": words}
@@ -147,19 +143,12 @@ async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Ans
         one = _chosen(call, candidates, _key(name, given))
         own = {name: value for name, value in given.items() if name not in _SESSION_WORDS}
         _check(one, own)
-        try:
-            item = call.core.supervisor.book.submit(
-                one.record.key,
-                written(one.spec.name, own),
-                call.agent.short,
-                quiet=False,
-                call=call_fields(one.spec.name, own),
-                journal=lambda eval_id: call.journal(tool=one.name, eval=eval_id),
-            )
-        except QueueFullError as full:
-            raise SessionError(
-                "queue-full", f"{full} Nothing was queued. Try again later."
-            ) from None
+        item = one.session.evaluate(
+            written(one.spec.name, own),
+            call.agent.short,
+            call=call_fields(one.spec.name, own),
+            journal=lambda eval_id: call.journal(tool=one.name, eval=eval_id),
+        )
     return await answer_of(call, item, None, _OUTPUT)
 
 
@@ -178,28 +167,19 @@ def _key(name: str, given: dict[str, Any]) -> str:
 def _chosen(call: Call, candidates: list[Offered], key: str) -> Offered:
     """The session that is meant: by its key, or the only one that offers the tool."""
     if key:
-        record = choose(call.core.supervisor, key)
-        candidates = [one for one in candidates if one.record.key == record.key]
+        session = choose(call.core.supervisor, key)
+        candidates = [one for one in candidates if one.session is session]
         if not candidates:
             raise ArgumentError(
-                f"Session {record.key} ({record.title}) offers no tool of this name. "
+                f"Session {key} ({session.record.title}) offers no tool of this name. "
                 "Nothing was done."
             )
     if len(candidates) > 1:
-        records = [one.record for one in candidates]
         raise ArgumentError(
             f"Several sessions offer {candidates[0].name}, so name one by its key, as "
-            f"session=... {available(records)}"
+            f"session=... {available(one.session for one in candidates)}"
         )
-    (one,) = candidates
-    if one.record.state not in USABLE:
-        raise SessionError(
-            "not-ready",
-            f"Session {one.record.key} is {one.record.state}, so nothing was called. "
-            "Wait a moment; ping shows when it is ready.",
-        )
-    require_spoken(one.record)
-    return one
+    return candidates[0]
 
 
 def _check(one: Offered, given: dict[str, Any]) -> None:

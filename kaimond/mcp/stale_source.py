@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 async def with_finding(call: Call, item: Eval, answer: Answer) -> Answer:
     """An answer with what a comparison with the disk has shown, if that must be said."""
-    lines = await call.core.supervisor.sessions.keeper.finding(item)
+    lines = await call.core.supervisor.source.finding(item)
     if not lines:
         return answer
     return dataclasses.replace(answer, text="\n".join([answer.text, *lines]))
@@ -35,10 +35,10 @@ async def restarted_if_stale(call: Call, key: str) -> str:
         kaimond.errors.SessionError: there is no such session, or its restart failed.
     """
     supervisor = call.core.supervisor
-    record = choose(supervisor, key)
-    freshness = supervisor.sessions.freshness
-    preferences = freshness.preferences.of(Path(record.project))
-    if not (preferences.restart_when_stale and freshness.keeper.doubtful(record.key)):
+    session = choose(supervisor, key)
+    record = session.record
+    preferences = supervisor.preferences.of(Path(record.project))
+    if not (preferences.restart_when_stale and supervisor.source.doubtful(record.key)):
         return ""
     if refused(record, preferences, call.core.paths.projects_file):
         return ""
@@ -46,17 +46,18 @@ async def restarted_if_stale(call: Call, key: str) -> str:
         # Others would lose what they run.
         return ""
     try:
-        item = freshness.reread(record, call.agent.short, lambda _: None)
+        item = session.reread(call.agent.short, lambda _: None)
     except SessionError:
         # The eval that comes after this is refused for the same reason, in its own words.
         return ""
-    ended = await supervisor.book.finished(item.id)
+    ended = await supervisor.history.finished(item.id)
     reason = _hopeless(ended.outcome)
-    if not reason or supervisor.book.running(record.key):
+    if not reason:
         return ""
-    done = await supervisor.restart(
-        record.key, f"the session was restarted because its source was stale: {reason}"
-    )
+    why = f"the session was restarted because its source was stale: {reason}"
+    done = await session.restart_if_idle(why)
+    if done is None:
+        return ""
     return (
         f"(Session {record.key} was restarted first, as restart_when_stale is set: generation "
         f"{done.record.generation}, all state is cleared. Not current was: {reason})"

@@ -52,22 +52,22 @@ async def wait_for(call: Call, item: Eval, patience: float) -> Eval:
     Returns:
         The eval: at its end, or as it is when patience ends.
     """
-    book = call.core.supervisor.book
-    end = asyncio.ensure_future(book.finished(item.id))
+    history = call.core.supervisor.history
+    end = asyncio.ensure_future(history.finished(item.id))
     began = time.monotonic()
     heard = _Heard(said=began)
     try:
         while not end.done():
             left = patience - (time.monotonic() - began) if patience else SAY_EVERY
             if left <= 0:
-                return book.get(item.id) or item
+                return history.get(item.id) or item
             await asyncio.wait([end], timeout=min(SAY_EVERY, left))
             if not end.done():
                 await _say(call, item, heard)
         return await end
     except asyncio.CancelledError:
         if call.cancelled():
-            call.core.supervisor.sessions.watch(interrupt(call.core, call.agent, item))
+            call.core.supervisor.tasks.watch(interrupt(call.core, call.agent, item))
         raise
     finally:
         end.cancel()
@@ -80,7 +80,8 @@ async def interrupt(core: Core, agent: Agent, item: Eval) -> None:
 
 async def _say(call: Call, item: Eval, heard: _Heard) -> None:
     now = time.monotonic()
-    progress = call.core.supervisor.book.notes(item).progress
+    session = call.core.supervisor.sessions.get(item.session)
+    progress = session.notes_of(item.id).progress if session else ""
     if progress != heard.progress:
         heard.progress, heard.said = progress, now
         await call.say(clean(progress.encode())[:_LINE])
@@ -98,15 +99,16 @@ async def _say(call: Call, item: Eval, heard: _Heard) -> None:
 async def describe(call: Call, item: Eval) -> str:
     """What an eval does now, in a sentence."""
     supervisor = call.core.supervisor
-    now = supervisor.book.get(item.id) or item
+    now = supervisor.history.get(item.id) or item
+    session = supervisor.sessions.get(item.session)
     if now.status in ENDS:
         return f"eval {item.id} is {now.status}"
     if now.status is Status.QUEUED:
         waits = span(time.time() - now.submitted)
-        running = supervisor.book.running(item.session)
+        running = session.running if session else None
         what = f" behind eval {running.id} of agent {running.agent}" if running else ""
         return f"eval {item.id} has waited for {waits}{what}"
-    live = supervisor.sessions.get(item.session)
+    live = session.live if session else None
     doing = await live.activity.now() if live else ""
     ran = f"eval {item.id} has run for {span(time.time() - now.began)}"
     return f"{ran}, {doing}" if doing else ran

@@ -15,12 +15,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond import failpoints
+from kaimond.events import SessionChanged
 from kaimond.registry.record import Record
 from kaimond.registry.state import Event, State, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kaimond.events import Bus
     from kaimond.store.database import Store
 
 _log = logging.getLogger("kaimond.registry")
@@ -34,11 +36,13 @@ class Registry:
 
     Args:
         store: where records are kept.
+        bus: that is told of every change.
         clock: seconds since the epoch.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._bus = bus
         self._clock = clock
         self._records: dict[str, Record] = {}
         self._unsaved: set[str] = set()
@@ -132,6 +136,11 @@ class Registry:
         else:
             self._unsaved.discard(record.key)
         self._records[record.key] = record
+        self._bus.publish(
+            SessionChanged(
+                record.key, record.project, record.title, record.state, record.generation
+            )
+        )
 
     @property
     def unsaved(self) -> int:

@@ -13,13 +13,11 @@ import psutil
 
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.ask_gate import load
-from kaimond.interrupts.interrupt import interrupt
 from kaimond.julia_process.process import end_descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kaimond.evals.all_evals import EvalBook
     from kaimond.julia_process.live import Live
 
 _log = logging.getLogger("kaimond.sessions")
@@ -27,14 +25,10 @@ _log = logging.getLogger("kaimond.sessions")
 MARK: Final = "KAIMON_SESSION"
 """The variable by which every descendant of a session is known, whatever it did to its parents."""
 
-INTERRUPT_LIMIT: Final = 2.0
-"""Seconds for the interrupt of what runs before an end: it need not force anything, because a
-process that does not obey is ended anyway."""
-
 _KILL_TIMEOUT: Final = 10.0
 """Seconds until a killed process is given up as stuck in the kernel."""
 
-_GRACE: Final = 1.0
+GRACE: Final = 1.0
 """Seconds that children of an ended session get between SIGTERM and SIGKILL."""
 
 
@@ -71,32 +65,6 @@ async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False
     return process.exited.done()
 
 
-async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
-    """Before a process image ends on purpose: begin no eval, interrupt what runs, end its children.
-
-    Args:
-        key: of the session.
-        live: its process and link.
-        book: of evals; it tells whoever waits.
-        reason: a clause for them.
-
-    Returns:
-        Whether the gate is free, so that it can be asked for something.
-    """
-    book.ending(key, reason)
-    running = book.running(key)
-    free = live.link.up
-    if live.turn and free:
-        free = (await interrupt(live, live.turn, INTERRUPT_LIMIT, person=True)).free
-    if running and free:
-        free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
-    children = live.process.descendants()
-    if children:
-        await end_descendants(children, _GRACE)
-    book.interrupted(key, reason)
-    return free and not live.process.exited.done()
-
-
 async def end_leftovers(key: str) -> None:
     """End what an ended session has left running, found by the mark in its environment."""
     found = await asyncio.to_thread(_marked)
@@ -120,7 +88,7 @@ async def _end(key: str, leftovers: list[psutil.Process]) -> None:
     if leftovers:
         names = ", ".join(str(process.pid) for process in leftovers)
         _log.info("ending what the session left behind: %s", names, extra={"session": key})
-        await end_descendants(leftovers, _GRACE)
+        await end_descendants(leftovers, GRACE)
 
 
 def _marked() -> list[tuple[str, psutil.Process]]:

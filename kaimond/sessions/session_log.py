@@ -6,15 +6,23 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
+from kaimond.evals.spool import Spool
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from kaimond.events import EvalEnded
+    from kaimond.paths import Paths
 
 MAX_BYTES: Final = 5_000_000
 """A log that is larger is moved aside; one older part is kept."""
 
 MOST: Final = 2**18
 """Bytes that a tail has at most, however long the lines are."""
+
+LOGGED: Final = 2**16
+"""Bytes of each end of an eval's output that go to the log."""
 
 _BLOCK: Final = 64 * 2**10
 
@@ -59,6 +67,26 @@ def tail(log: Path, lines: int, most: int = MOST) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(data.decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def add_output(where: Paths, ended: EvalEnded) -> None:
+    """Put what an eval printed beside what its session says itself.
+
+    Args:
+        where: things live.
+        ended: the eval.
+    """
+    log = where.session_log(ended.session)
+    rotate(log)
+    if not ended.output:
+        return
+    spool = Spool(where.session_spool(ended.session))
+    printed = spool.read(ended.eval, ended.output, LOGGED, LOGGED)
+    gap = f"\n[... {printed.omitted} bytes ...]\n".encode() if printed.omitted else b""
+    head = f"--- eval {ended.eval} of agent {ended.agent}\n".encode()
+    body = printed.head + gap + printed.tail
+    end = b"---\n" if body.endswith(b"\n") else b"\n---\n"
+    append(log, head + body + end)
 
 
 def forget(directory: Path, known: Callable[[str], object]) -> None:

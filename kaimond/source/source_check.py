@@ -12,17 +12,19 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from kaimond.events import SourceStale
 from kaimond.source.disk import Disk
 from kaimond.source.report import Finding, Told, older, shown, stale_lines
 from kaimond.source.status import Standing
 from kaimond.source.watcher import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
 
     from kaimond.evals.eval import Eval
+    from kaimond.events import Bus
     from kaimond.gate.frames import Message
     from kaimond.source.compare import Differences
     from kaimond.source.disk import OnDisk
@@ -38,25 +40,39 @@ PATIENCE: Final = 10.0
 """Seconds that an answer waits for its comparison, a second try included."""
 
 
-class Keeper:
+class Tracked(Protocol):
+    """A session whose source is compared with the disk."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+
+    @property
+    def project(self) -> str:
+        """Directory of its project."""
+
+    @property
+    def reviser(self) -> str:
+        """Which reviser its preferences ask for now."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it evaluates."""
+
+    async def read_again(self) -> None:
+        """Have it read all its files again. Whatever keeps it from that is no error."""
+
+
+class SourceCheck:
     """Knows what every living session runs, and whether that is what is on the disk.
 
     Args:
-        choice: tells which reviser the preferences of a project's directory ask for.
-        try_again: has a session read all its files again; returns when it has. Whatever keeps it
-            from that is no error.
-        busy: tells whether a session evaluates.
+        bus: that is told when a session misses a change.
     """
 
-    def __init__(
-        self,
-        choice: Callable[[str], str],
-        try_again: Callable[[str], Awaitable[None]],
-        busy: Callable[[str], bool],
-    ) -> None:
-        self._choice = choice
-        self._try_again = try_again
-        self._busy = busy
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._sessions: dict[str, Tracked] = {}
         self._standings: dict[str, Standing] = {}
         self._findings: OrderedDict[str, asyncio.Task[list[str]]] = OrderedDict()
         self._late: dict[str, tuple[str, ...]] = {}
@@ -68,15 +84,17 @@ class Keeper:
 
     # Sessions come and go
 
-    def opened(self, key: str, project: str) -> None:
+    def opened(self, session: Tracked) -> None:
         """A new process image of a session can evaluate; nothing is known of it yet."""
-        self._standings[key] = Standing(project)
-        self._late.pop(key, None)
+        self._sessions[session.key] = session
+        self._standings[session.key] = Standing(session.project)
+        self._late.pop(session.key, None)
         self._watch_all()
 
     def closed(self, key: str) -> None:
         """A process image is gone."""
         self._late.pop(key, None)
+        self._sessions.pop(key, None)
         if self._standings.pop(key, None):
             self._watch_all()
 
@@ -103,7 +121,7 @@ class Keeper:
             return []
         standing.begins()
         return [
-            ("revise", self._choice(standing.project)),
+            ("revise", self._sessions[item.session].reviser),
             ("known", standing.sources.revision),
             ("thorough", "1" if item.thorough else "0"),
         ]
@@ -117,13 +135,13 @@ class Keeper:
         self._take(standing, message)
         if self._watch.blind:
             standing.touch()
-        if standing.doubtful and not self._is_off(standing):
+        if standing.doubtful and not self._is_off(item.session):
             self._findings[item.id] = self._start(self._examined(item, standing))
             while len(self._findings) > REMEMBERED:
                 self._findings.popitem(last=False)
 
-    def _is_off(self, standing: Standing) -> bool:
-        return self._choice(standing.project) == "off"
+    def _is_off(self, key: str) -> bool:
+        return self._sessions[key].reviser == "off"
 
     def _take(self, standing: Standing, message: Message) -> None:
         if standing.take(message):
@@ -161,15 +179,17 @@ class Keeper:
         for key, standing in self._standings.items():
             # An eval that runs compares at its end.
             touched = standing.touch(paths or None)
-            if touched and not self._busy(key) and not self._is_off(standing):
+            if touched and not self._sessions[key].busy and not self._is_off(key):
                 self._start(self._looked(key, standing))
 
     async def _looked(self, key: str, standing: Standing) -> None:
         """Compare between evals. What was missed then was missing in answers that were given."""
         differences, disk = await self._compared(standing)
         # An answer that is not given yet says it itself.
-        if not differences.missed or self._busy(key) or standing.examined:
+        session = self._sessions.get(key)
+        if not differences.missed or standing.examined or session is None or session.busy:
             return
+        self._bus.publish(SourceStale(key, tuple(sorted(differences.missed))))
         if standing.worth_a_try(differences.missed, disk):
             _log.warning("missed: %s", ", ".join(differences.missed), extra={"session": key})
             self._late[key] = tuple({*self._late.get(key, ()), *differences.missed})
@@ -189,6 +209,7 @@ class Keeper:
         if not missed:
             return Finding(differences.later)
         _log.warning("missed: %s", ", ".join(missed), extra={"session": key})
+        self._bus.publish(SourceStale(key, tuple(sorted(missed))))
         if item.thorough or not (key in self._trying or standing.worth_a_try(missed, disk)):
             return Finding(differences.later, missed)
         await self._tried_again(key)
@@ -205,7 +226,9 @@ class Keeper:
         await asyncio.wait([self._trying[key]])
 
     async def _read_again(self, key: str) -> None:
-        await self._try_again(key)
+        session = self._sessions.get(key)
+        if session:
+            await session.read_again()
 
     async def _compared(self, standing: Standing) -> tuple[Differences, Mapping[str, OnDisk]]:
         question = standing.question()
@@ -218,7 +241,7 @@ class Keeper:
         standing = self._standings.get(key)
         if standing is None:
             return Told()
-        if self._is_off(standing):
+        if self._is_off(key):
             return Told(tracked=OFF, off=True)
         standing.touch()
         differences, _ = await self._compared(standing)

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kaimond.config import projects
 from kaimond.errors import SessionError
-from kaimond.julia_process.live import LOOK_TIMEOUT
 from kaimond.registry.state import USABLE, State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from kaimond.registry.registry import Registry
-    from kaimond.sessions.live_sessions import LiveSessions
+    from kaimond.sessions.sessions import Sessions
 
 _log = logging.getLogger("kaimond.sessions")
 
@@ -67,7 +66,7 @@ class LiveFacts:
     Args:
         projects_file: whose `session_prefs` have the timeouts; read whenever one matters.
         registry: of sessions.
-        sessions: holder of the processes.
+        sessions: that have not ended.
         clock: seconds since the epoch.
     """
 
@@ -75,7 +74,7 @@ class LiveFacts:
         self,
         projects_file: Path,
         registry: Registry,
-        sessions: LiveSessions,
+        sessions: Sessions,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._projects_file = projects_file
@@ -108,19 +107,22 @@ class LiveFacts:
         return Use(
             since=self._clock() - max(record.last_eval, record.ready),
             # Busy is also a session in which a person evaluates.
-            evaluating=record.state is State.BUSY or self._sessions.book.waiting(key) > 0,
+            evaluating=record.state is State.BUSY or self._queued(key) > 0,
         )
 
     async def asked(self, key: str) -> Use | None:
         """Ask the gate as well; None if it, or its main thread, is silent, so that nobody knows."""
-        live = self._sessions.get(key)
-        seen = await live.look(LOOK_TIMEOUT) if live else None
-        if live is None or seen is None or live.pong is None:
-            return None
-        if not seen.answered or seen.silent:
+        session = self._sessions.get(key)
+        seen = await session.look() if session else None
+        pong = session.live.pong if session and session.live else None
+        if seen is None or pong is None or not seen.answered or seen.silent:
             return None
         known = self.use(key)
-        return Use(known.since, known.evaluating or live.pong.get("state") == "busy")
+        return Use(known.since, known.evaluating or pong.get("state") == "busy")
+
+    def _queued(self, key: str) -> int:
+        session = self._sessions.get(key)
+        return session.queued if session else 0
 
 
 class Timer(Protocol):

@@ -1,4 +1,4 @@
-"""Starts, restarts, stops and adopts sessions.
+"""Starts, finds and adopts sessions; what one session does is its own.
 
 Starts of one project join each other; everything else that changes a session happens under the
 session's lock. The answer to each comes when it is proved.
@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import zmq.asyncio
 
 from kaimond import failpoints
 from kaimond.errors import SessionError
+from kaimond.evals.history import History
+from kaimond.events import EvalEnded
 from kaimond.gate.gate_version import require_spoken, unspoken
-from kaimond.interrupts.cancel import Cancelled, cancel
-from kaimond.joined.joined_sessions import JoinedSessions
+from kaimond.interrupts.cancel import Cancelled
+from kaimond.joined.joined_session import JoinedSession
 from kaimond.joined.joiner import Joiner
-from kaimond.julia_process.live import LOOK_TIMEOUT
 from kaimond.julia_process.process import ProcessGoneError, SessionProcess
 from kaimond.registry.record import UNKNOWN
-from kaimond.registry.state import USABLE, Event, State
-from kaimond.sessions.end import end_process, quiet
-from kaimond.sessions.live_sessions import LiveSessions, note_failure
-from kaimond.sessions.restart import Restarter
-from kaimond.sessions.start import Booter, not_gone
+from kaimond.registry.state import USABLE, State
+from kaimond.sessions import cleanup, session_log
+from kaimond.sessions.managed_session import ManagedSession
+from kaimond.sessions.services import BackgroundTasks, Services, log_failure
+from kaimond.sessions.sessions import Sessions
+from kaimond.source.project_preferences import CurrentPreferences
+from kaimond.source.source_check import SourceCheck
 from kaimond.supervisor.idle import IdleWatch, LiveFacts
+from kaimond.toolchain.gate_cache import GateCaches
 from kaimond.toolchain.start_plan import Planner
 
 if TYPE_CHECKING:
@@ -34,17 +40,18 @@ if TYPE_CHECKING:
     from kaimond.config.projects import ProjectEntry
     from kaimond.config.settings import Settings
     from kaimond.evals.eval import Eval
+    from kaimond.events import Bus
     from kaimond.paths import Paths
     from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
-    from kaimond.sessions.restart import Restarted
+    from kaimond.sessions.session import Session
     from kaimond.store.database import Store
 
 _log = logging.getLogger("kaimond.sessions")
 
 
 class Supervisor:
-    """The operations on sessions.
+    """The operations on all sessions.
 
     Args:
         paths: where things live.
@@ -52,6 +59,16 @@ class Supervisor:
         registry: of sessions.
         store: for the evals.
         environ: that sessions' environments are chosen from.
+        bus: for events.
+
+    Attributes:
+        registry: of all sessions' records, alive or not.
+        sessions: that have not ended.
+        history: of all evals.
+        source: compares what sessions run with the disk.
+        preferences: of projects, as they are now.
+        tasks: in the background.
+        idle: ends sessions that nobody uses.
     """
 
     def __init__(
@@ -61,25 +78,35 @@ class Supervisor:
         registry: Registry,
         store: Store,
         environ: Mapping[str, str],
+        bus: Bus,
     ) -> None:
         self.registry = registry
-        self.sessions = LiveSessions(paths, registry, store, settings.eval)
-        self.book = self.sessions.book
+        self.history = History(store, bus, settings.eval)
+        self.source = SourceCheck(bus)
+        self.preferences = CurrentPreferences(paths.projects_file)
+        self.tasks = BackgroundTasks()
+        self._paths = paths
         self._planner = Planner(paths, settings, environ)
-        self._booter = Booter(paths, settings.session, registry, self.sessions)
-        self._rung = settings.session.stop_timeout
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._restarter = Restarter(
-            settings.session, registry, self.sessions, self._planner, self._booter, self._locks
+        self._services = Services(
+            paths=paths,
+            settings=settings.session,
+            registry=registry,
+            history=self.history,
+            source=self.source,
+            preferences=self.preferences,
+            planner=self._planner,
+            caches=GateCaches(),
+            bus=bus,
+            tasks=self.tasks,
+            context=zmq.asyncio.Context(),
         )
-        self._joined = JoinedSessions(
-            settings.session, registry, self.sessions, self._booter, self._locks
-        )
-        self._joiner = Joiner(paths, registry, self.sessions, self._joined, self._restarter)
+        self.sessions = Sessions(self._services)
+        self._joiner = Joiner(self.sessions)
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._ending = False
         facts = LiveFacts(paths.projects_file, registry, self.sessions)
-        self.idle = IdleWatch(facts, self._stop_if, self.sessions.watch)
+        self.idle = IdleWatch(facts, self._stop_idle, self.tasks.watch)
+        bus.subscribe(EvalEnded, partial(session_log.add_output, paths))
 
     # Start
 
@@ -95,7 +122,7 @@ class Supervisor:
             spawned_by: ``agent`` or ``ctl``.
 
         Returns:
-            The record, and whether this call (or one that it joined) started it.
+            The record, and whether this call (or one that it shared) started it.
 
         Raises:
             SessionError: there is no session now; the message says why.
@@ -111,7 +138,7 @@ class Supervisor:
             if found:
                 found = await self._looked_at(found.key)
             if found is None or not found.alive:
-                self._begin(entry, name, spawned_by)
+                self._share_start(project, name, self._start_new(entry, name, spawned_by))
             elif found.state in USABLE:
                 require_spoken(found)
                 return found, False
@@ -120,30 +147,28 @@ class Supervisor:
 
     async def _looked_at(self, key: str) -> Record | None:
         """A session's record after a look at its health; a process that is dying may end in it."""
-        live = self.sessions.get(key)
-        if live and self.sessions.verified(key):
-            await live.look(LOOK_TIMEOUT)
+        session = self.sessions.get(key)
+        if session and session.verified.alive:
+            await session.look()
         return self.sessions.verified(key)
 
-    def _begin(self, entry: ProjectEntry, name: str, spawned_by: str) -> None:
-        project = str(entry.path)
-        self._join_starts(project, name, self._start_new(entry, name, spawned_by))
-
-    def _join_starts(self, project: str, name: str, start: Coroutine[Any, Any, Record]) -> None:
-        """Run a start that later callers find and join."""
+    def _share_start(self, project: str, name: str, start: Coroutine[Any, Any, Record]) -> None:
+        """Run a start that later callers find and share."""
         task = asyncio.create_task(start, name=f"start {project}")
         self._starting[project, name] = task
         task.add_done_callback(lambda _: self._starting.pop((project, name)))
-        task.add_done_callback(note_failure)
+        task.add_done_callback(log_failure)
 
     async def _start_new(self, entry: ProjectEntry, name: str, spawned_by: str) -> Record:
         plan = await self._planner.plan(entry)
         # The end may have been asked for meanwhile, and did not know of this session.
         self._require_not_ending()
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
-        booted = await self._booter.boot(record.key, plan)
+        session = ManagedSession(record.key, self._services)
+        self.sessions.add(session)
+        started = await session.start(plan)
         self.idle.look()
-        return booted
+        return started
 
     def _require_not_ending(self) -> None:
         if self._ending:
@@ -160,21 +185,25 @@ class Supervisor:
         if starting and record and record.alive:
             # A restart that an earlier daemon began goes on as a start, which has no lock.
             await asyncio.wait([starting])
-        async with self._locks[key]:
-            record = self.sessions.verified(key)
-        if record and record.alive and record.state not in USABLE:
-            if record.joined:
-                raise SessionError(
-                    "not-ready",
-                    f"This project's session {key} is {record.state}. A person started it, so it "
-                    "is waited for and left alone. No session was started; another name gives "
-                    "another session.",
-                )
+        session = self.sessions.get(key)
+        if session is None:
+            return
+        async with session.lock:
+            record = session.verified
+        if not record.alive or record.state in USABLE:
+            return
+        if record.joined:
             raise SessionError(
-                "not-gone",
-                f"This project's session {key} is {record.state} with process {record.pid}, which "
-                "does not go away. No session was started. Look at that process.",
+                "not-ready",
+                f"This project's session {key} is {record.state}. A person started it, so it is "
+                "waited for and left alone. No session was started; another name gives another "
+                "session.",
             )
+        raise SessionError(
+            "not-gone",
+            f"This project's session {key} is {record.state} with process {record.pid}, which does "
+            "not go away. No session was started. Look at that process.",
+        )
 
     async def precompile(self) -> None:
         """Compile the gate for the Julia of projects that name none, if need be.
@@ -187,91 +216,30 @@ class Supervisor:
             # It is told to whoever wants a session.
             return
         if cache and not cache.path.is_dir():
-            await self._booter.caches.make_missed(cache, environment)
+            await self._services.caches.make_missed(cache, environment)
 
-    # Restart and stop
-
-    async def restart(self, key: str, reason: str) -> Restarted:
-        """Replace a session's process image by a new one under the same key.
-
-        Args:
-            key: of the session.
-            reason: a clause for the log and for the evals that it ends.
-
-        Raises:
-            SessionError: it was not restarted; the message says what is true now.
-        """
-        record = self.registry.get(key)
-        joined = record is not None and record.joined
-        way = self._joined.restart if joined else self._restarter.restart
-        # Half a restart would leave the session without an image that anybody waits for.
-        return await self.sessions.to_its_end(way(key, reason))
+    # Evals
 
     async def cancel(self, item: Eval, reason: str) -> Cancelled:
-        """Keep an eval from beginning, or interrupt it by the safe ladder.
+        """Keep an eval of any session from beginning, or interrupt it (see `Session.cancel`)."""
+        session = self.sessions.get(item.session)
+        return await session.cancel(item, reason) if session else Cancelled.ENDED
 
-        Args:
-            item: an eval of any session, in any state.
-            reason: a clause that begins with "it", for whoever waits for the eval.
-        """
-        live = self.sessions.get(item.session)
-        # Given up between a SIGINT and its delivery, it would let the signal come late.
-        came, broke_c = await self.sessions.to_its_end(cancel(self.book, live, item, reason))
-        record = self.sessions.verified(item.session)
-        if record and record.alive and broke_c:
-            self.registry.note(item.session, tainted=True)
-            _log.warning("tainted: eval %s was interrupted by force", item.id)
-        return came
+    # The end
 
     async def stop(self, key: str, reason: str) -> Record:
-        """End a session for good; returns when its process is gone.
-
-        Args:
-            key: of the session.
-            reason: a clause that begins with "it", for the record.
-
-        Raises:
-            SessionError: the process does not go away.
-        """
-        return await self.sessions.to_its_end(self._stop_in_turn(key, reason))
-
-    async def _stop_in_turn(self, key: str, reason: str) -> Record:
+        """End a session for good (see `Session.stop`), or find that it has ended."""
+        session = self.sessions.get(key)
+        if session:
+            return await session.stop(reason)
         record = self.registry.get(key)
         assert record is not None, "callers choose among sessions that are known"
-        if record.state is State.STARTING:
-            # Whoever boots it may hold the lock until its deadline, and must be stoppable.
-            return await self._stop(key, reason)
-        async with self._locks[key]:
-            return await self._stop(key, reason)
+        return record
 
-    async def _stop(self, key: str, reason: str) -> Record:
-        record = self.sessions.verified(key)
-        assert record is not None
-        if not record.alive:
-            return record
-        self.sessions.will_end(key, reason)
-        if record.state is not State.STOPPING:
-            self.registry.apply(key, Event.STOP, reason)
-        live = self.sessions.get(key)
-        if live is None:
-            self.sessions.never_ran(key, reason)
-        elif record.joined:
-            await self._joined.stop(record, live, reason, self._rung)
-        else:
-            free = await quiet(key, live, self.book, reason)
-            failpoints.passing("stop.before-end")
-            if not await end_process(key, live, self._rung, ask=free):
-                raise not_gone(key, live, "was asked to stop")
-            failpoints.passing("stop.after-end")
-        final = self.sessions.verified(key)
-        assert final is not None
-        return final
-
-    async def _stop_if(self, key: str, reason: str, still: Callable[[], bool]) -> None:
-        """End a session, unless there is no more reason when its turn comes."""
-        async with self._locks[key]:
-            if still():
-                await self._stop(key, reason)
+    async def _stop_idle(self, key: str, reason: str, still: Callable[[], bool]) -> None:
+        session = self.sessions.get(key)
+        if session:
+            await session.stop_if(reason, still)
 
     async def stop_all(self, reason: str) -> list[str]:
         """End every session that kaimond started, and start no more.
@@ -282,16 +250,25 @@ class Supervisor:
             What could not be ended, in sentences.
         """
         self._ending = True
-        keys = [record.key for record in self.registry.alive() if not record.joined]
+        ended = [session for session in self.sessions if isinstance(session, ManagedSession)]
         results = await asyncio.gather(
-            *(self.stop(key, reason) for key in keys), return_exceptions=True
+            *(session.stop(reason) for session in ended), return_exceptions=True
         )
         failures = []
-        for key, result in zip(keys, results, strict=True):
+        for session, result in zip(ended, results, strict=True):
             if isinstance(result, BaseException):
-                _log.error("could not be ended: %s", result, extra={"session": key})
-                failures.append(str(result) or f"Session {key} could not be ended.")
+                _log.error("could not be ended: %s", result, extra={"session": session.key})
+                failures.append(str(result) or f"Session {session.key} could not be ended.")
         return failures
+
+    async def close_terminals(self, text: str, *, again: bool, timeout: float) -> None:
+        """The daemon ends: hang up on everybody, with a word, within ``timeout`` seconds."""
+        await asyncio.gather(
+            *(
+                session.terminals.close_all(text, again=again, timeout=timeout)
+                for session in self.sessions
+            )
+        )
 
     async def close(self) -> None:
         """Let go of everything; processes that still run go on."""
@@ -301,7 +278,15 @@ class Supervisor:
         for task in starts:
             task.cancel()
         await asyncio.gather(*starts, return_exceptions=True)
+        await self.source.close()
+        await self.tasks.close()
         await self.sessions.close()
+        self._services.context.destroy(linger=0)
+
+    def tidy(self) -> None:
+        """Keep the sessions' logs small, and forget those that nobody remembers."""
+        self.sessions.tidy()
+        session_log.forget(self._paths.session_logs, self.registry.get)
 
     # Adoption
 
@@ -313,46 +298,55 @@ class Supervisor:
         """
         for record in self.registry.alive():
             failpoints.passing("adopt.before")
-            self._adopt(record)
+            kind = JoinedSession if record.joined else ManagedSession
+            session = kind(record.key, self._services)
+            self.sessions.add(session)
+            self._adopt(session, record)
             failpoints.passing("adopt.after")
-        self.sessions.remains.sweep()
-        self.sessions.chore(self.sessions.remains.end_strays())
+        evaluating = [session.key for session in self.sessions if session.evaluates]
+        cleanup.sweep(self._paths, self.history, self.registry, evaluating)
+        self.tasks.chore(cleanup.end_strays(self.registry))
         self._joiner.begin()
         self.idle.look()
 
-    def _adopt(self, record: Record) -> None:
-        key = record.key
+    def _adopt(self, session: Session, record: Record) -> None:
         try:
             process = SessionProcess.adopt(record.pid, record.process_start)
         except ProcessGoneError as gone:
-            restarting = record.state is State.RESTARTING or record.respawning
-            if restarting and not record.joined:
-                self.sessions.watch(self._restarter.finish(record, None))
-            else:
-                asked = "as was asked, " if record.state is State.STOPPING else ""
-                ended = "ended" if gone.status == UNKNOWN else str(gone.status)
-                self.sessions.never_ran(
-                    key, f"{asked}its process {ended} while no daemon was running", gone.status
-                )
-                self.sessions.chore(self.sessions.remains.bury(key))
+            self._adopt_without_process(session, record, gone)
             return
-        live = self.sessions.take_charge(key, process)
-        _log.info("adopted process %d, %s", process.pid, record.state, extra={"session": key})
-        match record.state:
-            case State.STARTING | State.RESTARTING if record.joined:
-                self._joined.adopted(record, live)
-            case State.STARTING:
-                answer = self._booter.await_answer(record, live)
-                self._join_starts(record.project, record.name, answer)
-            case State.RESTARTING:
-                self.sessions.watch(self._restarter.finish(record, live))
-            case State.STOPPING:
-                self.sessions.watch(self._finish_stop(key))
-            case _ if unspoken(record.protocol, record.gate):
-                self.sessions.set_aside(key)
-            case _:
-                self.sessions.adopted(key, record.boot_id)
-                self.sessions.watch(self._restarter.confirm(record, live))
+        live = session.take_charge(process)
+        _log.info(
+            "adopted process %d, %s", process.pid, record.state, extra={"session": record.key}
+        )
+        if record.state in USABLE:
+            if unspoken(record.protocol, record.gate):
+                session.set_aside()
+                return
+            session.adopted(record.boot_id)
+            self.tasks.watch(session.confirm())
+        elif record.state is State.STOPPING:
+            self.tasks.watch(self._finish_stop(session))
+        elif isinstance(session, JoinedSession):
+            restarting = record.state is State.RESTARTING
+            self.tasks.watch(session.await_image() if restarting else session.await_answer())
+        elif isinstance(session, ManagedSession) and record.state is State.STARTING:
+            start = session.await_answer(record, live)
+            self._share_start(record.project, record.name, start)
+        elif isinstance(session, ManagedSession):
+            self.tasks.watch(session.finish_restart())
 
-    async def _finish_stop(self, key: str) -> None:
-        await self.stop(key, "it was being shut down when the previous daemon ended")
+    def _adopt_without_process(
+        self, session: Session, record: Record, gone: ProcessGoneError
+    ) -> None:
+        restarting = record.state is State.RESTARTING or record.respawning
+        if restarting and isinstance(session, ManagedSession):
+            self.tasks.watch(session.finish_restart())
+            return
+        asked = "as was asked, " if record.state is State.STOPPING else ""
+        ended = "ended" if gone.status == UNKNOWN else str(gone.status)
+        session.never_ran(f"{asked}its process {ended} while no daemon was running", gone.status)
+        self.tasks.chore(cleanup.clear_unknown(self._paths, self.history, record.key))
+
+    async def _finish_stop(self, session: Session) -> None:
+        await session.stop("it was being shut down when the previous daemon ended")

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from kaimond.errors import SessionError
 from kaimond.gate.gate_version import unspoken
 from kaimond.julia_process.health import Health, Word, judge
-from kaimond.julia_process.live import LOOK_TIMEOUT
 from kaimond.registry.state import USABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kaimond.registry.record import Record
+    from kaimond.sessions.session import Session
     from kaimond.supervisor.supervisor import Supervisor
 
 
@@ -64,20 +66,20 @@ class View:
 
 async def view(supervisor: Supervisor, record: Record) -> View:
     """Look at one session now."""
-    source = await supervisor.sessions.keeper.now(record.key)
-    live = supervisor.sessions.get(record.key)
+    source = await supervisor.source.now(record.key)
+    session = supervisor.sessions.get(record.key)
     seen = None
-    if live and record.state in USABLE:
-        seen = await live.look(LOOK_TIMEOUT)
+    if session and record.state in USABLE:
+        seen = await session.look()
         # The look took time; what it saw must not be told of a session that ended meanwhile.
-        record = supervisor.sessions.verified(record.key) or record
-        live = supervisor.sessions.get(record.key)
+        record = session.verified
+    live = session.live if session else None
     health = judge(record.state, seen if record.alive else None)
     skew = unspoken(record.protocol, record.gate) if record.alive else ""
     if skew:
         health = Health(Word.MUTE, f"alive, but cannot be used: {skew}")
     cpu, memory = live.usage() if live else (None, None)
-    running = supervisor.book.running(record.key)
+    running = session.running if session else None
     until = record.ended or time.time()
     return View(
         key=record.key,
@@ -102,7 +104,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
         changed=source.changed,
         remarks=source.remarks,
         eval=running.id if running else "",
-        queued=supervisor.book.waiting(record.key),
+        queued=session.queued if session else 0,
         cpu_percent=cpu,
         memory_bytes=memory,
         ended=iso(record.ended),
@@ -113,7 +115,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
 
 async def views(supervisor: Supervisor, *, ended: bool = False) -> list[View]:
     """Look at all sessions at once; those that ended, too, if asked for."""
-    records = supervisor.sessions.all_verified()
+    records = [session.record for session in supervisor.sessions.all_verified()]
     if ended:
         records += supervisor.registry.ended()
     seen = await asyncio.gather(*(view(supervisor, record) for record in records))
@@ -121,7 +123,7 @@ async def views(supervisor: Supervisor, *, ended: bool = False) -> list[View]:
     return [one for one in seen if ended or not one.ended]
 
 
-def choose(supervisor: Supervisor, key: str) -> Record:
+def choose(supervisor: Supervisor, key: str) -> Session:
     """The session that a call means: by its key, or the only one there is.
 
     Raises:
@@ -145,8 +147,9 @@ def choose(supervisor: Supervisor, key: str) -> Record:
     record = supervisor.registry.get(key)
     if record is None:
         raise SessionError("unknown-session", f"No session has the key {key!r}. {available(alive)}")
-    if record.alive:
-        return record
+    session = supervisor.sessions.get(key)
+    if session:
+        return session
     successor = supervisor.registry.alive_for(record.project, record.name)
     now = (
         f"The project's session is now {successor.key}."
@@ -160,11 +163,12 @@ def choose(supervisor: Supervisor, key: str) -> Record:
     )
 
 
-def available(alive: list[Record]) -> str:
+def available(alive: Iterable[Session]) -> str:
     """The sessions that a call could have named."""
-    if not alive:
+    records = [session.record for session in alive]
+    if not records:
         return "There is no session now; start_session starts one."
-    listed = ", ".join(f"{record.key} ({record.title}, {record.project})" for record in alive)
+    listed = ", ".join(f"{record.key} ({record.title}, {record.project})" for record in records)
     return f"Available: {listed}"
 
 

@@ -18,12 +18,10 @@ from kaimond.config.settings import Settings
 from kaimond.control.listener import DaemonLock, listen
 from kaimond.control.server import ControlServer
 from kaimond.core import Core
-from kaimond.sessions.offered_tools import Offers
+from kaimond.events import Bus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
-
-    from kaimond.registry.record import Record
 
 SOON = 60.0
 
@@ -76,12 +74,12 @@ class NoSessions:
 
     def __init__(self) -> None:
         self.sessions = self
-        self.offers = Offers()
-        self.records: list[Record] = []
+        self.tasks = self
+        self.known: list[Any] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def all_verified(self) -> list[Record]:
-        return self.records
+    def all_verified(self) -> list[Any]:
+        return self.known
 
     def watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -122,7 +120,14 @@ async def running(where: paths.Paths) -> AsyncIterator[Running]:
     lock = DaemonLock(where)
     nothing = cast("Any", None)
     supervisor = cast("Any", NoSessions())
-    core = Core(where, Settings(), store=nothing, supervisor=supervisor, stopping=asyncio.Event())
+    core = Core(
+        where,
+        Settings(),
+        store=nothing,
+        supervisor=supervisor,
+        bus=Bus(),
+        stopping=asyncio.Event(),
+    )
     made = Running(where, core)
     await made.server.start(listen(lock, where.control_socket))
     yield made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -158,9 +159,8 @@ async def test_an_impossible_terminal_is_refused_by_name(
 
 
 async def test_a_joined_repl_has_its_own_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Record:
-        key, title, pid, spawned_by = "0a1b2c3d", "Proj", 7, "user"
-
-    monkeypatch.setattr(attach, "choose", lambda _supervisor, _key: Record())
+    record = SimpleNamespace(key="0a1b2c3d", title="Proj", pid=7, joined=True)
+    session = SimpleNamespace(key=record.key, record=record)
+    monkeypatch.setattr(attach, "choose", lambda _supervisor, _key: session)
     with pytest.raises(SessionError, match="terminal of its own"):
         await attach._usable(cast("Any", None), "0a1b2c3d")

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
 def test_it_is_made_for_its_owner_only(spool: Spool, tmp_path: Path) -> None:
     spool.prepare()
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700

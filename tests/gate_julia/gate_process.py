@@ -17,7 +17,7 @@ import private_depot
 import zmq
 
 from kaimond import platform
-from kaimond.julia_process.signal_lock import Shield
+from kaimond.julia_process.signal_lock import SignalLock
 from tests.support import precompiled
 
 if TYPE_CHECKING:
@@ -286,9 +286,9 @@ class GateProcess:
         )
 
     @property
-    def shield(self) -> Shield:
+    def shield(self) -> SignalLock:
         """What the gate keeps SIGINTs away with."""
-        return Shield(self.endpoint.with_suffix(".lock"))
+        return SignalLock(self.endpoint.with_suffix(".lock"))
 
     def signal(self) -> None:
         """Send one SIGINT and wait until it is delivered."""
@@ -311,7 +311,7 @@ class GateProcess:
             heard = self.receive(self.send("interrupt", ("eval", eval_id)), 0.15)
             reply = self.receive(eval_id, 0.02)
             if heard is None and reply is None:
-                with self.shield.lowered() as may:
+                with self.shield.taken() as may:
                     if may:
                         self.signal()
                 patient = time.monotonic() < begun + PATIENT_SECONDS

@@ -126,7 +126,7 @@ def test_a_sigint_that_comes_as_an_eval_ends_hits_nothing_that_runs_after(
         ends.unlink(missing_ok=True)
         eval_id = fresh.begin(f'print(1); while !isfile("{ends}") end; 2')
         fresh.wait_for_output(eval_id, b"1")
-        with fresh.shield.lowered() as may:
+        with fresh.shield.taken() as may:
             assert may, "code of the user's runs"
             ends.touch()
             wait_until(partial(waits_for_a_lock, fresh.pid), "the gate waits for its shield")
@@ -138,16 +138,16 @@ def test_a_sigint_that_comes_as_an_eval_ends_hits_nothing_that_runs_after(
 
 def test_the_shield_is_raised_whenever_no_code_of_the_users_runs(gate: GateProcess) -> None:
     for code in ("1 + 1", 'error("wanted")', "sleep(60)"):
-        with gate.shield.lowered() as may:
+        with gate.shield.taken() as may:
             assert not may
         eval_id = gate.begin(code)
         if code == "sleep(60)":
             gate.wait_running(eval_id)
-            with gate.shield.lowered() as may:
+            with gate.shield.taken() as may:
                 assert may
             wait_until(lambda: gate.interrupt(eval_id) == "thrown", "the interrupt is thrown")  # noqa: B023
         gate.finish(eval_id)
-    with gate.shield.lowered() as may:
+    with gate.shield.taken() as may:
         assert not may
 
 

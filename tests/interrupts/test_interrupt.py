@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from kaimond import platform
+from kaimond.evals.eval_queue import Turn
 from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts import interrupt
@@ -19,7 +20,7 @@ from kaimond.interrupts.ask_gate import Wait, is_mute
 from kaimond.julia_process import code_location
 from kaimond.julia_process.code_location import Place
 from kaimond.julia_process.forced_signals import Forcing
-from kaimond.julia_process.signal_lock import Shield
+from kaimond.julia_process.signal_lock import SignalLock
 from kaimond.platform.thread import Thread
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Scripted:
     seen: set[Place] = field(default_factory=lambda: COMPILER)
     done: list[str] = field(default_factory=list)
     pid: int = 7
-    turn: str = ""
+    turn: Turn = field(default_factory=Turn)
     waits: bool = False
     shielded: bool = False
     exited: asyncio.Future[None] = field(default_factory=asyncio.Future)
@@ -62,11 +63,11 @@ class Scripted:
         return Message("1", "interrupt", (("outcome", answer.encode()),))
 
     @property
-    def shield(self) -> Scripted:
+    def signal_lock(self) -> Scripted:
         return self
 
     @contextlib.contextmanager
-    def lowered(self) -> Iterator[bool]:
+    def taken(self) -> Iterator[bool]:
         yield not self.shielded
 
     def signal(self, number: int) -> None:
@@ -252,14 +253,14 @@ def test_a_shield_is_what_its_gate_says_and_is_held_up_while_a_signal_is_on_its_
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.lock"
-    with Shield(path).lowered() as may:
+    with SignalLock(path).taken() as may:
         assert not may, "without a gate nothing may be interrupted"
     with path.open("w") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
-        with Shield(path).lowered() as may:
+        with SignalLock(path).taken() as may:
             assert not may
         fcntl.flock(gate, fcntl.LOCK_UN)
-        with Shield(path).lowered() as may:
+        with SignalLock(path).taken() as may:
             assert may
             with pytest.raises(BlockingIOError):
                 fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)

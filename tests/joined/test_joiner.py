@@ -24,11 +24,11 @@ from kaimond import paths, platform
 from kaimond.config.settings import Settings
 from kaimond.errors import SessionError
 from kaimond.evals.eval import Status
+from kaimond.events import Bus
 from kaimond.joined import joiner
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.store.database import Store
-from kaimond.supervisor import supervisor
 from kaimond.supervisor.supervisor import Supervisor
 from tests.gate.fake_gate import FakeGate
 from tests.joined.announcements import true
@@ -37,7 +37,9 @@ from tests.support.wait import DEADLINE, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from kaimond.evals.eval import Eval
     from kaimond.registry.record import Record
+    from kaimond.sessions.session import Session
 
 
 class Repl:
@@ -144,10 +146,21 @@ class World:
         self.repls: list[Repl] = []
         self.begin()
 
+    def session(self, key: str) -> Session:
+        found = self.supervisor.sessions.get(key)
+        assert found
+        return found
+
+    def evaluate(self, key: str, code: str) -> Eval:
+        return self.session(key).evaluate(code, "agent", quiet=True, journal=lambda _: None)
+
     def begin(self) -> None:
         self.store = Store(self.where.database)
-        self.registry = Registry(self.store)
-        self.supervisor = Supervisor(self.where, Settings(), self.registry, self.store, os.environ)
+        bus = Bus()
+        self.registry = Registry(self.store, bus)
+        self.supervisor = Supervisor(
+            self.where, Settings(), self.registry, self.store, os.environ, bus
+        )
         self.supervisor.adopt_all()
 
     async def end(self) -> None:
@@ -298,22 +311,21 @@ async def test_a_new_process_image_that_announces_itself_is_a_new_generation(wor
 async def test_what_an_image_evaluated_that_is_gone_is_lost_and_not_given_to_the_next(
     world: World,
 ) -> None:
-    repl, book = world.repl(), world.supervisor.book
+    repl = world.repl()
     repl.open()
     repl.announce()
     await repl.joined()
-    item = book.submit(repl.key, "a", "agent", quiet=True, journal=lambda _: None)
+    item = world.evaluate(repl.key, "a")
     await until(lambda: repl.accepted == [item.id])
     await world.end()
     repl.become_another_image()
     world.begin()
-    book = world.supervisor.book
-    lost = await asyncio.wait_for(book.finished(item.id), DEADLINE)
+    lost = await asyncio.wait_for(world.supervisor.history.finished(item.id), DEADLINE)
     assert lost.status is Status.LOST
     await until(lambda: repl.record and repl.record.generation == 2)
     record = await repl.joined()
     assert record.boot_id == repl.says["boot"]
-    later = book.submit(repl.key, "b", "agent", quiet=True, journal=lambda _: None)
+    later = world.evaluate(repl.key, "b")
     await until(lambda: repl.accepted)
     assert repl.accepted == [later.id]
 
@@ -326,7 +338,7 @@ async def test_what_was_begun_with_a_session_goes_on_when_its_asker_goes_away(
     repl.open()
     repl.announce()
     await repl.joined()
-    item = world.supervisor.book.submit(repl.key, "a", "agent", quiet=True, journal=lambda _: None)
+    item, session = world.evaluate(repl.key, "a"), world.session(repl.key)
     begun, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slow(*_: object) -> None:
@@ -334,11 +346,10 @@ async def test_what_was_begun_with_a_session_goes_on_when_its_asker_goes_away(
         await go_on.wait()
         done.set()
 
-    monkeypatch.setattr(supervisor, "cancel", slow)
-    monkeypatch.setattr(world.supervisor, "_stop", slow)
-    monkeypatch.setattr(world.supervisor._joined, "restart", slow)
-    what = item if way == "cancel" else repl.key
-    asking = asyncio.create_task(getattr(world.supervisor, way)(what, "it was asked for"))
+    for inner in ("_cancel", "_stop", "_restart"):
+        monkeypatch.setattr(session, inner, slow)
+    what = (item,) if way == "cancel" else ()
+    asking = asyncio.create_task(getattr(session, way)(*what, "it was asked for"))
     await begun.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -367,7 +378,7 @@ async def test_a_restart_that_a_gate_refuses_changes_nothing_and_says_why(world:
     repl.announce()
     await repl.joined()
     with pytest.raises(SessionError, match="it is busy"):
-        await world.supervisor.restart(repl.key, "a test wanted it")
+        await world.session(repl.key).restart("a test wanted it")
     assert (await repl.joined()).generation == 1
     assert repl.child.poll() is None
 

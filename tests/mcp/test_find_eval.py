@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from kaimond.mcp.call import Call
 
 
-def call(**book: Any) -> Call:
-    supervisor = SimpleNamespace(book=SimpleNamespace(get=lambda _: None, **book))
+def call(**history: Any) -> Call:
+    supervisor = SimpleNamespace(history=SimpleNamespace(get=lambda _: None, **history))
     return cast("Call", SimpleNamespace(core=SimpleNamespace(supervisor=supervisor)))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import mcp_types as types
 import pytest
 
 from kaimond import wire
-from kaimond.gate.frames import Message
+from kaimond.errors import SessionError
+from kaimond.events import SessionToolsChanged
 from kaimond.gate.tools import Member, Offer, ToolSpec, Type
 from kaimond.mcp import session_tools
 from kaimond.mcp.session_tools import namespace, written
@@ -16,10 +17,10 @@ from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.record import Record
 from kaimond.registry.state import State
-from kaimond.sessions.offered_tools import Offers
 from tests.mcp.conftest import sdk_client
 
 if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
     from tests.control.conftest import NoSessions, Running
 
 GREET = ToolSpec(
@@ -33,16 +34,32 @@ def record(key: str, project: str = "/home/you/MyPkg", state: State = State.READ
     return Record(key, project, "", state, "agent", 1.0)
 
 
-@pytest.fixture
-def sessions(running: Running) -> NoSessions:
-    made: NoSessions = running.core.supervisor  # type: ignore[assignment] # see its fixture
-    return made
+class Session:
+    """A session that lives; it refuses what is asked of it while it is not ready."""
+
+    def __init__(self, running: Running, record: Record) -> None:
+        self.running = running
+        self.key = record.key
+        self.record = record
+        self.project = record.project
+        self.tools = Offer()
+
+    def offer(self, space: str, *tools: ToolSpec) -> None:
+        """Its gate has told what it offers."""
+        self.tools = Offer(space, tools)
+        self.running.core.bus.publish(SessionToolsChanged(self.key))
+
+    def evaluate(self, *_args: object, **_options: object) -> Eval:
+        raise SessionError("not-ready", f"Session {self.key} is {self.record.state}.")
 
 
-def told(sessions: NoSessions, one: Record, *tools: ToolSpec, space: str = "") -> None:
+def told(running: Running, one: Record, *tools: ToolSpec, space: str = "") -> Session:
     """A session lives, and its gate has told what it offers."""
-    sessions.records.append(one)
-    sessions.offers._set(one.key, Offer(space, tools))
+    session = Session(running, one)
+    known: NoSessions = running.core.supervisor  # type: ignore[assignment] # see its fixture
+    known.known.append(session)
+    session.offer(space, *tools)
+    return session
 
 
 @pytest.mark.parametrize(
@@ -63,11 +80,11 @@ def test_the_namespace_is_what_names_may_be_made_of(said: str, folder: str, expe
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_a_clients_list_has_the_tools_of_sessions_behind_our_own(
-    running: Running, sessions: NoSessions, mode: str
+    running: Running, mode: str
 ) -> None:
     hidden = ToolSpec("__secret", "", ())
-    told(sessions, record("aaaaaaaa"), GREET, hidden)
-    told(sessions, record("bbbbbbbb", "/p/list"), ToolSpec("evals", "", ()))
+    told(running, record("aaaaaaaa"), GREET, hidden)
+    told(running, record("bbbbbbbb", "/p/list"), ToolSpec("evals", "", ()))
     async with sdk_client(running, mode) as client:
         *own, greet = (await client.list_tools()).tools
     assert [tool.name for tool in own] == list(TOOLS)
@@ -80,11 +97,9 @@ async def test_a_clients_list_has_the_tools_of_sessions_behind_our_own(
     assert greet.input_schema["additionalProperties"] is False
 
 
-async def test_of_two_sessions_with_one_tool_it_is_listed_once(
-    running: Running, sessions: NoSessions
-) -> None:
-    told(sessions, record("aaaaaaaa"), GREET)
-    told(sessions, record("bbbbbbbb"), GREET)
+async def test_of_two_sessions_with_one_tool_it_is_listed_once(running: Running) -> None:
+    told(running, record("aaaaaaaa"), GREET)
+    told(running, record("bbbbbbbb"), GREET)
     assert session_tools.names(running.core) == ["mypkg_greet"]
     assert len(session_tools.listed(running.core, TOOLS)) == 1
 
@@ -100,9 +115,9 @@ async def test_of_two_sessions_with_one_tool_it_is_listed_once(
     ],
 )
 async def test_wrong_arguments_are_refused_by_name(
-    running: Running, sessions: NoSessions, given: dict[str, Any], words: str
+    running: Running, given: dict[str, Any], words: str
 ) -> None:
-    told(sessions, record("aaaaaaaa"), GREET)
+    told(running, record("aaaaaaaa"), GREET)
     async with sdk_client(running, "legacy") as client:
         result = await client.call_tool("mypkg_greet", given)
     assert isinstance(result, types.CallToolResult)
@@ -113,7 +128,7 @@ async def test_wrong_arguments_are_refused_by_name(
 
 
 def test_what_is_no_text_is_refused() -> None:
-    greet = session_tools.Offered("mypkg_greet", record("aaaaaaaa"), GREET)
+    greet = session_tools.Offered("mypkg_greet", cast("Any", None), GREET)
     with pytest.raises(ArgumentError, match="half of a surrogate pair"):
         session_tools._check(greet, {"name": "\ud800"})
 
@@ -122,14 +137,14 @@ def test_what_is_no_text_is_refused() -> None:
     ("states", "words"),
     [
         ((State.READY, State.READY), "Several sessions offer mypkg_greet, so name one by its key"),
-        ((State.RESTARTING,), "Session aaaaaaaa is restarting, so nothing was called."),
+        ((State.RESTARTING,), "Session aaaaaaaa is restarting."),
     ],
 )
 async def test_a_call_that_means_no_session_in_particular_is_refused(
-    running: Running, sessions: NoSessions, states: tuple[State, ...], words: str
+    running: Running, states: tuple[State, ...], words: str
 ) -> None:
     for key, state in zip(("aaaaaaaa", "bbbbbbbb"), states, strict=False):
-        told(sessions, record(key, state=state), GREET)
+        told(running, record(key, state=state), GREET)
     async with sdk_client(running, "legacy") as client:
         result = await client.call_tool("mypkg_greet", {"name": "x"})
     assert isinstance(result, types.CallToolResult)
@@ -138,18 +153,14 @@ async def test_a_call_that_means_no_session_in_particular_is_refused(
     assert ("aaaaaaaa" in result.content[0].text) is True  # type: ignore[union-attr] # a text
 
 
-async def test_an_unknown_tool_is_told_with_those_that_there_are(
-    running: Running, sessions: NoSessions
-) -> None:
-    told(sessions, record("aaaaaaaa"), GREET)
+async def test_an_unknown_tool_is_told_with_those_that_there_are(running: Running) -> None:
+    told(running, record("aaaaaaaa"), GREET)
     async with sdk_client(running, "legacy") as client:
         with pytest.raises(Exception, match=r"There is no tool 'mypkg_gret'.*mypkg_greet"):
             await client.call_tool("mypkg_gret", {})
 
 
-async def test_a_client_that_has_the_list_is_told_when_it_changes(
-    running: Running, sessions: NoSessions
-) -> None:
+async def test_a_client_that_has_the_list_is_told_when_it_changes(running: Running) -> None:
     listed = b'{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n'
     changed = "notifications/tools/list_changed"
     client = await running.connect(wire.hello("mcp", agent="a" * 16))
@@ -167,29 +178,29 @@ async def test_a_client_that_has_the_list_is_told_when_it_changes(
     await client.say(listed)
     assert (await client.hear())["id"] == 2
 
-    told(sessions, record("aaaaaaaa"), GREET)
+    session = told(running, record("aaaaaaaa"), GREET)
     assert (await client.hear())["method"] == changed
     # Several changes in a row are told once.
-    sessions.offers._set("aaaaaaaa", Offer("x", (GREET,)))
-    sessions.offers._set("aaaaaaaa", Offer("y", (GREET,)))
+    session.offer("x", GREET)
+    session.offer("y", GREET)
     assert (await client.hear())["method"] == changed
     await client.say(listed)
     answer = await client.hear()
     assert answer["result"]["tools"][-1]["name"] == "y_greet"
 
-    sessions.offers.ended("aaaaaaaa")
+    session.offer("")
     assert (await client.hear())["method"] == changed
 
 
 async def test_a_client_of_the_newest_protocol_is_told_if_it_has_subscribed(
-    running: Running, sessions: NoSessions
+    running: Running,
 ) -> None:
     heard: list[Any] = []
     async with (
         sdk_client(running, "auto") as client,
         client.listen(tools_list_changed=True) as events,
     ):
-        told(sessions, record("aaaaaaaa"), GREET)
+        told(running, record("aaaaaaaa"), GREET)
         async for event in events:
             heard.append(event)
             break
@@ -203,28 +214,3 @@ def test_a_call_is_shown_as_it_would_be_written() -> None:
     )
     assert written("f", {}) == "f()"
     assert written("f", {"a": "x" * 5000}).endswith("x...")
-
-
-# What gates say
-
-
-def message(*fields: tuple[str, str]) -> Message:
-    return Message("tools", "tools", tuple((name, value.encode()) for name, value in fields))
-
-
-def test_only_what_is_another_offer_is_a_change() -> None:
-    offers = Offers()
-    changes: list[int] = []
-    offers.on_change = lambda: changes.append(1)
-    offers.heard("k", message(("revision", "0")))
-    offers.heard("k", Message("x", "pong"))
-    assert changes == []
-    offers.heard("k", message(("revision", "1"), ("tool", "f"), ("doc", "")))
-    offers.heard("k", message(("revision", "2"), ("tool", "f"), ("doc", "")))
-    assert len(changes) == 1
-    assert offers.of("k").tools[0].name == "f"
-    offers.heard("k", message(("tool", "f")))
-    assert len(changes) == 2
-    assert offers.all() == {}
-    offers.ended("k")
-    assert len(changes) == 2

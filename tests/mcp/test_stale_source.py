@@ -27,10 +27,9 @@ class Stale:
         self.record = record
         self.done: list[str] = []
         self.refuses = False
-        self.keeper = SimpleNamespace(doubtful=lambda _key: True)
+        self.source = SimpleNamespace(doubtful=lambda _key: True)
         self.preferences = SimpleNamespace(of=lambda _project: preferences)
-        self.sessions = SimpleNamespace(freshness=self)
-        self.book = SimpleNamespace(finished=self._finished, running=lambda _key: None)
+        self.history = SimpleNamespace(finished=self._finished)
 
     @property
     def call(self) -> Call:
@@ -51,7 +50,7 @@ class Stale:
             id="e", session=KEY, boot_id="b", code="", agent="a", submitted=0.0, outcome=outcome
         )
 
-    async def restart(self, _key: str, _why: str) -> Any:
+    async def restart_if_idle(self, _why: str) -> Any:
         self.done.append("restarted")
         return SimpleNamespace(record=SimpleNamespace(generation=2))
 
@@ -77,7 +76,7 @@ async def test_a_stale_session_is_restarted_only_if_its_user_and_its_person_let_
 ) -> None:
     record = Record(KEY, "/p", "", state, "user", 0.0, allow_restart=person_allows)
     stale = Stale(record, Preferences(restart_when_stale=wanted, allow_restart=project_allows))
-    monkeypatch.setattr(stale_source, "choose", lambda *_: record)
+    monkeypatch.setattr(stale_source, "choose", lambda *_: stale)
     said = await stale_source.restarted_if_stale(stale.call, KEY)
     assert stale.done == done
     assert (STALE in said) == ("restarted" in done)
@@ -89,6 +88,6 @@ async def test_a_session_that_cannot_read_its_files_is_not_restarted_for_that(
     record = Record(KEY, "/p", "", State.READY, "agent", 0.0)
     stale = Stale(record, Preferences(restart_when_stale=True))
     stale.refuses = True
-    monkeypatch.setattr(stale_source, "choose", lambda *_: record)
+    monkeypatch.setattr(stale_source, "choose", lambda *_: stale)
     assert not await stale_source.restarted_if_stale(stale.call, KEY)
     assert stale.done == []

@@ -14,7 +14,7 @@ from kaimond.evals.eval import Status
 from kaimond.gate.frames import Message
 from kaimond.mcp import waiting
 from kaimond.mcp.waiting import wait_for
-from tests.evals.conftest import Desk
+from tests.sessions.conftest import Desk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,15 +28,16 @@ MINUTES_20 = 1200.0
 
 
 class World:
-    """A book, a clock, and what an agent was told when."""
+    """A session, a clock, and what an agent was told when."""
 
     def __init__(self, directory: Path) -> None:
         self.desk = Desk(directory)
         self.clock = START
         self.said: list[tuple[float, str]] = []
         self.events: dict[float, str] = {}
-        sessions = SimpleNamespace(get=lambda _: None)
-        supervisor = SimpleNamespace(book=self.desk.book, sessions=sessions)
+        session = SimpleNamespace(notes_of=self.desk.runner.notes_of, live=None, running=None)
+        sessions = SimpleNamespace(get=lambda _: session)
+        supervisor = SimpleNamespace(history=self.desk.history, sessions=sessions)
         paths = SimpleNamespace(session_spool=lambda _: directory / "spool")
         core = SimpleNamespace(supervisor=supervisor, paths=paths)
         call = SimpleNamespace(core=core, say=self.say, cancelled=lambda: False)
@@ -54,7 +55,8 @@ class World:
             await asyncio.sleep(0)
 
     def happen(self, event: str) -> None:
-        (running,) = [item for item in [self.desk.book.running("0a1b2c3d")] if item]
+        running = self.desk.runner.running
+        assert running
         if event == "result":
             self.desk.result(running.id, **{"value:text/plain": "whole"})
         elif event.startswith("progress"):

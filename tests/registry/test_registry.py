@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kaimond.events import Bus
 from kaimond.registry.record import Record
 from kaimond.registry.registry import KEEP_ENDED, Registry
 from kaimond.registry.state import Event, IllegalTransitionError, State
@@ -28,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def registry(store: Store) -> Registry:
-    return Registry(store)
+    return Registry(store, Bus())
 
 
 def test_a_session_is_born_starting_with_a_key_and_a_nonce(registry: Registry) -> None:
@@ -143,7 +144,7 @@ def test_sessions_are_in_the_order_of_their_birth_after_a_restart_as_well(
     registry.apply(keys[0], Event.ANSWERED, "test")
     registry.note(keys[1], pid=3)
     assert [one.key for one in registry.alive()] == keys
-    assert [one.key for one in Registry(store).alive()] == keys
+    assert [one.key for one in Registry(store, Bus()).alive()] == keys
 
 
 def test_ended_sessions_are_forgotten_after_their_time_and_living_ones_never(
@@ -152,9 +153,9 @@ def test_ended_sessions_are_forgotten_after_their_time_and_living_ones_never(
     gone = registry.create("/gone", "", "agent", "j").key
     alive = registry.create("/alive", "", "agent", "j").key
     registry.apply(gone, Event.EXITED, "test", ended=1000.0)
-    kept = Registry(store, clock=lambda: 1000.0 + KEEP_ENDED)
+    kept = Registry(store, Bus(), clock=lambda: 1000.0 + KEEP_ENDED)
     assert kept.get(gone) is not None
-    later = Registry(store, clock=lambda: 1001.0 + KEEP_ENDED)
+    later = Registry(store, Bus(), clock=lambda: 1001.0 + KEEP_ENDED)
     assert later.get(gone) is None
     assert later.get(alive) is not None
 

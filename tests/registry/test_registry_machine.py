@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from kaimond.events import Bus
 from kaimond.registry.record import Record
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import TRANSITIONS, Event, IllegalTransitionError
@@ -49,7 +50,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def load(self) -> None:
         self.store = Store(self.directory / "kaimond.db")
-        self.registry = Registry(self.store, clock=lambda: self.clock)
+        self.registry = Registry(self.store, Bus(), clock=lambda: self.clock)
 
     def teardown(self) -> None:
         self.store.close()

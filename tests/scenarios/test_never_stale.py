@@ -133,7 +133,8 @@ async def test_preferences_restart_what_only_a_restart_helps_and_switch_it_all_o
         assert (await one.value(names)).splitlines()[0] == "true"
         prefer(shared, restart_when_stale=True)
         answer = await one.value(names)
-        assert answer.splitlines()[0] == "false"
+        # What Julia says of precompiling may come first.
+        assert "false" in answer.splitlines()
         assert "restarted first, as restart_when_stale is set: generation 2" in answer
         assert "WARNING" not in answer
         assert (await source(one))["generation"] == 2

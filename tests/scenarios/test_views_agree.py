@@ -26,6 +26,7 @@ from kaimond.control.command import Params
 from kaimond.control.commands import COMMANDS
 from kaimond.core import Core
 from kaimond.errors import SessionError
+from kaimond.events import Bus
 from kaimond.mcp.call import Agent, Call
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.registry import Registry
@@ -73,10 +74,13 @@ class World:
         """A daemon starts."""
         self.lives += 1
         self.store = Store(self.where.database)
+        bus = Bus()
         self.supervisor = Supervisor(
-            self.where, self.settings, Registry(self.store), self.store, dict(os.environ)
+            self.where, self.settings, Registry(self.store, bus), self.store, dict(os.environ), bus
         )
-        self.core = Core(self.where, self.settings, self.store, self.supervisor, asyncio.Event())
+        self.core = Core(
+            self.where, self.settings, self.store, self.supervisor, bus, asyncio.Event()
+        )
         self.supervisor.adopt_all()
 
     async def end(self) -> None:

@@ -17,12 +17,13 @@ import pytest
 
 from kaimond import paths
 from kaimond.config.settings import EvalSettings
-from kaimond.evals.all_evals import EvalBook
 from kaimond.evals.eval import Eval, Outcome, Status
+from kaimond.evals.history import History
 from kaimond.evals.spool import Spool
+from kaimond.events import Bus
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event
-from kaimond.sessions.cleanup import Remains
+from kaimond.sessions import cleanup
 from kaimond.sessions.end import MARK
 from kaimond.store.database import Store
 from tests.support.children import bury
@@ -40,7 +41,7 @@ class World:
         for directory in self.where.private_directories():
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = Store(self.where.database)
-        self.registry = Registry(self.store)
+        self.registry = Registry(self.store, Bus())
         self.children: list[int] = []
 
     def session(self, *, ended: bool) -> str:
@@ -74,10 +75,11 @@ class World:
         self.children.append(child.pid)
         return child.pid
 
-    def remains(self) -> tuple[Remains, EvalBook]:
-        """The next daemon's."""
-        book = EvalBook(self.store, print, print, lambda _: None, EvalSettings())
-        return Remains(self.where, self.registry, book), book
+    def swept(self) -> History:
+        """What the next daemon knows of evals, after it has cleared away."""
+        history = History(self.store, Bus(), EvalSettings())
+        cleanup.sweep(self.where, history, self.registry, ())
+        return history
 
     def files(self, key: str) -> list[bool]:
         """Whether each of a session's files is there."""
@@ -113,16 +115,15 @@ async def test_of_sessions_that_ended_everything_is_cleared_away_but_what_evals_
     ended, alive = world.session(ended=True), world.session(ended=False)
     world.eval(ended, "00000001")
     world.eval(ended, "00000002", Outcome(Status.DONE, output=7))
-    remains, book = world.remains()
-    remains.sweep()
+    history = world.swept()
     assert world.files(ended) == [False, False, False]
     assert world.files(alive) == [True, True, True]
-    lost = await asyncio.wait_for(book.finished("00000001"), DEADLINE)
+    lost = await asyncio.wait_for(history.finished("00000001"), DEADLINE)
     assert lost.status is Status.LOST
     assert lost.outcome
     assert lost.outcome.reason == "Its process 7 exited with code 3"
     assert lost.outcome.text("output:head") == "printed"
-    done = book.get("00000002")
+    done = history.get("00000002")
     assert done
     assert done.outcome
     assert done.outcome.text("output:head") == "printed"
@@ -130,8 +131,7 @@ async def test_of_sessions_that_ended_everything_is_cleared_away_but_what_evals_
 
 async def test_files_alone_are_enough_to_clear_away(world: World) -> None:
     ended = world.session(ended=True)
-    remains, _ = world.remains()
-    remains.sweep()
+    world.swept()
     assert world.files(ended) == [False, False, False]
 
 
@@ -141,10 +141,9 @@ async def test_evals_of_a_session_that_lives_and_was_not_taken_up_end_and_its_fi
     key = world.session(ended=False)
     world.registry.apply(key, Event.STOP, "test")
     world.eval(key, "00000001")
-    remains, book = world.remains()
-    remains.sweep()
+    history = world.swept()
     assert world.files(key) == [True, True, True]
-    lost = await asyncio.wait_for(book.finished("00000001"), DEADLINE)
+    lost = await asyncio.wait_for(history.finished("00000001"), DEADLINE)
     assert lost.outcome
     assert lost.outcome.reason == "the session was stopping when the previous daemon ended"
 
@@ -152,9 +151,8 @@ async def test_evals_of_a_session_that_lives_and_was_not_taken_up_end_and_its_fi
 async def test_evals_of_a_session_that_nobody_knows_end(world: World) -> None:
     world.where.session_spool("0a1b2c3d").mkdir()
     world.eval("0a1b2c3d", "00000001")
-    remains, book = world.remains()
-    remains.sweep()
-    lost = await asyncio.wait_for(book.finished("00000001"), DEADLINE)
+    history = world.swept()
+    lost = await asyncio.wait_for(history.finished("00000001"), DEADLINE)
     assert lost.outcome
     assert lost.outcome.reason == "the session is unknown"
 
@@ -162,16 +160,16 @@ async def test_evals_of_a_session_that_nobody_knows_end(world: World) -> None:
 async def test_processes_of_sessions_that_ended_are_ended_and_no_others(world: World) -> None:
     stray = world.process(world.session(ended=True))
     kept = [world.process(world.session(ended=False)), world.process("ffff0000")]
-    remains, _ = world.remains()
-    await remains.end_strays()
+    await cleanup.end_strays(world.registry)
     await until(lambda: not runs(stray))
     assert [runs(pid) for pid in kept] == [True, True]
 
 
-async def test_who_is_buried_leaves_neither_process_nor_file(world: World) -> None:
+async def test_a_session_without_a_known_process_leaves_nothing(
+    world: World,
+) -> None:
     key = world.session(ended=True)
     left = world.process(key)
-    remains, _ = world.remains()
-    await remains.bury(key)
+    await cleanup.clear_unknown(world.where, world.swept(), key)
     await until(lambda: not runs(left))
     assert world.files(key) == [False, False, False]

@@ -1,4 +1,4 @@
-"""A keeper with real files, a scripted session and no Julia."""
+"""A check with real files, a scripted session and no Julia."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond.evals.eval import Eval
+from kaimond.events import Bus
 from kaimond.gate.frames import Message
-from kaimond.source.source_check import Keeper
+from kaimond.source.source_check import SourceCheck
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ KEY = "0a1b2c3d"
 
 @dataclass
 class Scripted:
-    """A session that says whatever a test wants, and its keeper.
+    """A session that says whatever a test wants, and its check.
 
     Attributes:
         directory: of its package.
@@ -31,9 +32,10 @@ class Scripted:
     """
 
     directory: Path
+    key: str = KEY
     runs: dict[str, str] = field(default_factory=dict)
     cures: bool = True
-    choice: str = "auto"
+    reviser: str = "auto"
     busy: bool = False
     tries: int = 0
     revision: int = 0
@@ -41,8 +43,9 @@ class Scripted:
     began: float = 0.0
 
     def __post_init__(self) -> None:
-        self.keeper = Keeper(lambda _: self.choice, self._try_again, lambda _: self.busy)
-        self.keeper.opened(KEY, str(self.directory))
+        self.project = str(self.directory)
+        self.check = SourceCheck(Bus())
+        self.check.opened(self)
 
     def write(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text)
@@ -50,14 +53,15 @@ class Scripted:
     def edit(self, name: str, text: str) -> None:
         """Write, and the watcher has told of it; when it really tells nobody knows."""
         self.write(name, text)
-        self.keeper._changed(frozenset({str(self.directory / name)}))
+        self.check._changed(frozenset({str(self.directory / name)}))
 
     def run(self, name: str, text: str) -> None:
         """The session takes up a text."""
         self.runs[name] = text
         self.revision += 1
 
-    async def _try_again(self, _key: str) -> None:
+    async def read_again(self) -> None:
+        """It takes up what is on the disk, unless it is incurable."""
         self.tries += 1
         if self.cures:
             for name in self.runs:
@@ -76,7 +80,7 @@ class Scripted:
 
     async def evaluate(self, *said: tuple[str, str], began: float = 0.0) -> list[str]:
         """An eval begins now, or as told, and ends; return what is said below its answer."""
-        return await self.keeper.finding(self.end_eval(*said, began=began))
+        return await self.check.finding(self.end_eval(*said, began=began))
 
     def end_eval(self, *said: tuple[str, str], thorough: bool = False, began: float = 0.0) -> Eval:
         """An eval has ended; none begins before an earlier one."""
@@ -92,8 +96,8 @@ class Scripted:
             began=self.began,
             thorough=thorough,
         )
-        known = dict(self.keeper.fields(item))["known"]
-        self.keeper.heard(item, self.message(known, *said))
+        known = dict(self.check.fields(item))["known"]
+        self.check.heard(item, self.message(known, *said))
         return item
 
 
@@ -101,4 +105,4 @@ class Scripted:
 async def scripted(tmp_path: Path) -> AsyncIterator[Scripted]:
     made = Scripted(tmp_path)
     yield made
-    await made.keeper.close()
+    await made.check.close()

@@ -26,7 +26,7 @@ async def test_what_the_session_runs_is_on_the_disk_and_nothing_is_said(
     scripted.write("a.jl", "1")
     scripted.run("a.jl", "1")
     assert await scripted.evaluate() == []
-    told = await scripted.keeper.now(KEY)
+    told = await scripted.check.now(KEY)
     assert told.tracked == "R tracks P (1 file)"
     assert (told.stale, told.changed) == ((), ())
 
@@ -54,12 +54,12 @@ async def test_what_cannot_be_cured_is_said_with_every_answer_and_tried_once(
         assert lines[0].startswith("WARNING: this answer is stale")
         assert "restart the session" in lines[1]
     assert scripted.tries == 1
-    assert (await scripted.keeper.now(KEY)).stale[0].startswith("a.jl: it differs")
-    assert scripted.keeper.doubtful(KEY)
+    assert (await scripted.check.now(KEY)).stale[0].startswith("a.jl: it differs")
+    assert scripted.check.doubtful(KEY)
 
     scripted.write("a.jl", "1")
     assert await scripted.evaluate(began=soon()) == []
-    assert (await scripted.keeper.now(KEY)).stale == ()
+    assert (await scripted.check.now(KEY)).stale == ()
 
 
 async def test_an_edit_after_the_eval_began_is_no_warning_and_the_next_eval_has_it(
@@ -69,11 +69,11 @@ async def test_an_edit_after_the_eval_began_is_no_warning_and_the_next_eval_has_
     scripted.run("a.jl", "1")
     lines = await scripted.evaluate(began=time.time() - LONG_AGO)
     assert lines == ["(a.jl changed after this began, and is not in this answer.)"]
-    assert (await scripted.keeper.now(KEY)).changed == ("a.jl",)
+    assert (await scripted.check.now(KEY)).changed == ("a.jl",)
     assert scripted.tries == 0
     scripted.run("a.jl", "2")
     assert await scripted.evaluate(began=soon()) == []
-    assert (await scripted.keeper.now(KEY)).changed == ()
+    assert (await scripted.check.now(KEY)).changed == ()
 
 
 async def test_an_edit_that_was_seen_before_the_eval_and_is_not_in_it_was_missed(
@@ -83,7 +83,7 @@ async def test_an_edit_that_was_seen_before_the_eval_and_is_not_in_it_was_missed
     scripted.run("a.jl", "1")
     await scripted.evaluate()
     scripted.write("a.jl", "2")
-    assert (await scripted.keeper.now(KEY)).changed == ("a.jl",)
+    assert (await scripted.check.now(KEY)).changed == ("a.jl",)
     # No clock could tell.
     assert (await scripted.evaluate())[0].startswith("WARNING: this answer is stale")
     assert scripted.tries == 1
@@ -96,8 +96,8 @@ async def test_an_eval_of_which_nothing_changed_looks_at_no_file(
     scripted.run("a.jl", "1")
     await scripted.evaluate()
     # The watcher doubts everything once, when it has started; from here on it tells nothing.
-    await scripted.keeper._watch.close()
-    await until(lambda: not scripted.keeper._tasks)
+    await scripted.check._watch.close()
+    await until(lambda: not scripted.check._tasks)
 
     def look(_disk: Disk, _paths: object) -> None:
         raise AssertionError("it looked")
@@ -111,19 +111,19 @@ async def test_what_the_gate_calls_stale_is_told_until_it_is_gone(scripted: Scri
     scripted.run("a.jl", "(")
     said = "a.jl:1: syntax error; correct the file"
     await scripted.evaluate(("stale", said), ("restart", "0"))
-    assert (await scripted.keeper.now(KEY)).stale == (said,)
+    assert (await scripted.check.now(KEY)).stale == (said,)
     scripted.write("a.jl", "1")
     scripted.run("a.jl", "1")
     await scripted.evaluate()
-    assert (await scripted.keeper.now(KEY)).stale == ()
+    assert (await scripted.check.now(KEY)).stale == ()
 
 
 async def test_only_a_restart_helps_is_counted(scripted: Scripted) -> None:
     await scripted.evaluate(("stale", "a.jl: the type S changed; restart"), ("restart", "1"))
-    assert (await scripted.keeper.now(KEY)).hopeless == 1
-    assert scripted.keeper.doubtful(KEY)
-    scripted.keeper.opened(KEY, str(scripted.directory))
-    assert not scripted.keeper.doubtful(KEY)
+    assert (await scripted.check.now(KEY)).hopeless == 1
+    assert scripted.check.doubtful(KEY)
+    scripted.check.opened(scripted)
+    assert not scripted.check.doubtful(KEY)
 
 
 async def test_the_watcher_notices_what_was_missed_and_the_next_answer_says_it(
@@ -144,20 +144,20 @@ async def test_the_watcher_waits_for_a_busy_session(scripted: Scripted) -> None:
     scripted.write("a.jl", "1")
     scripted.run("a.jl", "1")
     await scripted.evaluate(began=soon())
-    await until(lambda: not scripted.keeper.doubtful(KEY))
+    await until(lambda: not scripted.check.doubtful(KEY))
     scripted.busy = True
     scripted.write("a.jl", "2")
-    await until(lambda: scripted.keeper.doubtful(KEY))
+    await until(lambda: scripted.check.doubtful(KEY))
     scripted.busy = False
     assert (await scripted.evaluate(began=soon()))[0].startswith("WARNING")
 
 
 async def test_off_is_left_alone_and_says_so(scripted: Scripted) -> None:
-    scripted.choice = "off"
+    scripted.reviser = "off"
     scripted.write("a.jl", "2")
     scripted.run("a.jl", "1")
     assert await scripted.evaluate(began=soon()) == []
-    told = await scripted.keeper.now(KEY)
+    told = await scripted.check.now(KEY)
     assert told.off
     assert "off" in told.tracked
     assert scripted.tries == 0
@@ -171,13 +171,13 @@ async def test_an_answer_that_is_read_after_the_end_of_its_session_still_says_th
     await scripted.evaluate()
     scripted.edit("a.jl", "2")
     item = scripted.end_eval(began=soon())
-    await scripted.keeper.finding(item)
-    scripted.keeper.closed(KEY)
-    assert (await scripted.keeper.finding(item))[0].startswith("WARNING: this answer is stale")
+    await scripted.check.finding(item)
+    scripted.check.closed(KEY)
+    assert (await scripted.check.finding(item))[0].startswith("WARNING: this answer is stale")
 
 
 async def test_a_session_that_is_gone_has_nothing_to_say(scripted: Scripted) -> None:
     scripted.run("a.jl", "1")
-    scripted.keeper.closed(KEY)
-    assert (await scripted.keeper.now(KEY)).tracked == ""
-    assert not scripted.keeper.doubtful(KEY)
+    scripted.check.closed(KEY)
+    assert (await scripted.check.now(KEY)).tracked == ""
+    assert not scripted.check.doubtful(KEY)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kaimond.config.settings import EvalSettings
-from kaimond.evals.all_evals import EvalBook
 from kaimond.evals.eval import Status
+from kaimond.evals.history import History
+from kaimond.events import Bus
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.store.database import Store
@@ -34,18 +35,18 @@ async def test_state_of_every_older_version_loads_whole(state: Path, tmp_path: P
     database = tmp_path / "kaimond.db"
     restore(state, database)
     store = Store(database)
-    registry = Registry(store, clock=lambda: SOON_AFTER)
+    registry = Registry(store, Bus(), clock=lambda: SOON_AFTER)
     alive = registry.get("a3f8b2c1")
     assert alive
     assert (alive.state, alive.generation, alive.project) == (State.READY, 3, "/home/ada/Proj")
     dead = registry.get("0f5b58b7")
     assert dead
     assert (dead.state, dead.name, dead.exit_signal) == (State.CRASHED, "scratch", 9)
-    book = EvalBook(store, print, print, print, EvalSettings())
-    running = book.get("11223344")
+    history = History(store, Bus(), EvalSettings())
+    running = history.get("11223344")
     assert running
     assert running.status is Status.RUNNING
-    done = await asyncio.wait_for(book.finished("55667788"), 60)
+    done = await asyncio.wait_for(history.finished("55667788"), 60)
     assert done.outcome
     assert done.outcome.text("value:text/plain") == "2"
     assert store.load_call("9f3e1c2a00000000", "7") == {"tool": "ex", "eval": "11223344"}

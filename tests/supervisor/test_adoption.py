@@ -17,6 +17,7 @@ import pytest
 from kaimond import paths, platform
 from kaimond.config.settings import Settings
 from kaimond.errors import SessionError
+from kaimond.events import Bus
 from kaimond.julia_process.process import SessionProcess
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event, State
@@ -38,8 +39,9 @@ class World:
         for directory in where.private_directories():
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = Store(where.database)
-        self.registry = Registry(self.store)
-        self.supervisor = Supervisor(where, Settings(), self.registry, self.store, os.environ)
+        bus = Bus()
+        self.registry = Registry(self.store, bus)
+        self.supervisor = Supervisor(where, Settings(), self.registry, self.store, os.environ, bus)
         self.project = home / "Proj"
         self.project.mkdir()
         (self.project / "Project.toml").touch()

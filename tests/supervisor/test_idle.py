@@ -17,6 +17,7 @@ import pytest
 from kaimond import paths
 from kaimond.config.settings import JuliaSettings, SessionSettings, Settings
 from kaimond.errors import SessionError
+from kaimond.events import Bus
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
 from kaimond.runtime import ensure_private
@@ -28,6 +29,8 @@ from tests.support.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from kaimond.sessions.session import Session
 
 # The decision
 
@@ -248,9 +251,10 @@ class Daemon:
 
     def begin(self) -> None:
         self.store = Store(self.where.database)
-        self.registry = Registry(self.store)
+        bus = Bus()
+        self.registry = Registry(self.store, bus)
         self.supervisor = Supervisor(
-            self.where, self.settings, self.registry, self.store, dict(os.environ)
+            self.where, self.settings, self.registry, self.store, dict(os.environ), bus
         )
         self.supervisor.adopt_all()
 
@@ -267,7 +271,12 @@ class Daemon:
         self.where.projects_file.chmod(0o600)
 
     def evaluate(self, key: str, code: str) -> None:
-        self.supervisor.book.submit(key, code, "test", quiet=True, journal=lambda _: None)
+        self.session(key).evaluate(code, "test", quiet=True, journal=lambda _: None)
+
+    def session(self, key: str) -> Session:
+        found = self.supervisor.sessions.get(key)
+        assert found
+        return found
 
     def state(self, key: str) -> State:
         record = self.registry.get(key)
@@ -303,7 +312,7 @@ async def test_an_unused_session_is_ended_in_order_and_says_why_and_a_busy_one_n
     )
     assert daemon.state(used.key) is State.BUSY
 
-    item = daemon.supervisor.book.running(used.key)
+    item = daemon.session(used.key).running
     assert item
     await daemon.supervisor.cancel(item, "it was interrupted")
     await until(lambda: daemon.state(used.key) is State.STOPPED)
@@ -336,18 +345,17 @@ async def test_a_frozen_session_is_not_taken_for_an_idle_one(
     monkeypatch.setattr("kaimond.supervisor.idle.ASK_AGAIN", 0.1)
     daemon.prefer()
     record, _ = await daemon.supervisor.start(str(daemon.project), "", "agent")
-    live = daemon.supervisor.sessions.get(record.key)
-    assert live
+    session = daemon.session(record.key)
     os.kill(record.pid, signal.SIGSTOP)
     asked = 0
-    look = live.look
+    look = session.look
 
-    async def counted(timeout: float) -> Any:
+    async def counted() -> Any:
         nonlocal asked
         asked += 1
-        return await look(timeout)
+        return await look()
 
-    monkeypatch.setattr(live, "look", counted)
+    monkeypatch.setattr(session, "look", counted)
     daemon.prefer(idle_timeout=0.1)
     daemon.supervisor.idle.look()
     await until(lambda: asked >= 2)
@@ -361,12 +369,15 @@ async def test_a_session_is_in_use_while_a_person_evaluates_in_its_terminal(
 ) -> None:
     daemon.prefer()
     record, _ = await daemon.supervisor.start(str(daemon.project), "", "agent")
-    daemon.supervisor.book.hold(record.key)
+    session = daemon.session(record.key)
+    session.turn.begin("terminal")
+    session.turn_changed()
     daemon.prefer(idle_timeout=0.1)
     daemon.supervisor.idle.look()
     assert daemon.supervisor.idle._facts.use(record.key).evaluating
     before = time.time()
-    daemon.supervisor.book.release(record.key)
+    session.turn.end()
+    session.turn_changed()
     known = daemon.registry.get(record.key)
     assert known
     assert known.last_eval >= before

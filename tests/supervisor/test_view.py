@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from kaimond.errors import SessionError
+from kaimond.events import Bus
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import Event
 from kaimond.store.database import Store
@@ -25,10 +26,17 @@ class Desk:
     """A registry, and the part of a supervisor that choosing needs."""
 
     def __init__(self, store: Store) -> None:
-        self.registry = Registry(store)
-        sessions = SimpleNamespace(all_verified=self.registry.alive)
+        self.registry = Registry(store, Bus())
+        sessions = SimpleNamespace(all_verified=self._alive, get=self._session)
         double = SimpleNamespace(registry=self.registry, sessions=sessions)
         self.supervisor = cast("Supervisor", double)
+
+    def _session(self, key: str) -> Any:
+        record = self.registry.get(key)
+        return SimpleNamespace(key=key, record=record) if record and record.alive else None
+
+    def _alive(self) -> list[Any]:
+        return [self._session(record.key) for record in self.registry.alive()]
 
     def start(self, project: str, name: str = "") -> str:
         return self.registry.create(project, name, "agent", "julia").key

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from kaimond.errors import SessionError
+from kaimond.evals.eval_queue import Turn
+from kaimond.events import Bus, Event, TerminalClosed, TerminalOpened
 from kaimond.gate.frames import Message
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.interrupt import interrupt
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from kaimond.julia_process.live import Live
     from kaimond.terminals.terminal import Terminal
+    from kaimond.terminals.terminals import Host
 
 KEY = "0a1b2c3d"
 
@@ -170,26 +173,19 @@ class Process:
 
 
 @dataclass
-class Session:
+class Julia:
     """What `Live` is to the terminals."""
 
     link: Gate = field(default_factory=Gate)
     process: Process = field(default_factory=Process)
-    turn: str = ""
-    turn_began: float = 0.0
-
-    def begin_turn(self, terminal: str) -> None:
-        self.turn = terminal
-
-    def end_turn(self) -> None:
-        self.turn = ""
+    turn: Turn = field(default_factory=Turn)
 
     @property
-    def shield(self) -> Session:
+    def signal_lock(self) -> Julia:
         return self
 
     @contextlib.contextmanager
-    def lowered(self) -> Iterator[bool]:
+    def taken(self) -> Iterator[bool]:
         yield True
 
 
@@ -199,20 +195,32 @@ class Item:
 
 
 @dataclass
-class Book:
-    """Notes who holds the session."""
+class Session:
+    """Notes whose turn it was, and what its terminals asked of it."""
 
-    notes: list[str] = field(default_factory=list)
-    item: Item | None = None
+    key: str = KEY
+    julia: Julia = field(default_factory=Julia)
+    running: Item | None = None
+    turns: list[str] = field(default_factory=list)
+    tainted: list[str] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def hold(self, key: str) -> None:
-        self.notes.append(f"hold {key}")
+    @property
+    def live(self) -> Julia:
+        return self.julia
 
-    def release(self, key: str) -> None:
-        self.notes.append(f"release {key}")
+    @property
+    def turn(self) -> Turn:
+        return self.julia.turn
 
-    def running(self, _key: str) -> Item | None:
-        return self.item
+    def turn_changed(self) -> None:
+        self.turns.append(self.turn.terminal)
+
+    def taint(self, why: str) -> None:
+        self.tainted.append(why)
+
+    def watch(self, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.create_task(work))
 
 
 @dataclass
@@ -247,40 +255,36 @@ class Desk:
     """Terminals of one session."""
 
     def __init__(self) -> None:
-        self.session: Session | None = Session()
-        self.book = Book()
+        self.session = Session()
         self.client = Client()
-        self.forced: list[str] = []
-        self.tasks: list[asyncio.Task[None]] = []
-        self.terminals = Terminals(
-            lambda _key: cast("Live | None", self.session),
-            cast("Any", self.book),
-            self._background,
-            self.forced.append,
-        )
-
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        self.tasks.append(asyncio.create_task(work))
+        self.events: list[Event] = []
+        bus = Bus()
+        bus.subscribe(TerminalOpened, self.events.append)
+        bus.subscribe(TerminalClosed, self.events.append)
+        self.terminals = Terminals(cast("Host", self.session), bus)
 
     @property
     def gate(self) -> Gate:
-        assert self.session
-        return self.session.link
+        return self.session.julia.link
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return self.session.tasks
 
     def attach(self) -> Terminal:
-        return self.terminals.open(KEY, (24, 80), "xterm", self.client)
+        return self.terminals.open((24, 80), "xterm", self.client)
 
     def says(self, terminal: Terminal, event: str, reason: str = "") -> None:
         fields = (("event", event.encode()), ("reason", reason.encode()))
-        self.terminals.heard(KEY, Message(terminal.id, "terminal", fields))
+        self.terminals.heard(Message(terminal.id, "terminal", fields))
 
     def evaluates(self, **facts: str) -> None:
         """The gate answers what it was asked when the transport came up."""
-        self.terminals.transport_up(KEY)
+        self.terminals.transport_up()
         request, verb = self.gate.sent.pop()
         assert verb == "ping"
         fields = tuple((name, value.encode()) for name, value in facts.items())
-        self.terminals.heard(KEY, Message(request, "pong", fields))
+        self.terminals.heard(Message(request, "pong", fields))
 
 
 @pytest.fixture
@@ -301,7 +305,7 @@ async def test_the_gate_is_told_where_the_terminal_is(desk: Desk) -> None:
     verb, fields = desk.gate.asked[0]
     assert verb == "terminal"
     assert fields == {"terminal": terminal.id, "path": terminal.pty.path, "term": "xterm"}
-    assert desk.terminals.count(KEY) == 1
+    assert len(desk.terminals) == 1
 
 
 async def test_a_gate_that_refuses_ends_the_terminal_with_its_reason(desk: Desk) -> None:
@@ -312,7 +316,7 @@ async def test_a_gate_that_refuses_ends_the_terminal_with_its_reason(desk: Desk)
     assert end
     assert end["kind"] == "refused"
     assert "no such file" in end["text"]
-    assert desk.terminals.count(KEY) == 0
+    assert len(desk.terminals) == 0
 
 
 async def test_an_old_gate_is_told_with_its_cure(desk: Desk) -> None:
@@ -339,11 +343,10 @@ async def test_a_machine_without_pseudo_terminals_says_so(
 async def test_a_persons_turn_holds_the_agents_evals_back(desk: Desk) -> None:
     terminal = desk.attach()
     desk.says(terminal, "running")
-    assert desk.session
-    assert desk.session.turn == terminal.id
+    assert desk.session.turn.terminal == terminal.id
     desk.says(terminal, "idle")
-    assert desk.session.turn == ""
-    assert desk.book.notes == [f"hold {KEY}", f"release {KEY}"]
+    assert desk.session.turn.terminal == ""
+    assert desk.session.turns[1:] == [""]
 
 
 async def test_a_word_that_was_lost_with_the_transport_holds_nobody_back_for_ever(
@@ -352,9 +355,8 @@ async def test_a_word_that_was_lost_with_the_transport_holds_nobody_back_for_eve
     terminal = desk.attach()
     desk.says(terminal, "running")
     desk.evaluates(eval="", terminal="")
-    assert desk.session
-    assert desk.session.turn == ""
-    assert desk.book.notes == [f"hold {KEY}", f"release {KEY}"]
+    assert desk.session.turn.terminal == ""
+    assert desk.session.turns[1:] == [""]
     await until(lambda: "terminal" in [verb for verb, _ in desk.gate.asked])
 
 
@@ -362,20 +364,18 @@ async def test_what_was_entered_while_another_daemon_was_there_is_a_persons_turn
     desk: Desk,
 ) -> None:
     desk.evaluates(eval="feedf00d", terminal="feedf00d")
-    assert desk.session
-    assert desk.session.turn == "feedf00d"
+    assert desk.session.turn.terminal == "feedf00d"
     # Its terminal is gone, and yet its end is told.
     fields = (("event", b"idle"), ("reason", b""))
-    desk.terminals.heard(KEY, Message("feedf00d", "terminal", fields))
-    assert desk.session.turn == ""
-    assert desk.book.notes == [f"hold {KEY}", f"release {KEY}"]
+    desk.terminals.heard(Message("feedf00d", "terminal", fields))
+    assert desk.session.turn.terminal == ""
+    assert desk.session.turns[1:] == [""]
 
 
 async def test_an_agents_eval_is_nobody_elses_turn(desk: Desk) -> None:
     desk.evaluates(eval="feedf00d", terminal="")
-    assert desk.session
-    assert desk.session.turn == ""
-    assert desk.book.notes == []
+    assert desk.session.turn.terminal == ""
+    assert desk.session.turns == []
 
 
 async def test_an_older_gate_that_still_evaluates_for_a_person_is_not_taken_for_idle(
@@ -384,9 +384,8 @@ async def test_an_older_gate_that_still_evaluates_for_a_person_is_not_taken_for_
     terminal = desk.attach()
     desk.says(terminal, "running")
     desk.evaluates(eval=terminal.id)
-    assert desk.session
-    assert desk.session.turn == terminal.id
-    assert desk.book.notes == [f"hold {KEY}"]
+    assert desk.session.turn.terminal == terminal.id
+    assert desk.session.turns == [terminal.id]
 
 
 async def test_leaving_the_line_editor_ends_the_terminal_and_nothing_else(desk: Desk) -> None:
@@ -403,10 +402,9 @@ async def test_a_restart_keeps_the_terminal_and_puts_a_line_editor_on_it_again(d
     terminal = desk.attach()
     desk.says(terminal, "running")
     await until(lambda: len(desk.gate.asked) == 1)
-    desk.terminals.image_gone(KEY)
-    assert desk.session
-    assert desk.session.turn == ""
-    desk.terminals.image_ready(KEY, 2)
+    desk.terminals.image_gone()
+    assert desk.session.turn.terminal == ""
+    desk.terminals.image_ready(2)
     await until(lambda: len(desk.gate.asked) == 2)
     assert desk.gate.asked[0] == desk.gate.asked[1]
     await until(lambda: b"generation 2" in desk.client.shown())
@@ -418,7 +416,7 @@ async def test_the_end_of_the_session_is_the_last_word(desk: Desk) -> None:
     slave = os.open(terminal.pty.path, os.O_RDWR | os.O_NOCTTY)
     os.write(slave, b"last words")
     os.close(slave)
-    desk.terminals.session_ended(KEY, "Its process exited with code 3, unasked.")
+    desk.terminals.session_ended("Its process exited with code 3, unasked.")
     await until(desk.client.end)
     assert b"last words" in desk.client.shown()
     assert "code 3" in str(desk.client.end())
@@ -452,14 +450,15 @@ async def test_a_client_that_is_gone_hangs_up(desk: Desk) -> None:
     terminal = desk.attach()
     desk.terminals.close(terminal)
     assert not terminal.pty.open
-    assert desk.terminals.count(KEY) == 0
+    assert len(desk.terminals) == 0
+    assert desk.events == [TerminalOpened(KEY, terminal.id), TerminalClosed(KEY, terminal.id)]
 
 
 async def test_a_person_who_sees_no_echo_is_told_what_runs(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SILENCE", 0.01)
-    desk.book.item = Item("feedf00d")
+    desk.session.running = Item("feedf00d")
     terminal = desk.attach()
     slave = os.open(terminal.pty.path, os.O_RDWR | os.O_NOCTTY)
     # Nobody echoes in raw mode.
@@ -496,32 +495,30 @@ async def test_a_control_c_while_input_is_evaluated_climbs_the_ladder(desk: Desk
     desk.terminals.type(terminal, b"\x03")
     await until(lambda: desk.tasks and desk.tasks[0].done())
     assert ("interrupt", {"eval": terminal.id}) in desk.gate.asked
-    assert desk.session
-    assert set(desk.session.process.signals) == {signal.SIGINT}
+    assert set(desk.session.julia.process.signals) == {signal.SIGINT}
 
 
 async def test_what_was_entered_at_a_terminal_that_is_gone_can_be_interrupted(desk: Desk) -> None:
-    assert await desk.terminals.interrupt(KEY) is None
+    assert await desk.terminals.interrupt() is None
     desk.evaluates(eval="feedf00d", terminal="feedf00d")
     desk.gate.will_say("interrupt", Message("1", "interrupt", (("outcome", b"thrown"),)))
     desk.gate.will_say("interrupt", Message("2", "interrupt", (("outcome", b"not-running"),)))
-    assert await desk.terminals.interrupt(KEY)
+    assert await desk.terminals.interrupt()
     assert desk.gate.asked == [("interrupt", {"eval": "feedf00d"})] * 2
 
 
 async def test_a_signal_hits_only_those_whose_turn_it_is(desk: Desk) -> None:
-    assert desk.session
-    live = cast("Live", desk.session)
+    live = cast("Live", desk.session.julia)
     for turn, eval_id, person in (
         ("feedf00d", "0badcafe", False),
         ("", "feedf00d", True),
         ("deadbeef", "feedf00d", True),
     ):
-        desk.session.turn = turn
+        desk.session.turn.terminal = turn
         desk.gate.will_say("interrupt", GateSilentError())
         desk.gate.will_say("interrupt", Message("1", "interrupt", (("outcome", b"not-running"),)))
         assert (await interrupt(live, eval_id, person=person)).free
-    assert desk.session.process.signals == []
+    assert desk.session.julia.process.signals == []
 
 
 async def test_input_that_was_interrupted_by_force_taints_the_session(desk: Desk) -> None:
@@ -534,4 +531,4 @@ async def test_input_that_was_interrupted_by_force_taints_the_session(desk: Desk
     os.close(slave)
     await until(lambda: b"Force" in desk.client.shown())
     desk.gate.will_say("interrupt", Message("1", "interrupt", (("outcome", b"not-running"),)))
-    await until(lambda: desk.forced == [KEY])
+    await until(lambda: desk.session.tainted)

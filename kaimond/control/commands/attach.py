@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kaimond.control.caller import Caller
     from kaimond.core import Core
-    from kaimond.registry.record import Record
+    from kaimond.sessions.session import Session
     from kaimond.supervisor.supervisor import Supervisor
     from kaimond.terminals.terminal import Terminal
     from kaimond.terminals.terminals import Terminals
@@ -45,24 +45,25 @@ class AttachParams(SessionParams):
 
 async def run(core: Core, params: AttachParams, caller: Caller) -> dict[str, Any]:
     """Open it; the prompt comes as output, as soon as the session is free."""
-    record = await _usable(core.supervisor, params.session)
-    terminals = core.supervisor.sessions.terminals
-    terminal = terminals.open(record.key, (params.rows, params.columns), params.term, caller)
+    session = await _usable(core.supervisor, params.session)
+    terminals = session.terminals
+    terminal = terminals.open((params.rows, params.columns), params.term, caller)
     caller.listen("attach.input", lambda said: _type(terminals, terminal, said))
     caller.listen("attach.resize", lambda said: _resize(terminal, said))
     caller.when_gone(lambda: terminals.close(terminal))
     return {
         "terminal": terminal.id,
-        "session": record.key,
-        "title": record.title,
-        "generation": record.generation,
+        "session": session.key,
+        "title": session.record.title,
+        "generation": session.record.generation,
     }
 
 
-async def _usable(supervisor: Supervisor, key: str) -> Record:
+async def _usable(supervisor: Supervisor, key: str) -> Session:
     """The session, once what is under way with it is through."""
-    record = choose(supervisor, key)
-    if record.spawned_by == "user":
+    session = choose(supervisor, key)
+    record = session.record
+    if record.joined:
         raise SessionError(
             "own-terminal",
             f"Session {record.key} ({record.title}) is a REPL that somebody started, with a "
@@ -70,9 +71,9 @@ async def _usable(supervisor: Supervisor, key: str) -> Record:
             "sessions that kaimond starts.",
         )
     if record.state not in USABLE:
-        await supervisor.settled(record.key)
-        record = choose(supervisor, record.key)
-    return record
+        await supervisor.settled(session.key)
+        session = choose(supervisor, session.key)
+    return session
 
 
 def _type(terminals: Terminals, terminal: Terminal, said: Mapping[str, Any]) -> None:

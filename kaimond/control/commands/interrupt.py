@@ -9,21 +9,23 @@ from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
     from kaimond.core import Core
+    from kaimond.sessions.session import Session
 
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
     """Interrupt it, and tell what came of it."""
-    record = choose(core.supervisor, params.session)
-    item = core.supervisor.book.running(record.key)
+    session = choose(core.supervisor, params.session)
+    item = session.running
     if item is None:
-        return await _persons(core, record.key)
-    came = await core.supervisor.cancel(item, "it was interrupted with kaimonctl")
-    return {"text": f"Eval {item.id} in session {record.key}: {came}.", "outcome": str(came)}
+        return await _persons(session)
+    came = await session.cancel(item, "it was interrupted with kaimonctl")
+    return {"text": f"Eval {item.id} in session {session.key}: {came}.", "outcome": str(came)}
 
 
-async def _persons(core: Core, key: str) -> dict[str, Any]:
+async def _persons(session: Session) -> dict[str, Any]:
     """What somebody has entered at a terminal, which may be gone."""
-    free = await core.supervisor.sessions.terminals.interrupt(key)
+    key = session.key
+    free = await session.terminals.interrupt()
     if free is None:
         return {"text": f"Session {key} evaluates nothing.", "outcome": "idle"}
     what = f"What was entered at a terminal of session {key}"

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
     """Restart it. A person may, whatever the preferences allow agents."""
-    record = choose(core.supervisor, params.session)
-    done = await core.supervisor.restart(record.key, "the session was restarted with kaimonctl")
+    session = choose(core.supervisor, params.session)
+    done = await session.restart("the session was restarted with kaimonctl")
     after = done.record
     seen = await view(core.supervisor, after)
     text = (

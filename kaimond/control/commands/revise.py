@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.control.command import Command, SessionParams
+from kaimond.sessions.reread import read_again
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
     """Do it, and tell what a comparison with the disk shows afterwards."""
-    record = choose(core.supervisor, params.session)
-    freshness = core.supervisor.sessions.freshness
-    item = freshness.reread(record, "kaimonctl", lambda _: None)
-    text, told = await freshness.reread_told(await core.supervisor.book.finished(item.id))
+    supervisor = core.supervisor
+    item = choose(supervisor, params.session).reread("kaimonctl", lambda _: None)
+    ended = await supervisor.history.finished(item.id)
+    text, told = await read_again(supervisor.source, ended)
     return {"text": text, "source": dataclasses.asdict(told)}
 
 

@@ -45,7 +45,7 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
     if item.outcome is None:
         doing = await describe(call, item)
         # That took a moment, in which it may have ended.
-        item = call.core.supervisor.book.get(item.id) or item
+        item = call.core.supervisor.history.get(item.id) or item
     if item.outcome is None:
         fresh = so_far(call, item, spool, arguments.max_output)
         noted = notes_of(call, item, arguments.max_output)

@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from kaimond.errors import SessionError
-from kaimond.evals.all_evals import QueueFullError
-from kaimond.gate.gate_version import require_spoken
 from kaimond.mcp.evaluating import answer_of, joined
 from kaimond.mcp.stale_source import restarted_if_stale
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
-from kaimond.registry.state import USABLE
 from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
@@ -73,26 +69,13 @@ def _check(arguments: ExArguments) -> None:
 
 
 def _submitted(call: Call, arguments: ExArguments) -> Eval:
-    supervisor = call.core.supervisor
-    record = choose(supervisor, arguments.key())
-    if record.state not in USABLE:
-        raise SessionError(
-            "not-ready",
-            f"Session {record.key} is {record.state}, so nothing was evaluated. "
-            "Wait a moment; ping shows when it is ready.",
-        )
-    require_spoken(record)
-    try:
-        return supervisor.book.submit(
-            record.key,
-            arguments.e,
-            call.agent.short,
-            quiet=arguments.q,
-            silent=arguments.s,
-            journal=lambda eval_id: call.journal(tool="ex", eval=eval_id),
-        )
-    except QueueFullError as full:
-        raise SessionError("queue-full", f"{full} Nothing was queued. Try again later.") from None
+    return choose(call.core.supervisor, arguments.key()).evaluate(
+        arguments.e,
+        call.agent.short,
+        quiet=arguments.q,
+        silent=arguments.s,
+        journal=lambda eval_id: call.journal(tool="ex", eval=eval_id),
+    )
 
 
 TOOL: Final = Tool(

@@ -25,10 +25,10 @@ class InvestigateArguments(SessionArguments):
 async def run(call: Call, arguments: InvestigateArguments) -> Answer:
     """Look at the session and at its environment's files now."""
     supervisor = call.core.supervisor
-    record = choose(supervisor, arguments.key())
+    session = choose(supervisor, arguments.key())
+    record = session.record
     seen = await view(supervisor, record)
-    live = supervisor.sessions.get(record.key)
-    pong = live.pong if live else None
+    pong = session.live.pong if session.live else None
     active = pong.get("project") if pong else ""
     file = Path(active) if active else Path(record.project) / "Project.toml"
     found = await asyncio.to_thread(packages.read, file, seen.julia)

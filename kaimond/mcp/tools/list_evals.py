@@ -28,7 +28,7 @@ class ListArguments(SessionArguments):
 
 async def run(call: Call, arguments: ListArguments) -> Answer:
     """List them."""
-    found = call.core.supervisor.book.recent(arguments.key(), arguments.limit)
+    found = call.core.supervisor.history.recent(arguments.key(), arguments.limit)
     wanted = [item for item in found if not arguments.status or item.status == arguments.status]
     lines = [_line(item) for item in wanted]
     rows = [

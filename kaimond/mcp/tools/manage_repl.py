@@ -15,11 +15,13 @@ from kaimond.mcp.cancelled import told
 from kaimond.mcp.restarts import refused
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.mcp.waiting import wait_for
+from kaimond.sessions.reread import read_again
 from kaimond.supervisor.view import choose, view
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
     from kaimond.registry.record import Record
+    from kaimond.sessions.session import Session
 
 
 class ManageArguments(SessionArguments):
@@ -38,30 +40,29 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
     started = call.replayed()
     if started and started.get("tool") == "manage_repl":
         return await _joined(call, started)
-    record = choose(call.core.supervisor, arguments.key())
+    session = choose(call.core.supervisor, arguments.key())
     if arguments.command == "interrupt":
-        return await _interrupt(call, record)
+        return await _interrupt(call, session)
     if arguments.command == "revise":
-        return await _revise(call, record)
+        return await _revise(call, session)
     call.journal(
         tool="manage_repl",
         command=arguments.command,
-        key=record.key,
-        generation=record.generation,
+        key=session.key,
+        generation=session.record.generation,
     )
     if arguments.command == "restart":
-        return await _restart(call, record)
-    return await _shutdown(call, record)
+        return await _restart(call, session)
+    return await _shutdown(call, session)
 
 
-async def _restart(call: Call, record: Record) -> Answer:
+async def _restart(call: Call, session: Session) -> Answer:
+    record = session.record
     file = call.core.paths.projects_file
     refusal = refused(record, projects.load(file).preferences(Path(record.project)), file)
     if refusal:
         raise refusal
-    done = await call.core.supervisor.restart(
-        record.key, f"the session was restarted by agent {call.agent.short}"
-    )
+    done = await session.restart(f"the session was restarted by agent {call.agent.short}")
     return await _proof(call, done.record, f" in {done.seconds:.1f} s {done.way}")
 
 
@@ -78,12 +79,12 @@ async def _joined(call: Call, started: dict[str, object]) -> Answer:
     record = supervisor.registry.get(key)
     if started["command"] == "shutdown" and record and not record.alive:
         return await _gone(call, record)
-    record = choose(supervisor, key)
+    session = choose(supervisor, key)
     if started["command"] == "shutdown":
-        return await _shutdown(call, record)
-    if record.generation > int(str(started["generation"])):
-        return await _proof(call, record, " while the daemon was replaced")
-    return await _restart(call, record)
+        return await _shutdown(call, session)
+    if session.record.generation > int(str(started["generation"])):
+        return await _proof(call, session.record, " while the daemon was replaced")
+    return await _restart(call, session)
 
 
 async def _proof(call: Call, record: Record, when: str) -> Answer:
@@ -96,24 +97,18 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
     )
 
 
-async def _interrupt(call: Call, record: Record) -> Answer:
-    item = call.core.supervisor.book.running(record.key)
+async def _interrupt(call: Call, session: Session) -> Answer:
+    item = session.running
     if item is None:
-        live = call.core.supervisor.sessions.get(record.key)
-        what = (
-            "what a person has entered, and nothing of an agent"
-            if live and live.turn
-            else "nothing"
-        )
-        return Answer(f"Session {record.key} evaluates {what}, so nothing was interrupted.")
-    reason = f"it was interrupted by agent {call.agent.short}"
-    return told(item, await call.core.supervisor.cancel(item, reason))
+        persons = "what a person has entered, and nothing of an agent"
+        what = persons if session.turn.terminal else "nothing"
+        return Answer(f"Session {session.key} evaluates {what}, so nothing was interrupted.")
+    return told(item, await session.cancel(item, f"it was interrupted by agent {call.agent.short}"))
 
 
-async def _revise(call: Call, record: Record) -> Answer:
-    key = record.key
-    item = call.core.supervisor.sessions.freshness.reread(
-        record,
+async def _revise(call: Call, session: Session) -> Answer:
+    key = session.key
+    item = session.reread(
         call.agent.short,
         lambda item: call.journal(tool="manage_repl", command="revise", key=key, eval=item),
     )
@@ -121,18 +116,18 @@ async def _revise(call: Call, record: Record) -> Answer:
 
 
 async def _revised(call: Call, key: str, eval_id: str) -> Answer:
-    item = call.core.supervisor.book.get(eval_id)
+    supervisor = call.core.supervisor
+    item = supervisor.history.get(eval_id)
     if item is None:
         raise SessionError("lost", f"It is not known whether session {key} read its files again.")
     item = await wait_for(call, item, 0)
-    text, source = await call.core.supervisor.sessions.freshness.reread_told(item)
+    text, source = await read_again(supervisor.source, item)
     failed = source.off or bool(source.stale)
     return Answer(text, structured=dataclasses.asdict(source), is_error=failed)
 
 
-async def _shutdown(call: Call, record: Record) -> Answer:
-    supervisor = call.core.supervisor
-    final = await supervisor.stop(record.key, f"it was shut down by agent {call.agent.short}")
+async def _shutdown(call: Call, session: Session) -> Answer:
+    final = await session.stop(f"it was shut down by agent {call.agent.short}")
     return await _gone(call, final)
 
 

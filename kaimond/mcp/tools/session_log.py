@@ -27,7 +27,8 @@ class SessionLogArguments(SessionArguments):
 
 async def run(call: Call, arguments: SessionLogArguments) -> Answer:
     """Read the end of the log; the log of an ended session can be read, too."""
-    record = _ended(call, arguments.key()) or choose(call.core.supervisor, arguments.key())
+    key = arguments.key()
+    record = _ended(call, key) or choose(call.core.supervisor, key).record
     log = call.core.paths.session_log(record.key)
     text = clean(session_log.tail(log, arguments.lines).encode())
     shown = shorten(text, _LIMIT, f"all of it: {log}") or "(it has not written anything)"

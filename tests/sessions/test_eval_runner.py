@@ -12,10 +12,11 @@ import pytest
 from kaimond.evals.eval import Status
 from kaimond.evals.history import REMEMBER_DROPPED
 from kaimond.gate.frames import Message
-from tests.evals.conftest import KEY
+from kaimond.registry.state import Event, State
+from tests.sessions.conftest import KEY
 
 if TYPE_CHECKING:
-    from tests.evals.conftest import Desk
+    from tests.sessions.conftest import Desk
 
 SOON = 60.0
 
@@ -34,7 +35,7 @@ async def test_an_eval_is_journalled_then_stored_then_handed_over(desk: Desk) ->
     assert sent.get("silent") == "1"
     assert sent.get("spool") == str(desk.spool.path(item.id))
     assert desk.stored(item.id)["began"] == item.began
-    assert desk.book.running(KEY) == item
+    assert desk.runner.running == item
 
 
 async def test_a_journal_that_fails_starts_nothing(desk: Desk) -> None:
@@ -42,7 +43,7 @@ async def test_a_journal_that_fails_starts_nothing(desk: Desk) -> None:
         raise sqlite3.OperationalError("disk is full")
 
     with pytest.raises(sqlite3.OperationalError):
-        desk.book.submit(KEY, "1", "agent", quiet=False, journal=full)
+        desk.runner.submit("1", "agent", quiet=False, journal=full)
     assert not desk.link.sent
     assert desk.store.unfinished_evals() == []
     assert desk.submit("2").status is Status.RUNNING
@@ -51,13 +52,13 @@ async def test_a_journal_that_fails_starts_nothing(desk: Desk) -> None:
 async def test_evals_of_one_session_run_one_after_the_other_in_order(desk: Desk) -> None:
     first, second, third = (desk.submit(code) for code in "abc")
     assert [message.get("code") for message in desk.link.sent] == ["a"]
-    assert desk.book.waiting(KEY) == 2
+    assert desk.runner.queue.waiting == 2
     assert second.status is Status.QUEUED
     desk.result(first.id)
     desk.result(second.id)
     desk.result(third.id)
     assert [m.get("code") for m in desk.link.sent if m.verb == "eval"] == ["a", "b", "c"]
-    assert [item.id for item in desk.finished] == [first.id, second.id, third.id]
+    assert [event.eval for event in desk.finished] == [first.id, second.id, third.id]
     assert desk.notes[-2:] == [f"idle {KEY}", f"ack {third.id}"]
     assert desk.notes.count(f"idle {KEY}") == 1, "between two evals the session is not idle"
 
@@ -71,20 +72,15 @@ async def test_an_eval_that_waits_can_be_withdrawn_once_and_whoever_waits_is_tol
     desk: Desk,
 ) -> None:
     first, second = desk.submit("a"), desk.submit("b")
-    assert desk.book.withdraw(second.id, "it was cancelled by agent x")
-    ended = await asyncio.wait_for(desk.book.finished(second.id), SOON)
+    assert desk.runner.withdraw(second.id, "it was cancelled by agent x")
+    ended = await asyncio.wait_for(desk.history.finished(second.id), SOON)
     assert ended.status is Status.INTERRUPTED
     assert ended.outcome
     assert ended.outcome.reason == "it had not begun: it was cancelled by agent x"
-    assert not desk.book.withdraw(second.id, "again")
-    assert not desk.book.withdraw(first.id, "it runs already")
+    assert not desk.runner.withdraw(second.id, "again")
+    assert not desk.runner.withdraw(first.id, "it runs already")
     desk.result(first.id)
     assert desk.link.verbs() == ["eval", "ack"]
-
-
-async def test_a_session_that_is_not_open_takes_nothing(desk: Desk) -> None:
-    with pytest.raises(KeyError):
-        desk.book.submit("ffffffff", "1", "agent", quiet=False, journal=lambda _: None)
 
 
 # Ends
@@ -92,7 +88,7 @@ async def test_a_session_that_is_not_open_takes_nothing(desk: Desk) -> None:
 
 async def test_a_result_ends_its_eval_and_is_acknowledged_once_stored(desk: Desk) -> None:
     item = desk.submit("1")
-    waiting = asyncio.create_task(desk.book.finished(item.id))
+    waiting = asyncio.create_task(desk.history.finished(item.id))
     await asyncio.sleep(0)
     stored_at_ack: list[float] = []
     send = desk.link.send
@@ -109,9 +105,9 @@ async def test_a_result_ends_its_eval_and_is_acknowledged_once_stored(desk: Desk
     assert done.outcome
     assert (done.outcome.elapsed, done.outcome.text("value:text/plain")) == (0.5, "2")
     assert stored_at_ack == [done.finished], "the gate must not forget it before it is stored"
-    assert desk.book.get(item.id) == done
+    assert desk.history.get(item.id) == done
     assert desk.store.unfinished_evals() == []
-    assert desk.book.running(KEY) is None
+    assert desk.runner.running is None
 
 
 @pytest.mark.parametrize(
@@ -121,17 +117,17 @@ async def test_a_result_ends_its_eval_and_is_acknowledged_once_stored(desk: Desk
 async def test_the_gates_words_have_their_meaning(desk: Desk, word: str, status: Status) -> None:
     item = desk.submit("1")
     desk.result(item.id, word)
-    assert (await desk.book.finished(item.id)).status is status
+    assert (await desk.history.finished(item.id)).status is status
 
 
 async def test_a_result_that_comes_twice_is_acknowledged_twice_and_counts_once(desk: Desk) -> None:
     first, second = desk.submit("a"), desk.submit("b")
     desk.result(first.id)
     desk.result(first.id, "error")
-    assert (await desk.book.finished(first.id)).status is Status.DONE
+    assert (await desk.history.finished(first.id)).status is Status.DONE
     assert desk.link.verbs().count("ack") == 2
-    assert desk.book.running(KEY) == desk.book.get(second.id)
-    assert [item.id for item in desk.finished] == [first.id]
+    assert desk.runner.running == desk.history.get(second.id)
+    assert [event.eval for event in desk.finished] == [first.id]
 
 
 async def test_a_result_of_an_eval_that_nobody_knows_is_acknowledged_and_harms_none(
@@ -140,17 +136,17 @@ async def test_a_result_of_an_eval_that_nobody_knows_is_acknowledged_and_harms_n
     item = desk.submit("a")
     desk.result("ffffffff")
     assert desk.link.verbs() == ["eval", "ack"]
-    assert desk.book.running(KEY) == item
+    assert desk.runner.running == item
 
 
 async def test_a_refused_eval_is_lost_and_the_next_one_runs(desk: Desk) -> None:
     first, second = desk.submit("a"), desk.submit("b")
     desk.hear(Message(first.id, "refused", (("reason", b"already acknowledged"),)))
-    lost = await desk.book.finished(first.id)
+    lost = await desk.history.finished(first.id)
     assert lost.status is Status.LOST
     assert lost.outcome
     assert lost.outcome.reason == "the gate refused it: already acknowledged"
-    assert desk.book.running(KEY) == desk.book.get(second.id)
+    assert desk.runner.running == desk.history.get(second.id)
 
 
 async def test_other_words_of_the_gate_change_nothing(desk: Desk) -> None:
@@ -163,25 +159,18 @@ async def test_other_words_of_the_gate_change_nothing(desk: Desk) -> None:
         Message("ping-9", "pong"),
     ):
         desk.hear(message)
-    assert desk.book.running(KEY) == item
+    assert desk.runner.running == item
     assert desk.link.verbs() == ["eval"]
-
-
-async def test_words_of_a_session_that_is_not_open_are_ignored(desk: Desk) -> None:
-    desk.book.heard("ffffffff", Message("1", "result"))
-    desk.book.transport_up("ffffffff")
-    assert desk.book.running("ffffffff") is None
-    assert desk.book.waiting("ffffffff") == 0
 
 
 # The transport breaks
 
 
 async def test_when_the_transport_is_back_the_running_eval_is_asked_for(desk: Desk) -> None:
-    desk.book.transport_up(KEY)
+    desk.runner.transport_up()
     assert not desk.link.sent
     item = desk.submit("a")
-    desk.book.transport_up(KEY)
+    desk.runner.transport_up()
     assert desk.link.sent[-1].verb == "result"
     assert desk.link.sent[-1].get("eval") == item.id
 
@@ -201,8 +190,8 @@ async def test_a_process_that_ends_loses_what_it_evaluated_and_keeps_what_it_had
 ) -> None:
     running, queued = desk.submit("a"), desk.submit("b")
     desk.spool.path(running.id).write_bytes(b"so far\n")
-    desk.book.closed(KEY, "the session's process 7 was killed by SIGKILL")
-    lost, unbegun = [await desk.book.finished(item.id) for item in (running, queued)]
+    desk.runner.close(Status.LOST, "the session's process 7 was killed by SIGKILL")
+    lost, unbegun = [await desk.history.finished(item.id) for item in (running, queued)]
     assert lost.status is Status.LOST
     assert lost.outcome
     assert lost.outcome.text("output:head") == "so far\n"
@@ -211,28 +200,26 @@ async def test_a_process_that_ends_loses_what_it_evaluated_and_keeps_what_it_had
     assert unbegun.outcome
     assert "had not begun" in unbegun.outcome.reason
     assert desk.store.unfinished_evals() == []
-    with pytest.raises(KeyError):
-        desk.submit("c")
-    desk.book.closed(KEY, "twice")
+    desk.runner.close(Status.LOST, "twice")
 
 
 async def test_a_restart_interrupts_what_runs_and_what_waits(desk: Desk) -> None:
     running, queued = desk.submit("a"), desk.submit("b")
     desk.spool.path(running.id).write_bytes(b"so far\n")
-    desk.book.interrupted(KEY, "the session was restarted")
+    desk.runner.close(Status.INTERRUPTED, "the session was restarted")
     for item in (running, queued):
-        ended = await desk.book.finished(item.id)
+        ended = await desk.history.finished(item.id)
         assert ended.status is Status.INTERRUPTED
         assert ended.outcome
         assert "the session was restarted" in ended.outcome.reason
-    desk.book.interrupted(KEY, "twice")
+    desk.runner.close(Status.INTERRUPTED, "twice")
 
 
 async def test_only_both_ends_of_a_flood_are_kept_of_an_eval_that_was_cut_short(desk: Desk) -> None:
     item = desk.submit("a")
     desk.spool.path(item.id).write_bytes(b"A" * 100_000 + b"Z" * 100_000)
-    desk.book.interrupted(KEY, "the session was restarted")
-    ended = await desk.book.finished(item.id)
+    desk.runner.close(Status.INTERRUPTED, "the session was restarted")
+    ended = await desk.history.finished(item.id)
     assert ended.outcome
     assert ended.outcome.output == 200_000
     assert set(ended.outcome.text("output:head")) == {"A"}
@@ -241,10 +228,10 @@ async def test_only_both_ends_of_a_flood_are_kept_of_an_eval_that_was_cut_short(
 
 
 async def test_who_gave_up_ending_a_session_is_not_blamed_for_a_later_interrupt(desk: Desk) -> None:
-    desk.book.ending(KEY, "it was restarted by agent x")
+    desk.runner.ending("it was restarted by agent x")
     item = desk.submit("a")
     desk.result(item.id, "interrupted")
-    ended = await desk.book.finished(item.id)
+    ended = await desk.history.finished(item.id)
     assert ended.outcome
     assert ended.outcome.reason == ""
 
@@ -256,10 +243,11 @@ async def test_the_next_daemon_takes_up_what_runs_and_what_waits(desk: Desk) -> 
     running, second, third = (desk.submit(code) for code in "abc")
     desk.daemon_killed()
     desk.adopt()
-    assert desk.notes == [f"busy {KEY}"], "it is asked for when the transport is up, not before"
-    desk.book.transport_up(KEY)
+    assert desk.link.sent == [], "it is asked for when the transport is up, not before"
+    assert desk.state() is State.BUSY
+    desk.runner.transport_up()
     assert desk.link.sent[-1].get("eval") == running.id
-    waiting = asyncio.create_task(desk.book.finished(third.id))
+    waiting = asyncio.create_task(desk.history.finished(third.id))
     for item in (running, second, third):
         desk.result(item.id)
     assert [m.get("code") for m in desk.link.sent if m.verb == "eval"] == ["b", "c"]
@@ -276,9 +264,10 @@ async def test_the_next_daemon_hands_over_what_was_queued_and_never_begun(desk: 
 
 
 async def test_a_session_that_has_nothing_to_do_is_idle_after_it_was_adopted(desk: Desk) -> None:
+    desk.registry.apply(KEY, Event.EVAL_BEGAN, "test")
     desk.daemon_killed()
     desk.adopt()
-    assert desk.notes == [f"idle {KEY}"]
+    assert desk.state() is State.READY
 
 
 async def test_evals_of_another_process_image_are_lost_when_a_session_is_adopted(
@@ -288,7 +277,7 @@ async def test_evals_of_another_process_image_are_lost_when_a_session_is_adopted
     desk.spool.path(item.id).write_bytes(b"so far")
     desk.daemon_killed()
     desk.adopt("boot2")
-    lost, not_begun = [await desk.book.finished(one.id) for one in (item, queued)]
+    lost, not_begun = [await desk.history.finished(one.id) for one in (item, queued)]
     assert lost.status is Status.LOST
     assert lost.outcome
     assert lost.outcome.reason == "the session was restarted"
@@ -302,10 +291,10 @@ async def test_evals_of_a_session_that_ended_without_a_daemon_are_lost(desk: Des
     running, queued = desk.submit("a"), desk.submit("b")
     desk.spool.path(running.id).write_bytes(b"printed")
     desk.daemon_killed()
-    assert desk.book.stranded() == {KEY}
-    desk.book.abandoned(KEY, desk.spool, "its process ended while no daemon was running")
-    assert desk.book.stranded() == set()
-    lost, not_begun = [await desk.book.finished(item.id) for item in (running, queued)]
+    assert {item.session for item in desk.history.all_open()} == {KEY}
+    desk.history.abandoned(KEY, desk.spool, "its process ended while no daemon was running")
+    assert desk.history.all_open() == []
+    lost, not_begun = [await desk.history.finished(item.id) for item in (running, queued)]
     assert lost.status is Status.LOST
     assert lost.outcome
     assert lost.outcome.text("output:head") == "printed"
@@ -316,9 +305,9 @@ async def test_evals_of_a_session_that_ended_without_a_daemon_are_lost(desk: Des
 async def test_a_finished_result_is_known_to_the_next_daemon(desk: Desk) -> None:
     item = desk.submit("a")
     desk.result(item.id, **{"value:text/plain": "2"})
-    done = await desk.book.finished(item.id)
+    done = await desk.history.finished(item.id)
     desk.daemon_killed()
-    assert await desk.book.finished(item.id) == done
+    assert await desk.history.finished(item.id) == done
 
 
 async def test_what_a_finished_eval_printed_outlives_the_spool(desk: Desk) -> None:
@@ -326,10 +315,10 @@ async def test_what_a_finished_eval_printed_outlives_the_spool(desk: Desk) -> No
     desk.spool.path(item.id).write_bytes(b"printed, and later more")
     fields = (("status", b"ok"), ("output", b"7"), ("value:text/plain", b"2"))
     desk.hear(Message(item.id, "result", fields))
-    desk.book.keep_output(desk.spool)
-    desk.book.keep_output(desk.spool)
+    desk.history.keep_output(desk.spool)
+    desk.history.keep_output(desk.spool)
     desk.spool.remove()
-    done = await desk.book.finished(item.id)
+    done = await desk.history.finished(item.id)
     assert done.outcome
     assert done.outcome.kept
     assert done.outcome.parts.count(("output:head", b"printed")) == 1
@@ -341,8 +330,8 @@ async def test_what_a_finished_eval_printed_outlives_the_spool(desk: Desk) -> No
 
 async def test_who_stops_waiting_does_nothing_to_the_eval(desk: Desk) -> None:
     item = desk.submit("a")
-    impatient = asyncio.create_task(desk.book.finished(item.id))
-    patient = asyncio.create_task(desk.book.finished(item.id))
+    impatient = asyncio.create_task(desk.history.finished(item.id))
+    patient = asyncio.create_task(desk.history.finished(item.id))
     await asyncio.sleep(0)
     impatient.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -352,9 +341,9 @@ async def test_who_stops_waiting_does_nothing_to_the_eval(desk: Desk) -> None:
 
 
 async def test_an_unknown_eval_is_an_error_for_who_waits_and_none_for_who_asks(desk: Desk) -> None:
-    assert desk.book.get("ffffffff") is None
+    assert desk.history.get("ffffffff") is None
     with pytest.raises(KeyError):
-        await desk.book.finished("ffffffff")
+        await desk.history.finished("ffffffff")
 
 
 async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> None:
@@ -363,11 +352,11 @@ async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> 
     for number in range(keep + 3):
         items.append(desk.submit(str(number)))
         desk.result(items[-1].id)
-    known = [desk.book.get(item.id) is not None for item in items]
+    known = [desk.history.get(item.id) is not None for item in items]
     assert known == [False] * 3 + [True] * keep
-    assert not desk.book._archive._open
-    assert not desk.book._archive._ends
-    dropped = desk.book.dropped(items[0].id)
+    assert not desk.history._open
+    assert not desk.history._ends
+    dropped = desk.history.dropped(items[0].id)
     assert dropped
     assert (dropped.session, dropped.status) == (KEY, "done")
     assert "newest" in dropped.why
@@ -378,19 +367,19 @@ async def test_results_are_dropped_when_they_are_old_enough(
 ) -> None:
     item, running = desk.submit("a"), desk.submit("b")
     desk.result(item.id)
-    desk.book.tidy()
-    assert desk.book.get(item.id)
+    desk.history.tidy()
+    assert desk.history.get(item.id)
     later = time.time() + (desk.settings.keep_days + 1) * 86_400
     monkeypatch.setattr(time, "time", lambda: later)
-    desk.book.tidy()
-    assert desk.book.get(item.id) is None
-    dropped = desk.book.dropped(item.id)
+    desk.history.tidy()
+    assert desk.history.get(item.id) is None
+    dropped = desk.history.dropped(item.id)
     assert dropped
     assert "eval.keep_days" in dropped.why
-    assert desk.book.get(running.id), "what has no end yet is never dropped"
+    assert desk.history.get(running.id), "what has no end yet is never dropped"
     later += REMEMBER_DROPPED + 1
-    desk.book.tidy()
-    assert desk.book.dropped(item.id) is None
+    desk.history.tidy()
+    assert desk.history.dropped(item.id) is None
 
 
 # The machine fails
@@ -404,25 +393,25 @@ async def test_who_waits_is_answered_even_if_the_end_cannot_be_stored(
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    waiting = asyncio.create_task(desk.book.finished(first.id))
+    waiting = asyncio.create_task(desk.history.finished(first.id))
     await asyncio.sleep(0)
     with monkeypatch.context() as patched:
         patched.setattr(desk.store, "save_eval", full)
         desk.result(first.id)
         done = await asyncio.wait_for(waiting, SOON)
         assert done.status is Status.DONE
-        assert desk.book.running(KEY) == desk.book.get(second.id), "the queue goes on"
+        assert desk.runner.running == desk.history.get(second.id), "the queue goes on"
         assert desk.link.verbs() == ["eval", "eval"], "the gate keeps what is not stored"
         assert "disk is full" in caplog.text
-        desk.book.tidy()
+        desk.history.tidy()
         # Whoever asks later is not told that it runs.
-        assert desk.book.get(first.id) == done
-        assert desk.book.recent(KEY, 2)[1] == done
-        assert await desk.book.finished(first.id) == done
-    desk.book.tidy()
+        assert desk.history.get(first.id) == done
+        assert desk.history.recent(KEY, 2)[1] == done
+        assert await desk.history.finished(first.id) == done
+    desk.history.tidy()
     assert desk.stored(first.id)["finished"] == done.finished
-    assert desk.book.get(first.id) == done
-    assert not desk.book._archive._unsaved
+    assert desk.history.get(first.id) == done
+    assert not desk.history._unsaved
 
 
 async def test_who_waits_is_answered_even_if_the_output_cannot_be_logged(
@@ -431,8 +420,8 @@ async def test_who_waits_is_answered_even_if_the_output_cannot_be_logged(
     desk.failure = OSError(28, "No space left on device")
     first, second = desk.submit("a"), desk.submit("b")
     desk.result(first.id)
-    assert (await asyncio.wait_for(desk.book.finished(first.id), SOON)).status is Status.DONE
-    assert desk.book.running(KEY) == desk.book.get(second.id)
+    assert (await asyncio.wait_for(desk.history.finished(first.id), SOON)).status is Status.DONE
+    assert desk.runner.running == desk.history.get(second.id)
     assert desk.link.verbs() == ["eval", "eval", "ack"]
     assert "No space left" in caplog.text
 
@@ -447,7 +436,7 @@ async def test_an_eval_that_cannot_be_stored_is_refused_and_leaves_nothing(
         patched.setattr(desk.store, "save_eval", full)
         with pytest.raises(sqlite3.OperationalError):
             desk.submit("a")
-    assert not desk.book._archive._open
+    assert not desk.history._open
     assert not desk.link.sent
     assert desk.submit("b").status is Status.RUNNING
 
@@ -464,14 +453,14 @@ async def test_notes_of_the_running_eval_are_known_while_it_runs(desk: Desk) -> 
     desk.hear(notes(item.id, **{"stash:x": "1", "progress": "half"}))
     desk.hear(notes(item.id, **{"stash:x": "2", "watches": "1"}))
     desk.hear(notes("ffffffff", progress="of nobody"))
-    known = desk.book.notes(item)
+    known = desk.runner.notes_of(item.id)
     assert (known.stash, known.progress, known.watches) == ({"x": b"2"}, "half", True)
-    assert desk.book.notes(later).stash == {}
+    assert desk.runner.notes_of(later.id).stash == {}
     desk.result(item.id, **{"stash:x": "2"})
-    done = await desk.book.finished(item.id)
+    done = await desk.history.finished(item.id)
     assert done.outcome
     assert done.outcome.text("stash:x") == "2"
-    assert desk.book.notes(later).progress == ""
+    assert desk.runner.notes_of(later.id).progress == ""
 
 
 async def test_the_next_daemon_asks_for_the_notes_too(desk: Desk) -> None:
@@ -480,16 +469,16 @@ async def test_the_next_daemon_asks_for_the_notes_too(desk: Desk) -> None:
     desk.adopt()
     fields = (("eval", item.id.encode()), ("stash:x", b"1"), ("progress", b"half"))
     desk.hear(Message("again", "pending", fields))
-    assert desk.book.notes(item).stash == {"x": b"1"}
+    assert desk.runner.notes_of(item.id).stash == {"x": b"1"}
 
 
 async def test_what_was_stashed_outlives_an_eval_that_is_lost_or_interrupted(desk: Desk) -> None:
     first, second = desk.submit("a"), desk.submit("b")
-    desk.book.interrupting(KEY, "it was cancelled")
+    desk.runner.interrupting("it was cancelled")
     desk.result(first.id, "interrupted", **{"stash:x": "1", "display:text/plain": "shown"})
     desk.hear(notes(second.id, **{"stash:y": "2"}))
-    desk.book.closed(KEY, "the session's process 7 was killed by SIGKILL")
-    cancelled, lost = [await desk.book.finished(item.id) for item in (first, second)]
+    desk.runner.close(Status.LOST, "the session's process 7 was killed by SIGKILL")
+    cancelled, lost = [await desk.history.finished(item.id) for item in (first, second)]
     assert cancelled.outcome
     assert cancelled.outcome.reason == "it was cancelled"
     assert cancelled.outcome.text("stash:x") == "1"
@@ -500,13 +489,11 @@ async def test_what_was_stashed_outlives_an_eval_that_is_lost_or_interrupted(des
 
 async def test_while_a_session_is_paused_nothing_new_begins(desk: Desk) -> None:
     first, second = desk.submit("a"), desk.submit("b")
-    with desk.book.pausing(KEY):
-        with desk.book.pausing(KEY):
+    with desk.runner.pausing():
+        with desk.runner.pausing():
             desk.result(first.id)
-        assert desk.book.running(KEY) is None
+        assert desk.runner.running is None
         assert desk.submit("c").status is Status.QUEUED
-    assert desk.book.running(KEY) == desk.book.get(second.id)
-    with desk.book.pausing(KEY):
-        desk.book.closed(KEY, "the session's process 7 exited with code 0")
-    with desk.book.pausing("ffffffff"):
-        pass
+    assert desk.runner.running == desk.history.get(second.id)
+    with desk.runner.pausing():
+        desk.runner.close(Status.LOST, "the session's process 7 exited with code 0")

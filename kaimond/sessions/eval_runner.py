@@ -1,0 +1,294 @@
+"""Runs the evals of one process image: from its queue to the gate, and back with an end.
+
+An eval is in the store before the gate hears of it, and its end is before the gate may forget it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kaimond import failpoints
+from kaimond.evals.eval import GATE_STATUS, Eval, Outcome, Status
+from kaimond.evals.eval_queue import MOST_WAITING, EvalQueue, QueueFullError
+from kaimond.evals.notes import Notes
+from kaimond.registry.state import Event, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kaimond.evals.eval_queue import Turn
+    from kaimond.evals.spool import Spool
+    from kaimond.gate.frames import Message
+    from kaimond.gate.link import Link
+    from kaimond.sessions.services import Services
+
+ROWS: Final = "40"
+COLUMNS: Final = "120"
+"""How large a screen values are shown for."""
+
+_META: Final = ("status", "elapsed", "output")
+
+_OF_THE_SESSION: Final = ("sources", "reviser", "package", "file", "untracked", "remark")
+"""What a result tells of the session's source; not kept, as it is much and no part of the eval."""
+
+
+class EvalRunner:
+    """One process image's evals.
+
+    Args:
+        key: of the session.
+        boot_id: of the process image.
+        link: to its gate.
+        spool: where its evals print.
+        turn: of the persons at the session's terminals.
+        services: what all sessions share.
+        mirrored: tells whether persons at the session see what agents evaluate.
+
+    Attributes:
+        boot_id: of the process image.
+        queue: who is next.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        boot_id: str,
+        link: Link,
+        spool: Spool,
+        turn: Turn,
+        services: Services,
+        mirrored: Callable[[], bool],
+    ) -> None:
+        self.boot_id = boot_id
+        self.queue = EvalQueue(turn)
+        self._key = key
+        self._link = link
+        self._spool = spool
+        self._history = services.history
+        self._registry = services.registry
+        self._source = services.source
+        self._mirrored = mirrored
+        self._notes = Notes()
+        self._why = ""
+
+    @property
+    def running(self) -> Eval | None:
+        """The eval that is with the gate."""
+        return self._history.opened(self.queue.running)
+
+    def notes_of(self, eval_id: str) -> Notes:
+        """What an eval has told of itself; empty ones if it does not run."""
+        return self._notes if self.queue.running == eval_id else Notes()
+
+    # Evals come
+
+    def submit(
+        self,
+        code: str,
+        agent: str,
+        *,
+        journal: Callable[[str], None],
+        quiet: bool = False,
+        silent: bool = False,
+        thorough: bool = False,
+        call: tuple[tuple[str, str], ...] = (),
+    ) -> Eval:
+        """Queue code, or the call of a tool.
+
+        Args:
+            code: to evaluate.
+            agent: who asks, for people.
+            journal: called with the new eval's id before anything is done.
+            quiet: the value is not wanted.
+            silent: nothing of it is shown in the session's terminal.
+            thorough: all source files are read for it, however they look.
+            call: fields that make it the call of a tool; `code` is for people then.
+
+        Raises:
+            QueueFullError: too many evals wait already.
+            sqlite3.Error: it cannot be stored; nothing is known of it then.
+            kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
+        """
+        if self.queue.waiting >= MOST_WAITING:
+            raise QueueFullError(f"Session {self._key} has {MOST_WAITING} evals waiting already.")
+        self._spool.prepare()
+        item = Eval(
+            id=secrets.token_hex(4),
+            session=self._key,
+            boot_id=self.boot_id,
+            code=code,
+            agent=agent,
+            quiet=quiet,
+            silent=silent,
+            thorough=thorough,
+            call=call,
+            submitted=time.time(),
+            waited_for=self.queue.ahead,
+        )
+        failpoints.passing("eval.before-journal")
+        journal(item.id)
+        failpoints.passing("eval.after-journal")
+        self._history.add(item)
+        self.queue.add(item)
+        self.next()
+        return self._history.opened(item.id) or item
+
+    def resume(self) -> None:
+        """Go on with what this process image was given by the previous daemon."""
+        self._history.abandoned(
+            self._key, self._spool, "the session was restarted", boot_id=self.boot_id
+        )
+        self.queue.resume(self._history.all_open(self._key))
+        if self.queue.running:
+            self._note_busy()
+        else:
+            self.next()
+
+    def next(self) -> None:
+        """Hand the next eval to the gate, if it is free, and note whether it evaluates."""
+        chosen = self.queue.begin()
+        if chosen:
+            self._why = ""
+            self._notes = Notes()
+            item = self._history.begins(chosen.id)
+            self._note_busy()
+            self._hand_over(item)
+            failpoints.passing("eval.after-handover")
+        elif self.queue.busy_since is None and not self.queue.waiting:
+            self._note_idle()
+        elif self.queue.busy_since is not None:
+            self._note_busy()
+
+    def _note_busy(self) -> None:
+        record = self._registry.get(self._key)
+        if record and record.state is State.READY:
+            self._registry.apply(self._key, Event.EVAL_BEGAN, "an eval began")
+
+    def _note_idle(self) -> None:
+        record = self._registry.get(self._key)
+        if record and record.state is State.BUSY:
+            self._registry.apply(
+                self._key, Event.EVALS_ENDED, "no more evals", last_eval=time.time()
+            )
+
+    # Evals end
+
+    def withdraw(self, eval_id: str, reason: str) -> bool:
+        """Take an eval out of the queue; tell whether it was still there."""
+        if not self.queue.withdraw(eval_id):
+            return False
+        self._history.not_begun(eval_id, reason)
+        return True
+
+    def interrupting(self, reason: str) -> None:
+        """Somebody interrupts what runs.
+
+        Args:
+            reason: a clause for whoever waits for it; the first of several stays.
+        """
+        self._why = self._why or reason
+
+    @contextlib.contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Let what runs end, and begin nothing else meanwhile."""
+        self.queue.pause()
+        try:
+            yield
+        finally:
+            self.queue.go_on()
+            if self.boot_id:
+                self.next()
+
+    def ending(self, reason: str) -> None:
+        """The process image is about to be ended on purpose: what waits does not begin."""
+        self._why = reason
+        for item in self.queue.dismiss():
+            self._history.not_begun(item.id, reason)
+
+    def close(self, status: Status, reason: str) -> None:
+        """The process image is gone: end what ran with this status, and what waits."""
+        if self.queue.running:
+            outcome = Outcome(status, parts=self._notes.parts(), reason=reason)
+            self._history.cut_short(self._spool, self.queue.end(), outcome)
+        for item in self.queue.dismiss():
+            self._history.not_begun(item.id, reason)
+        self.boot_id = ""
+
+    # The gate
+
+    def _hand_over(self, item: Eval) -> None:
+        self._link.send(
+            item.id,
+            "eval",
+            (
+                # If it arrives at another process image, this one may have run it already.
+                ("boot", item.boot_id),
+                ("code", item.code),
+                ("spool", str(self._spool.path(item.id))),
+                ("quiet", "1" if item.quiet else "0"),
+                ("silent", "0" if self._mirrored() and not item.silent else "1"),
+                ("rows", ROWS),
+                ("columns", COLUMNS),
+                *self._source.fields(item),
+                *item.call,
+            ),
+        )
+
+    def transport_up(self) -> None:
+        """Ask again for the result that may have been in flight when the transport broke."""
+        if self.queue.running:
+            self._link.send("again", "result", (("eval", self.queue.running),))
+
+    def heard(self, message: Message) -> None:
+        """Take in a message of the gate that answers no waiting request."""
+        running = self.queue.running
+        if message.verb == "result":
+            stored = True
+            if message.request == running:
+                stored = self._concluded(message)
+                self.next()
+            if stored:
+                # Only now may the gate forget it.
+                self._link.send("ack", "ack", (("eval", message.request),))
+        elif (message.verb, message.request) == ("notes", running) or (
+            (message.verb, message.get("eval")) == ("pending", running)
+        ):
+            self._notes.take(message)
+        elif message.verb == "unknown" and message.get("eval") == running:
+            # It never arrived, or its acknowledged result was lost with us. The gate runs an id
+            # once at most, so sending it again is safe.
+            item = self.running
+            assert item, "what runs has not ended"
+            self._hand_over(item)
+        elif message.verb == "refused" and message.request == running:
+            reason = f"the gate refused it: {message.get('reason')}"
+            self._history.end(self.queue.end(), Outcome(Status.LOST, reason=reason))
+            self.next()
+
+    def _concluded(self, message: Message) -> bool:
+        item = self.running
+        ended = self.queue.end()
+        why, self._why = self._why, ""
+        if item:
+            self._source.heard(item, message)
+        outcome = _outcome(message)
+        if why and outcome.status is Status.INTERRUPTED:
+            return self._history.cut_short(self._spool, ended, replace(outcome, reason=why))
+        return self._history.end(ended, outcome)
+
+
+def _outcome(message: Message) -> Outcome:
+    return Outcome(
+        status=GATE_STATUS.get(message.get("status"), Status.FAILED),
+        elapsed=message.number("elapsed"),
+        output=int(message.number("output")),
+        parts=tuple(
+            (name, value)
+            for name, value in message.fields
+            if name not in (*_META, *_OF_THE_SESSION)
+        ),
+    )

@@ -1,0 +1,37 @@
+"""What came of having a session read all its source files again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaimond.errors import SessionError
+from kaimond.evals.eval import Status
+from kaimond.source import report
+
+if TYPE_CHECKING:
+    from kaimond.evals.eval import Eval
+    from kaimond.source.report import Told
+    from kaimond.source.source_check import SourceCheck
+
+
+async def read_again(source: SourceCheck, item: Eval) -> tuple[str, Told]:
+    """What came of reading all files again, in words, and what the disk shows now.
+
+    Args:
+        source: compares what sessions run with the disk.
+        item: the eval that `Session.reread` has given, at its end.
+
+    Raises:
+        SessionError: it did not get through.
+    """
+    outcome = item.outcome
+    assert outcome is not None, "only what has ended is told"
+    if outcome.status is not Status.DONE:
+        why = outcome.reason or outcome.text("error")
+        raise SessionError(
+            "not-revised",
+            f"Reading the source files of session {item.session} again did not get through: {why}. "
+            "Changes are still taken up before each eval.",
+        )
+    told = await source.now(item.session)
+    return report.read_again(item.session, outcome.text("reloaded"), told), told

@@ -1,0 +1,253 @@
+"""One session: what can be done with it, whoever started it.
+
+What only one kind of them does is in `kaimond.sessions.managed_session` and in
+`kaimond.joined.joined_session`.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from kaimond.errors import SessionError
+from kaimond.evals.eval import Status
+from kaimond.evals.eval_queue import QueueFullError
+from kaimond.gate.gate_version import require_spoken
+from kaimond.gate.link import GateSilentError
+from kaimond.interrupts.cancel import Cancelled, cancel
+from kaimond.julia_process.live import FOR_EVER, LOOK_TIMEOUT, Live
+from kaimond.registry.state import USABLE, Event, State
+from kaimond.runtime import UnsafeDirectoryError
+from kaimond.sessions.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.evals.eval import Eval
+    from kaimond.julia_process.health import Seen
+    from kaimond.registry.record import Record
+    from kaimond.sessions.restart import Restarted
+
+_READ_AGAIN: Final = "nothing"
+"""The code of an eval that is there for what happens before each eval."""
+
+_OURSELVES: Final = "kaimond"
+"""Who asks for what no agent has asked for."""
+
+
+class SessionBusyError(SessionError):
+    """A session was to be restarted only while it is idle, and evaluates."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("busy", f"Session {key} evaluates something; it was not restarted.")
+
+
+class Session(Lifecycle):
+    """One session that has not ended."""
+
+    async def look(self) -> Seen | None:
+        """Measure how well it is; None while it has no process.
+
+        A process that is dying may end meanwhile, and the session with it.
+        """
+        if self.live is None:
+            return None
+        return await self.live.look(LOOK_TIMEOUT, lambda: self._busy_since)
+
+    # Evals
+
+    def evaluate(
+        self,
+        code: str,
+        agent: str,
+        *,
+        journal: Callable[[str], None],
+        quiet: bool = False,
+        silent: bool = False,
+        thorough: bool = False,
+        call: tuple[tuple[str, str], ...] = (),
+    ) -> Eval:
+        """Queue code, or the call of a tool (arguments as of `EvalRunner.submit`).
+
+        Raises:
+            SessionError: it evaluates nothing now, or too many evals wait; nothing was queued.
+            kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
+        """
+        require_spoken(self.record)
+        if self._evals is None or self.record.state not in USABLE:
+            raise SessionError(
+                "not-ready",
+                f"Session {self.key} is {self.record.state}, so nothing was evaluated. "
+                "Wait a moment; ping shows when it is ready.",
+            )
+        try:
+            return self._evals.submit(
+                code,
+                agent,
+                journal=journal,
+                quiet=quiet,
+                silent=silent,
+                thorough=thorough,
+                call=call,
+            )
+        except QueueFullError as full:
+            told = f"{full} Nothing was queued. Try again later."
+            raise SessionError("queue-full", told) from None
+
+    def reread(self, agent: str, journal: Callable[[str], None]) -> Eval:
+        """Queue an eval that reads all source files again, however they look.
+
+        Raises:
+            SessionError: the session cannot evaluate now, or too much waits for it.
+            kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
+        """
+        try:
+            return self.evaluate(
+                _READ_AGAIN, agent, journal=journal, quiet=True, silent=True, thorough=True
+            )
+        except SessionError as error:
+            raise SessionError(
+                error.kind,
+                f"The source files of session {self.key} were not read again. {error.message}",
+            ) from None
+
+    async def read_again(self) -> None:
+        """Have all source files read again, if that can be done now."""
+        with contextlib.suppress(SessionError, UnsafeDirectoryError):
+            item = self.reread(_OURSELVES, lambda _: None)
+            await self.services.history.finished(item.id)
+
+    async def cancel(self, item: Eval, reason: str) -> Cancelled:
+        """Keep an eval from beginning, or interrupt it by the safe ladder.
+
+        Args:
+            item: one of its evals, in any state.
+            reason: a clause that begins with "it", for whoever waits for the eval.
+        """
+        # Given up between a SIGINT and its delivery, it would let the signal come late.
+        return await self.services.tasks.to_its_end(self._cancel(item, reason))
+
+    async def _cancel(self, item: Eval, reason: str) -> Cancelled:
+        if self._evals is None:
+            return Cancelled.ENDED
+        came, broke_c = await cancel(self._evals, self.services.history, self.live, item, reason)
+        if broke_c:
+            self.taint(f"eval {item.id} was interrupted by force")
+        return came
+
+    # Restart and stop
+
+    async def restart(self, reason: str) -> Restarted:
+        """Replace its process image by a new one under the same key.
+
+        Args:
+            reason: a clause for the log and for the evals that it ends.
+
+        Raises:
+            SessionError: it was not restarted; the message says what is true now.
+        """
+        # Half a restart would leave the session without an image that anybody waits for.
+        return await self.services.tasks.to_its_end(self._restart(reason))
+
+    @abc.abstractmethod
+    async def _restart(self, reason: str, *, idle_only: bool = False) -> Restarted:
+        """Do it; with ``idle_only`` raise `SessionBusyError` rather than end an eval."""
+
+    def _require_idle(self) -> None:
+        if self.running or self.queued or self.turn.terminal:
+            raise SessionBusyError(self.key)
+
+    async def restart_if_idle(self, reason: str) -> Restarted | None:
+        """Restart it, unless somebody evaluates something when nothing else stands before it.
+
+        Raises:
+            SessionError: as of `restart`.
+        """
+        with contextlib.suppress(SessionBusyError):
+            return await self.services.tasks.to_its_end(self._restart(reason, idle_only=True))
+        return None
+
+    def to_restart(self) -> tuple[Record, Live]:
+        """Its record and its process, if it can be restarted now.
+
+        Raises:
+            SessionError: it cannot; the message says in which state it is.
+        """
+        record = self.verified
+        if self.live is None or record.state not in USABLE:
+            raise SessionError(
+                "not-ready", f"Session {self.key} is {record.state}; it was not restarted."
+            )
+        return record, self.live
+
+    async def stop(self, reason: str) -> Record:
+        """End it for good; returns when its process is gone.
+
+        Args:
+            reason: a clause that begins with "it", for the record.
+
+        Raises:
+            SessionError: the process does not go away.
+        """
+        return await self.services.tasks.to_its_end(self._stop_in_turn(reason, lambda: True))
+
+    async def stop_if(self, reason: str, still: Callable[[], bool]) -> None:
+        """End it, unless there is no more reason when its turn comes.
+
+        Raises:
+            SessionError: the process does not go away.
+        """
+        await self.services.tasks.to_its_end(self._stop_in_turn(reason, still))
+
+    async def _stop_in_turn(self, reason: str, still: Callable[[], bool]) -> Record:
+        if self.record.state is State.STARTING:
+            # Whoever starts it may hold the lock until its deadline, and must be stoppable.
+            return await self._stop(reason)
+        async with self.lock:
+            return await self._stop(reason) if still() else self.record
+
+    async def _stop(self, reason: str) -> Record:
+        record = self.verified
+        if not record.alive:
+            return record
+        self.will_end(reason)
+        if record.state is not State.STOPPING:
+            self.services.registry.apply(self.key, Event.STOP, reason)
+        if self.live is None:
+            self.never_ran(reason)
+        else:
+            await self._end_process(self.live, reason)
+        return self.verified
+
+    @abc.abstractmethod
+    async def _end_process(self, live: Live, reason: str) -> None:
+        """End the process of a session that is ``stopping``.
+
+        Raises:
+            SessionError: it does not go away.
+        """
+
+    async def confirm(self) -> None:
+        """Make sure that its process still runs the image that the record tells of."""
+        before, live = self.record, self.live
+        try:
+            pong = await live.ask("ping", timeout=FOR_EVER, repeat=True) if live else None
+        except GateSilentError:
+            pong = None
+        if live is None or pong is None:
+            # It ended before it answered; nothing is left to be confirmed.
+            return
+        live.pong = pong
+        if pong.get("boot") == before.boot_id:
+            return
+        async with self.lock:
+            now = self.verified
+            if now.state not in USABLE or now.boot_id != before.boot_id:
+                return
+            reason = "it executed Julia anew, unasked"
+            apply = self.services.registry.apply
+            apply(self.key, Event.RESTART, reason, proving=now.generation + 1)
+            self.close_evals(Status.LOST, reason)
+            apply(self.key, Event.SPAWNED, "a new boot id answered", nonce=pong.get("nonce"))
+            self.answered(live, pong)
