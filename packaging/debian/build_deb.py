@@ -208,7 +208,9 @@ def lay_out(root: Path) -> None:
         (library / "site-packages").symlink_to("../../site-packages")
     units = root / "usr" / "lib" / "systemd" / "user"
     units.mkdir(parents=True)
-    for unit in sorted((prefix / "site-packages" / "kaimond" / "service_manager" / "units").glob("*")):
+    for unit in sorted(
+        (prefix / "site-packages" / "kaimond" / "service_manager" / "units").glob("*")
+    ):
         if unit.suffix in {".service", ".socket"}:
             shutil.copyfile(unit, units / unit.name)
     _documents(root)
