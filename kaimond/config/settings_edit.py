@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.config import files, settings
@@ -12,6 +10,7 @@ from kaimond.config.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from kaimond.config.settings import Key
 
@@ -72,10 +71,8 @@ def unset(overlay: Path, key: Key) -> bool:
 
 
 def _edit(file: Path, key: Key, change: Callable[[dict[str, Any], str], object]) -> bool:
-    # Through a link, so that one into a folder of dotfiles stays.
-    target = Path(os.path.realpath(file))
+    target = files.target(file)
     try:
-        files.make_private_directory(target.parent)
         with files.locked(target):
             before, document = settings.parse(target), settings.parse(target)
             _change(document, key, change)

@@ -114,7 +114,6 @@ def _write(file: File, manager: Manager) -> bool:
     lock = paths.resolve().state / "service"
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        config_files.make_private_directory(lock.parent)
         with config_files.locked(lock):
             config_files.replace(file.path, file.text.encode())
     except OSError as error:
