@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError
 from kaimond.config import files
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

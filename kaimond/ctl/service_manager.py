@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import paths, runtime
 from kaimond.config import files as config_files
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 from kaimond.service_manager import service_state
 from kaimond.service_manager.launchd import Launchd
 from kaimond.service_manager.service_plan import MARK, Installation, State

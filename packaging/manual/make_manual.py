@@ -15,7 +15,7 @@ import roff
 from kaimond import __version__, daemon
 from kaimond.config.settings import KEYS
 from kaimond.ctl import completion, outline
-from kaimond.ctl.failure import ExitCode
+from kaimond.ctl.output import ExitCode
 
 COMPLETIONS = {
     "bash": "bash-completion/completions/{}",

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaimond.clients import toml_text
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError, toml_text
 
 PATH = ("mcp_servers", "kaimon")
 VALUES = {"command": "/opt/kaimon-mcp", "tool_timeout_sec": 600}

@@ -14,8 +14,7 @@ from kaimond import paths
 from kaimond.config import settings, settings_edit
 from kaimond.config.settings import KEYS, SettingsError
 from kaimond.ctl import ending, render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, remark, say, say_json
 
 if TYPE_CHECKING:
     import argparse
