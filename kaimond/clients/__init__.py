@@ -4,3 +4,9 @@
 what they were asked to change, `entry` decides what is to be changed, and `file` is the only part
 that touches the disk.
 """
+
+from __future__ import annotations
+
+
+class EditError(Exception):
+    """A configuration cannot be read, or not be changed without a risk; a clause says why."""

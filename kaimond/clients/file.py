@@ -7,19 +7,16 @@ project's file stands in a repository.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError
 from kaimond.config import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _TRIES: Final = 5
 """How often a change begins anew because the client wrote its file in the same moment."""
@@ -61,9 +58,8 @@ def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bo
     Raises:
         EditError: nothing was changed, with the reason.
     """
-    target = Path(os.path.realpath(path))
+    target = files.target(path)
     try:
-        files.make_private_directory(backups)
         # Two of us must not change the same file at once; clients know nothing of this lock.
         with files.locked(backups / "any"):
             for _ in range(_TRIES):
@@ -72,10 +68,13 @@ def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bo
                 if after == (before or b""):
                     return Written(target, changed=False)
                 backup = _back_up(target, before, backups) if before is not None else None
-                if _replace(target, before, after, private=private):
+                try:
+                    _replace(target, before, after, private=private)
+                except files.ChangedError:
+                    if backup:
+                        backup.unlink()
+                else:
                     return Written(target, changed=True, backup=backup)
-                if backup:
-                    backup.unlink()
     except OSError as error:
         raise EditError(f"it cannot be written: {error.strerror or error}") from None
     except UnicodeEncodeError:
@@ -85,9 +84,7 @@ def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bo
 
 def _content(path: Path) -> bytes | None:
     try:
-        return files.read(path)
-    except FileNotFoundError:
-        return None
+        return files.read_if_there(path)
     except OSError as error:
         raise EditError(f"it cannot be read: {error.strerror or error}") from None
 
@@ -106,46 +103,15 @@ def _back_up(target: Path, content: bytes, backups: Path) -> Path:
     while True:
         suffix = f"-{number}" if number else ""
         path = backups / f"{stamp}{suffix}-{target.name.lstrip('.')}"
-        try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            number += 1
-            continue
-        with open(fd, "wb") as file:  # noqa: PTH123 - a file descriptor has no Path
-            file.write(content)
-            file.flush()
-            os.fsync(fd)
-        return path
+        if not path.exists():
+            files.replace(path, content)
+            return path
+        number += 1
 
 
-def _replace(target: Path, before: bytes | None, after: bytes, *, private: bool) -> bool:
-    """Put the new text in place; False if the old one is not what it was any more."""
-    if before is None:
-        if private:
-            files.make_private_directory(target.parent)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.kaimon")
-    draft.unlink(missing_ok=True)
-    try:
-        mode = 0o600 if private or before is not None else 0o666
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(fd, "wb") as file:  # noqa: PTH123 - a file descriptor has no Path
-            if before is not None:
-                old = target.stat()
-                # A group that we are not in cannot be given; then it is the user's own.
-                with contextlib.suppress(OSError):
-                    os.fchown(fd, old.st_uid, old.st_gid)
-                os.fchmod(fd, stat.S_IMODE(old.st_mode))
-            file.write(after)
-            file.flush()
-            os.fsync(fd)
-        if _content(target) != before:
-            return False
-        draft.replace(target)
-    except FileNotFoundError:
-        # The old file went away between the two looks.
-        return False
-    finally:
-        draft.unlink(missing_ok=True)
-    return True
+def _replace(target: Path, before: bytes | None, after: bytes, *, private: bool) -> None:
+    if private:
+        files.make_private_directory(target.parent)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    files.replace(target, after, before=before, mode=0o600 if private else 0o666)

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError
 from kaimond.clients.jsonc_tree import Node, find, is_empty, member_of, parse
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

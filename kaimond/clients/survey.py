@@ -7,9 +7,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaimond.clients import entry, file
+from kaimond.clients import EditError, entry, file
 from kaimond.clients.entry import Found, State
-from kaimond.clients.errors import EditError
 from kaimond.clients.table import CLIENTS
 
 if TYPE_CHECKING:

@@ -1,42 +1,31 @@
-"""Changes one table of a TOML text and leaves every other byte as it is.
+"""Changes one table of a TOML text and leaves everything else as it is.
 
-The text is cut into its statements; what a statement's key or header means is asked of `tomllib`,
-and so is the result of every edit: one that would say anything else than was meant is refused.
+tomlkit keeps comments and layout. What the text says is asked of `tomllib`, before and after: an
+edit that changes anything but our table is refused. tomlkit is loaded where a text is changed,
+so that whoever only looks does not wait for it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import tomli_w
-
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_BLANK: Final = " \t\r\n"
-_QUOTES: Final = ('"""', "'''", '"', "'")
+    from tomlkit import TOMLDocument
+    from tomlkit.container import Container
 
+_MARK: Final = "\ufeff"
+"""What editors write at the beginning of a text, and TOML does not know."""
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A header or a key with its value, without the comment behind it.
-
-    Attributes:
-        start: offset of its first character.
-        end: offset behind its last one.
-        path: of the table that a header opens, or the key relative to its table.
-        is_header: whether it is a header.
-    """
-
-    start: int
-    end: int
-    path: tuple[str, ...]
-    is_header: bool
+_UNSAFE: Final = "the servers are written in a form that is not changed safely"
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -46,8 +35,7 @@ def parse(text: str) -> dict[str, Any]:
         EditError: it is not TOML.
     """
     try:
-        # A text file may begin with a mark that TOML does not know and editors write.
-        return tomllib.loads(text.removeprefix("\ufeff"))
+        return tomllib.loads(text.removeprefix(_MARK))
     except RecursionError:
         raise EditError("its values are nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, and numbers beyond what int() takes
@@ -77,190 +65,148 @@ def put(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
         EditError: ``text`` cannot be read, or the table is written in a form that cannot be
             changed safely.
     """
-    data = parse(text)
-    table = find(data, path)
+    table = find(parse(text), path)
     if table is None:
-        changed = _appended(text, path, values)
-    elif not isinstance(table, dict):
+        return _proved(text, _appended(text, path, values), path, values)
+    if not isinstance(table, dict):
         raise EditError(f"{'.'.join(path)} is not a table")
-    else:
-        missing = {key: value for key, value in values.items() if table.get(key) != value}
-        if not missing:
-            return text
-        changed = _set_keys(text, tuple(path), missing)
-    return _proved(changed, [_with(data, path, values)])
+    missing = {key: value for key, value in values.items() if table.get(key) != value}
+    if not missing:
+        return text
+    return _proved(text, _set_keys(text, path, missing), path, {**table, **values})
 
 
 def remove(text: str, path: Sequence[str]) -> str:
     """Take the table at ``path`` and those below it out; a text without it is returned as it is.
 
+    Comments behind the last key of a table stay, because they are about what follows.
+
     Raises:
         EditError: ``text`` cannot be read, or the table is written in a form that cannot be taken
             out safely.
     """
-    data = parse(text)
-    if find(data, path) is None:
+    if find(parse(text), path) is None:
         return text
-    changed = text
-    for begin, end in reversed(_blocks(text, tuple(path))):
-        before, after = changed[:begin], changed[end:]
-        # The empty line that `put` has made goes with the table that it was made for.
-        if before.endswith(("\n\n", "\n\r\n")) and not after.strip(_BLANK):
-            before = before[: -2 if before.endswith("\r\n") else -1]
-        changed = before + after
-    # Where there was no header for the tables above it, they go with it.
-    return _proved(changed, [_without(data, path[:depth]) for depth in range(len(path), 0, -1)])
-
-
-def statements(text: str) -> list[Statement]:
-    """The statements of a text that `parse` has accepted, in order."""
-    found, at = [], 1 if text.startswith("\ufeff") else 0
-    while at < len(text):
-        if text[at] in _BLANK:
-            at += 1
-        elif text[at] == "#":
-            at = _line_end(text, at)
-        else:
-            statement, at = _statement(text, at)
-            found.append(statement)
-    return found
-
-
-def _statement(text: str, start: int) -> tuple[Statement, int]:
-    at, end, depth, equals = start, start, 0, -1
-    while at < len(text):
-        character = text[at]
-        if character == "#":
-            at = _line_end(text, at)
-        elif character == "\n" and depth == 0:
-            break
-        elif character in "\"'":
-            at = end = _string_end(text, at)
-        else:
-            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(character, 0)
-            if character == "=" and equals < 0:
-                equals = at
-            at += 1
-            if character not in _BLANK:
-                end = at
-    is_header = text[start] == "["
-    example = text[start:end] if is_header else f"{text[start:equals]}= 0"
-    return Statement(start, end, _path(tomllib.loads(example)), is_header), at
-
-
-def _string_end(text: str, start: int) -> int:
-    quote = next(mark for mark in _QUOTES if text.startswith(mark, start))
-    at = start + len(quote)
-    while not text.startswith(quote, at):
-        at += 2 if text[at] == "\\" and quote[0] == '"' else 1
-    at += len(quote)
-    # Up to two quotes more belong to a text in triple quotes.
-    extra = re.compile(f"{quote[0]}{{0,2}}").match(text, at) if len(quote) > 1 else None
-    return extra.end() if extra else at
-
-
-def _path(example: Any) -> tuple[str, ...]:
-    names = []
-    while isinstance(example, dict) and example:
-        ((name, example),) = example.items()
-        names.append(name)
-        if isinstance(example, list):
-            example = example[0]
-    return tuple(names)
+    pieces = _pieces(text)
+    for index, piece in enumerate(pieces):
+        if _opens(piece, path) is not None:
+            _, table = _parsed(piece)
+            behind = table.body[_after_keys(table) :]
+            pieces[index] = "".join(item.as_string() for _, item in behind)
+    changed = "".join(pieces)
+    # The empty line that `put` has made goes with the table that it was made for.
+    blank = _newline(text) * 2
+    if changed.endswith(blank) and not text.endswith(blank):
+        changed = changed.removesuffix(_newline(text))
+    return _proved(text, changed, path, None)
 
 
 def _appended(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
+    import tomlkit  # noqa: PLC0415 - see above
+
     newline = _newline(text)
     nested: dict[str, Any] = dict(values)
     for name in reversed(path):
         nested = {name: nested}
-    block = tomli_w.dumps(nested).replace("\n", newline)
-    if text.strip(_BLANK + "\ufeff"):
-        text = text if text.endswith("\n") else text + newline
-        text += newline
-    return text + block
+    if text.strip(f"{_MARK} \t\r\n"):
+        text += newline if text.endswith("\n") else newline * 2
+    return text + tomlkit.dumps(nested).replace("\n", newline)
 
 
-def _set_keys(text: str, path: tuple[str, ...], values: Mapping[str, Any]) -> str:
-    listed = statements(text)
-    headers = [item for item in listed if item.is_header and item.path == path]
-    if len(headers) != 1:
+def _set_keys(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
+    import tomlkit  # noqa: PLC0415 - see above
+
+    pieces = _pieces(text)
+    ours = [index for index, piece in enumerate(pieces) if _opens(piece, path) == {}]
+    if len(ours) != 1:
         raise EditError(f"{'.'.join(path)} is written in a form that is not changed safely")
-    begin = listed.index(headers[0])
-    body = []
-    for item in listed[begin + 1 :]:
-        if item.is_header:
-            break
-        body.append(item)
-    edits: list[tuple[int, int, str]] = []
-    added = ""
-    for key, value in values.items():
-        written = tomli_w.dumps({key: value}).rstrip("\n").replace("\n", _newline(text))
-        there = [item for item in body if item.path == (key,)]
-        if there:
-            edits.append((there[0].start, there[0].end, written))
-        else:
-            added += _newline(text) + written
-    last = body[-1] if body else headers[0]
-    place = _line_end(text, last.end)
-    place -= text[place - 1 : place] == "\r"
-    edits.append((place, place, added))
-    for start, end, written in sorted(edits, reverse=True):
-        text = text[:start] + written + text[end:]
-    return text
+    newline = _newline(text)
+    piece = pieces[ours[0]]
+    unended = "" if piece.endswith("\n") else newline
+    document, table = _parsed(piece + unended)
+    # First those that are there: tomlkit does not know of what is inserted below.
+    for key, value in sorted(values.items(), key=lambda each: each[0] not in table):
+        if key in table:
+            table[key] = value
+            continue
+        added = tomlkit.item(value)
+        added.trivia.trail = newline
+        # By itself, tomlkit would put it behind a comment that is about the next table.
+        table.body.insert(_after_keys(table), (tomlkit.key(key), added))
+    pieces[ours[0]] = document.as_string().removesuffix(unended)
+    return "".join(pieces)
 
 
-def _blocks(text: str, path: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where the tables at and below ``path`` stand: each from its header to its last key's line."""
-    blocks: list[tuple[int, int]] = []
-    inside = False
-    for item in statements(text):
-        if item.is_header:
-            inside = item.path[: len(path)] == path
-            if inside:
-                blocks.append((item.start, item.end))
-        if inside:
-            after = _line_end(text, item.end)
-            blocks[-1] = (blocks[-1][0], min(after + 1, len(text)))
-    # What stands before the header on its line can only be blanks.
-    return [(text.rfind("\n", 0, begin) + 1, end) for begin, end in blocks]
+def _pieces(text: str) -> list[str]:
+    """``text``, cut before each header.
+
+    tomlkit is given these one by one, because it moves tables together that are written apart.
+    """
+    cuts = [0]
+    for found in re.finditer(rf"(?<![^\n{_MARK}])[ \t]*\[", text):
+        # What has a beginning inside a string or a list is no TOML without the rest of it.
+        with contextlib.suppress(EditError):
+            parse(text[: found.start()])
+            cuts.append(found.start())
+    return [text[begin:end] for begin, end in itertools.pairwise([*cuts, len(text)])]
 
 
-def _proved(text: str, meanings: Sequence[Mapping[str, Any]]) -> str:
-    """``text``, if it says exactly what is wanted, which may have several forms."""
+def _opens(piece: str, path: Sequence[str]) -> Any:
+    """What the header of ``piece`` makes at ``path``: {} for that table, None for nothing."""
+    header = piece.partition("\n")[0].rstrip("\r")
+    return find(parse(header), path) if header.lstrip().startswith("[") else None
+
+
+def _parsed(piece: str) -> tuple[TOMLDocument, Container]:
+    """A piece that begins with a header, and what stands below it."""
+    import tomlkit  # noqa: PLC0415 - see above
+    from tomlkit.items import AoT, Table  # noqa: PLC0415 - see above
+
     try:
-        says = _comparable(parse(text))
+        document = tomlkit.parse(piece)
+    except (ValueError, RecursionError):  # TOMLKitError is the former
+        raise EditError(_UNSAFE) from None
+    if document.as_string() != piece:
+        raise EditError(_UNSAFE)
+    body: Container = document
+    while tables := [
+        item.body[0] if isinstance(item, AoT) else item
+        for key, item in body.body
+        if isinstance(item, AoT | Table) and key and not key.is_dotted()
+    ]:
+        body = tables[0].value
+    return document, body
+
+
+def _after_keys(body: Container) -> int:
+    """The place behind the last key; comments may stand there."""
+    return max((at for at, (key, _) in enumerate(body.body, 1) if key), default=0)
+
+
+def _proved(before: str, after: str, path: Sequence[str], entry: Mapping[str, Any] | None) -> str:
+    """``after``, if our entry in it is ``entry`` and all the rest is what it is in ``before``."""
+    old = parse(before)
+    try:
+        new = parse(after)
+        same = _comparable(_without(old, path)) == _comparable(_without(new, path))
+        if same and _comparable(find(new, path)) == _comparable(entry):
+            return after
     except EditError:
-        says = ""
-    if says not in [_comparable(meaning) for meaning in meanings]:
-        raise EditError("the servers are written in a form that is not changed safely")
-    return text
+        pass
+    raise EditError(_UNSAFE)
 
 
 def _comparable(value: Any) -> str:
     """The same text for the same data: nan is itself, 1 is not true, and order does not count."""
-    if isinstance(value, dict):
-        return repr(sorted((key, _comparable(item)) for key, item in value.items()))
-    return repr([_comparable(item) for item in value] if isinstance(value, list) else value)
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
-def _with(data: Mapping[str, Any], path: Sequence[str], values: Mapping[str, Any]) -> Any:
-    if not path:
-        return {**data, **values}
+def _without(data: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """``data`` without our entry, nor the tables above it if they hold nothing else."""
     name, *rest = path
-    return {**data, name: _with(data.get(name, {}), rest, values)}
-
-
-def _without(data: Mapping[str, Any], path: Sequence[str]) -> Any:
-    name, *rest = path
-    if not rest:
-        return {key: value for key, value in data.items() if key != name}
-    return {**data, name: _without(data[name], rest)}
-
-
-def _line_end(text: str, at: int) -> int:
-    found = text.find("\n", at)
-    return len(text) if found < 0 else found
+    left = {key: value for key, value in data.items() if key != name}
+    below = _without(data.get(name, {}), rest) if rest else {}
+    return {**left, name: below} if below else left
 
 
 def _newline(text: str) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaimond.config import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class UnusableError(Exception):
@@ -43,10 +42,8 @@ def edit(file: Path, change: Callable[[dict[str, Any]], bool]) -> None:
     Raises:
         EditError: It could not be read, changed or written.
     """
-    # Through a symlink, so that a link into a folder of dotfiles stays one.
-    target = Path(os.path.realpath(file))
+    target = files.target(file)
     try:
-        files.make_private_directory(target.parent)
         with files.locked(target):
             document = read(target)
             if change(document):

@@ -92,7 +92,9 @@ class LogSettings:
     level: str = _choice(
         "info", ("debug", "info", "warning", "error"), "least level that is written"
     )
-    max_bytes: int = _whole(5_000_000, 10_000, 10**12, "size at which server.log is rotated")
+    max_bytes: int = _whole(
+        5_000_000, 10_000, 10**12, "size in bytes at which server.log is rotated"
+    )
     backups: int = _whole(5, 0, 1000, "number of rotated files that are kept")
 
 
@@ -100,9 +102,11 @@ class LogSettings:
 class SessionSettings:
     """Table [session]: deadlines of a session's life."""
 
-    start_timeout: float = _seconds(120.0, "time a session has to become ready")
-    stop_timeout: float = _seconds(5.0, "time given to each step of the stop ladder")
-    restart_timeout: float = _seconds(15.0, "time a restart in place has to be proved")
+    start_timeout: float = _seconds(120.0, "seconds that a session has to become ready")
+    stop_timeout: float = _seconds(
+        5.0, "seconds for each step of ending a session: asked, SIGTERM, SIGKILL"
+    )
+    restart_timeout: float = _seconds(15.0, "seconds that a restart in place has to be proved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class EvalSettings:
     """Table [eval]: evaluations."""
 
     promote_after: float = _seconds(
-        30.0, "time after which a call returns while its eval goes on in the background"
+        30.0, "seconds after which a call returns while its eval goes on in the background"
     )
     keep: int = _whole(200, 1, 10_000, "number of results that are kept for each session")
     keep_days: int = _whole(30, 1, 3650, "days that results are kept")
@@ -179,7 +183,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One line of `kaimonctl config`: a key, its value in force and where that comes from."""
+    """One key, its value in force, and the file that it comes from; None for the default."""
 
     name: str
     value: object
@@ -252,7 +256,7 @@ def _overlay_files(overlay: Path) -> list[Path]:
 
 
 def _read(file: Path, warnings: list[str]) -> Iterator[tuple[str, object]]:
-    for table, content in _parse(file).items():
+    for table, content in parse(file).items():
         if table not in _TABLES:
             warnings.append(f"{file}: {_unknown(table, content)}")
         elif not isinstance(content, dict):
@@ -266,10 +270,18 @@ def _read(file: Path, warnings: list[str]) -> Iterator[tuple[str, object]]:
                 if key is None:
                     warnings.append(f"{file}: {_unknown(f'{table}.{name}', value)}")
                 else:
-                    yield key.name, _checked(file, key, value)
+                    try:
+                        yield key.name, checked(key, value)
+                    except SettingsError as error:
+                        raise SettingsError(f"{file}: {error}") from None
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def parse(file: Path) -> dict[str, Any]:
+    """Return what a settings file says, unchecked; nothing if there is none.
+
+    Raises:
+        SettingsError: It cannot be read, or is not TOML.
+    """
     text = ""
     try:
         text = files.read(file).decode()
@@ -298,12 +310,17 @@ def _syntax(message: str, text: str) -> str:
     return f"line {line}: not valid TOML: {found[1]}."
 
 
-def _checked(file: Path, key: Key, value: object) -> object:
+def checked(key: Key, value: object) -> object:
+    """Return a value from TOML as `Settings` holds it.
+
+    Raises:
+        SettingsError: The key cannot have this value.
+    """
     # bool is a subclass of int, yet `backups = true` is a mistake.
     right_type = isinstance(value, key.rule.types) and not isinstance(value, bool)
     if not right_type or not key.rule.check(value):
         raise SettingsError(
-            f"{file}: {key.name} = {_shown(value)} is not allowed. Allowed is {key.rule.allowed}; "
+            f"{key.name} = {_shown(value)} is not allowed. Allowed is {key.rule.allowed}; "
             f"without the key it is {_shown(key.default)}."
         )
     if isinstance(value, list):

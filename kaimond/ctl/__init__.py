@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,7 @@ from kaimond.config import julia_options, project_path, projects, repo_options
 from kaimond.config.julia_options import LaunchError
 from kaimond.config.projects import Change
 from kaimond.ctl import render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import say
+from kaimond.ctl.output import CtlError, say
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kaimond import __version__, runtime, wire
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "project": "which projects agents may start: allow, deny, approve, list",
     "mcp": "register Kaimon with an MCP client: install, list, remove",
     "prefs": "preferences of sessions by project: list, get, set, unset",
+    "config": "settings of the daemon: list, get, set, unset",
     "gate": "help `using Kaimon` to work in a Julia that you start: path, dev, doctor",
     "startup": "have a Julia that you start join by itself: install, remove, show",
     "service": "have the system start kaimond at login: install, status, stop, ...",

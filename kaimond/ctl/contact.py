@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kaimond.ctl import client
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 from kaimond.doctor.world import Contact, DaemonState
 
 

@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from kaimond import paths, runtime
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 
 _PAUSE: Final = 0.05
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from kaimond.ctl.failure import ExitCode
+from kaimond.ctl.output import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,7 +12,7 @@ import termios
 import tty
 from typing import TYPE_CHECKING, Final, Self
 
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType

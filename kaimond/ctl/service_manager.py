@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import paths, runtime
 from kaimond.config import files as config_files
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 from kaimond.service_manager import service_state
 from kaimond.service_manager.launchd import Launchd
 from kaimond.service_manager.service_plan import MARK, Installation, State
@@ -114,7 +114,6 @@ def _write(file: File, manager: Manager) -> bool:
     lock = paths.resolve().state / "service"
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        config_files.make_private_directory(lock.parent)
         with config_files.locked(lock):
             config_files.replace(file.path, file.text.encode())
     except OSError as error:

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import CtlError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, ending
 from kaimond.ctl.client import SkewedDaemonError
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 
 if TYPE_CHECKING:
     from kaimond.ctl.client import Client

@@ -9,10 +9,15 @@ import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kaimond import paths
 from kaimond.config import files
 from kaimond.startup_jl import block
 from kaimond.startup_jl.block import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class StartupError(Exception):
@@ -79,7 +84,7 @@ def look(file: Path, directory: Path) -> Seen:
         directory: The one that holds the package.
     """
     try:
-        content = _read(_target(file))
+        content = _read(files.target(file))
         if content is None:
             return Seen(file, State.ABSENT)
         found = block.find(content)
@@ -101,27 +106,26 @@ def install(file: Path, directory: Path) -> Done:
     Raises:
         StartupError: It could not be done; the file is as it was.
     """
-    target = _target(file)
-    before = _read(target)
     try:
         str(directory).encode()
-        after = block.installed(before, str(directory))
-    except DamagedError as error:
-        raise _damaged(file, error) from None
     except UnicodeEncodeError:
         raise StartupError(
             f"The package is in {str(directory)!a}, a path that is not UTF-8, so no startup file "
             "can name it. Nothing was changed."
         ) from None
-    if after == before:
-        return Done(file, changed=False, existed=True, exists=True)
-    backup = None
-    if before is None:
-        _make_directory(target)
-    elif block.find(before) is None:
-        backup = _back_up(target, before)
-    _write(target, before, after)
-    return Done(file, True, before is not None, True, backup)
+    with _changing(file) as target:
+        before = _read(target)
+        after = block.installed(before, str(directory))
+        if after == before:
+            return Done(file, changed=False, existed=True, exists=True)
+        _check_writable(target)
+        backup = None
+        if before is None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        elif block.find(before) is None:
+            backup = _back_up(target, before)
+        files.replace(target, after, before=before, mode=0o666)
+        return Done(file, True, before is not None, True, backup)
 
 
 def remove(file: Path) -> Done:
@@ -132,51 +136,50 @@ def remove(file: Path) -> Done:
     Raises:
         StartupError: It could not be done; the file is as it was.
     """
-    target = _target(file)
-    before = _read(target)
-    try:
+    with _changing(file) as target:
+        before = _read(target)
         left = block.removed(before or b"")
-    except DamagedError as error:
-        raise _damaged(file, error) from None
-    if before is None or left.content == before:
-        exists = before is not None
-        return Done(file, changed=False, existed=exists, exists=exists)
-    if left.was_ours:
+        if before is None or left.content == before:
+            exists = before is not None
+            return Done(file, changed=False, existed=exists, exists=exists)
         _check_writable(target)
-        try:
+        if left.was_ours:
             target.unlink()
-        except OSError as error:
-            raise _unchanged(target, error) from None
-        return Done(file, True, True, False)
-    _write(target, before, left.content)
-    return Done(file, True, True, True, _backup_left(target, left.content))
+            return Done(file, True, True, False)
+        files.replace(target, left.content, before=before)
+        return Done(file, True, True, True, _backup_left(target, left.content))
 
 
-def _target(file: Path) -> Path:
-    """Return where the file really is, so that a link into a folder of dotfiles stays one."""
-    return Path(os.path.realpath(file))
+@contextlib.contextmanager
+def _changing(file: Path) -> Iterator[Path]:
+    """Hold the lock of all startup files, and tell what goes wrong; the file itself is yielded."""
+    try:
+        # Not beside the file: its folder may be a repository.
+        with files.locked(paths.resolve().state / "startup"):
+            yield files.target(file)
+    except DamagedError as error:
+        raise StartupError(
+            f"{file} was not changed: {error}. Mend it in an editor, and try again."
+        ) from None
+    except files.ChangedError:
+        raise StartupError(
+            f"{file} was changed by somebody else at this moment, so it was left as it is. "
+            "Try again."
+        ) from None
+    except OSError as error:
+        raise StartupError(
+            f"{file} could not be changed ({error.strerror or error}). It is as it was."
+        ) from None
 
 
 def _read(file: Path) -> bytes | None:
     try:
-        return files.read(file)
-    except FileNotFoundError:
-        return None
+        return files.read_if_there(file)
     except OSError as error:
         raise StartupError(
             f"{file} cannot be read ({error.strerror}), so it was not changed. "
             "See what is at that path."
         ) from None
-
-
-def _damaged(file: Path, error: DamagedError) -> StartupError:
-    return StartupError(f"{file} was not changed: {error}. Mend it in an editor, and try again.")
-
-
-def _unchanged(file: Path, error: OSError) -> StartupError:
-    return StartupError(
-        f"{file} could not be changed ({error.strerror or error}). It is as it was."
-    )
 
 
 def _check_writable(file: Path) -> None:
@@ -190,18 +193,16 @@ def _check_writable(file: Path) -> None:
             f"{file} is read-only, so it was not changed. Make it writable (chmod u+w), or put "
             "into it by hand what `kaimonctl startup show --block` prints."
         )
+    if os.geteuid() not in {0, status.st_uid}:
+        raise StartupError(
+            f"{file} belongs to another user, and would be yours after a change, so it was not "
+            "changed. Put into it by hand what `kaimonctl startup show --block` prints."
+        )
     if status.st_nlink > 1:
         raise StartupError(
             f"{file} has {status.st_nlink} hard links, which a change would tear apart, so it was "
             "not changed. Put into it by hand what `kaimonctl startup show --block` prints."
         )
-
-
-def _make_directory(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unchanged(file, error) from None
 
 
 def _backup_of(file: Path) -> Path:
@@ -210,14 +211,13 @@ def _backup_of(file: Path) -> Path:
 
 def _back_up(file: Path, content: bytes) -> Path:
     backup = _backup_of(file)
-    _check_writable(file)
     if _read(backup) != content:
         if backup.exists():
             # An older one may be the only copy of what somebody has deleted since.
             fd, name = tempfile.mkstemp(prefix=f"{backup.name}-", dir=file.parent)
             os.close(fd)
             backup = Path(name)
-        _replace(backup, content, stat.S_IMODE(file.stat().st_mode))
+        files.replace(backup, content, like=file)
     return backup
 
 
@@ -230,45 +230,3 @@ def _backup_left(file: Path, content: bytes) -> Path | None:
             backup.unlink()
             return None
     return None if kept is None else backup
-
-
-def _write(file: Path, before: bytes | None, after: bytes) -> None:
-    _check_writable(file)
-    if _read(file) != before:
-        raise StartupError(
-            f"{file} was changed by somebody else at this moment, so it was left as it is. "
-            "Try again."
-        )
-    umask = os.umask(0)
-    os.umask(umask)
-    mode = 0o666 & ~umask if before is None else stat.S_IMODE(file.stat().st_mode)
-    _replace(file, after, mode)
-
-
-def _replace(file: Path, content: bytes, mode: int) -> None:
-    try:
-        fd, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    except OSError as error:
-        raise _unchanged(file, error) from None
-    try:
-        with open(fd, "wb") as stream:  # noqa: PTH123 - a file descriptor has no Path
-            stream.write(content)
-            os.fchmod(fd, mode)
-            _keep_owner(fd, file)
-            stream.flush()
-            os.fsync(fd)
-        Path(draft).replace(file)
-    except OSError as error:
-        Path(draft).unlink(missing_ok=True)
-        raise _unchanged(file, error) from None
-
-
-def _keep_owner(fd: int, file: Path) -> None:
-    """Give a file of somebody else's back to them; whoever may not do that is refused."""
-    try:
-        owner = file.stat()
-    except FileNotFoundError:
-        return
-    ours = os.fstat(fd)
-    if (owner.st_uid, owner.st_gid) != (ours.st_uid, ours.st_gid):
-        os.fchown(fd, owner.st_uid, owner.st_gid)

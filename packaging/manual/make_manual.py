@@ -15,7 +15,7 @@ import roff
 from kaimond import __version__, daemon
 from kaimond.config.settings import KEYS
 from kaimond.ctl import completion, outline
-from kaimond.ctl.failure import ExitCode
+from kaimond.ctl.output import ExitCode
 
 COMPLETIONS = {
     "bash": "bash-completion/completions/{}",
@@ -148,7 +148,8 @@ def kaimond_toml() -> str:
             "`~/.config/kaimon/kaimond.d/*.toml` in the order of their names are read when the "
             "daemon starts; a later file wins key by key. All keys are optional. An unknown key is "
             "ignored with a warning in `kaimonctl status`; a value that is not allowed keeps the "
-            "daemon from starting."
+            "daemon from starting. `kaimonctl config` shows all of them with their origins, and "
+            "sets them in a file of its own, `kaimond.d/90-kaimonctl.toml`."
         ),
     )
     page.section("KEYS")

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaimond.clients import entry
+from kaimond.clients import EditError, entry
 from kaimond.clients.entry import ForeignEntryError, Found, State
-from kaimond.clients.errors import EditError
 from kaimond.clients.table import CLIENTS, Client
 from tests.clients import strict
 from tests.support.home import CHECKOUT

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.clients import file
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError, file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaimond.clients import jsonc
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError, jsonc
 from tests.clients import strict
 
 PATH = ("servers", "kaimon")

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaimond.clients import toml_text
-from kaimond.clients.errors import EditError
+from kaimond.clients import EditError, toml_text
 
 PATH = ("mcp_servers", "kaimon")
 VALUES = {"command": "/opt/kaimon-mcp", "tool_timeout_sec": 600}
@@ -125,14 +124,50 @@ def test_a_table_that_was_added_is_removed_without_a_trace(text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(documents())
-def test_every_statement_is_found_where_it_is(text: str) -> None:
-    found = toml_text.statements(text)
+def test_a_text_is_cut_at_its_headers_and_nowhere_else(text: str) -> None:
+    pieces = toml_text._pieces(text)
 
-    assert all(text[item.start : item.end].strip() == text[item.start : item.end] for item in found)
-    outside = [*text]
-    for item in found:
-        outside[item.start : item.end] = [" "] * (item.end - item.start)
-    assert tomllib.loads("".join(outside)) == {}
+    assert "".join(pieces) == text
+    headers = [
+        line for line in text.splitlines() if re.match(r"\[( mcp|t|mcp_servers\.s|\[|\"a)", line)
+    ]
+    assert [piece.splitlines()[0] for piece in pieces[1:]] == headers
+
+
+def test_a_key_that_is_added_stands_above_the_comment_about_the_next_table() -> None:
+    text = (
+        "[mcp_servers.kaimon]\ncommand = '/opt/kaimon-mcp'\n\n# mine\n[mcp_servers.other]\na = 1\n"
+    )
+
+    assert toml_text.put(text, PATH, VALUES) == (
+        "[mcp_servers.kaimon]\ncommand = '/opt/kaimon-mcp'\ntool_timeout_sec = 600\n\n"
+        "# mine\n[mcp_servers.other]\na = 1\n"
+    )
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_mark_at_the_beginning_and_a_missing_end_of_line_stay_as_they_are(newline: str) -> None:
+    text = newline.join(["\ufeff[mcp_servers.kaimon]", "command = '/old'"])
+
+    changed = toml_text.put(text, PATH, VALUES)
+
+    expected = ["\ufeff[mcp_servers.kaimon]", 'command = "/opt/kaimon-mcp"']
+    assert changed == newline.join([*expected, "tool_timeout_sec = 600"])
+    assert toml_text.remove(changed, PATH) == "\ufeff"
+
+
+def test_tables_that_belong_together_may_be_written_apart() -> None:
+    text = (
+        "[mcp_servers.a]\nx = 1\n[[list]]\ny = 1\n[mcp_servers.kaimon]\ncommand = '/old'\n"
+        "[[other]]\n[[list]]\ny = 2\n"
+    )
+
+    changed = toml_text.put(text, PATH, {"command": "/new"})
+
+    assert changed == text.replace("'/old'", '"/new"')
+    assert toml_text.remove(changed, PATH) == (
+        "[mcp_servers.a]\nx = 1\n[[list]]\ny = 1\n[[other]]\n[[list]]\ny = 2\n"
+    )
 
 
 def test_keys_are_set_where_they_are_and_their_comments_stay() -> None:

@@ -19,7 +19,7 @@ import pytest
 from kaimond import runtime, wire
 from kaimond.ctl import ending, skewed
 from kaimond.ctl.client import SkewedDaemonError
-from kaimond.ctl.failure import CtlError, ExitCode
+from kaimond.ctl.output import CtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ import pytest
 from kaimond import ctl, paths
 from kaimond.control.listener import DaemonLock
 from kaimond.ctl import client, service_manager
-from kaimond.ctl.failure import CtlError
+from kaimond.ctl.output import CtlError
 from kaimond.service_manager import service_state
 from kaimond.service_manager.launchd import Launchd
 from kaimond.service_manager.service_plan import Installation

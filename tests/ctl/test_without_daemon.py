@@ -236,4 +236,5 @@ def test_a_command_loads_nothing_of_other_commands_and_nothing_slow(home: Home) 
     ]
     slow = {"asyncio", "dataclasses", "inspect", "logging", "pathlib", "subprocess", "tempfile"}
     slow |= {"threading", "importlib.metadata", "tomllib", "kaimond.config", "kaimond.doctor"}
+    slow |= {"tomli_w", "tomlkit"}
     assert not slow & loaded

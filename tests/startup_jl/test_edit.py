@@ -14,6 +14,11 @@ from kaimond.startup_jl.edit import Done, Seen, StartupError, State, install, lo
 PACKAGES = Path("/opt/kaimond/julia")
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "config" / "startup.jl"

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.ctl import client, render
-from kaimond.ctl.failure import CtlError, ExitCode
-from kaimond.ctl.output import remark
+from kaimond.ctl.output import CtlError, ExitCode, remark
 from kaimond.ctl.raw_terminal import DetachKey, RawTerminal
 
 if TYPE_CHECKING:

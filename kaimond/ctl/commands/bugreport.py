@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import contact, render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say
+from kaimond.ctl.output import CtlError, remark, say
 
 if TYPE_CHECKING:
     import argparse

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond import paths
 from kaimond.config import projects
 from kaimond.ctl import client
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import say
+from kaimond.ctl.output import CtlError, say
 
 if TYPE_CHECKING:
     import argparse

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
 from kaimond.ctl import contact, render
-from kaimond.ctl.failure import ExitCode
-from kaimond.ctl.output import say, say_json
+from kaimond.ctl.output import ExitCode, say, say_json
 
 if TYPE_CHECKING:
     import argparse

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import render
-from kaimond.ctl.failure import ExitCode
-from kaimond.ctl.output import say, say_json
+from kaimond.ctl.output import ExitCode, say, say_json
 from kaimond.startup_jl import block, places
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
 from kaimond.ctl import render, session_output
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, remark, say, say_json
 from kaimond.logs import read
 from kaimond.logs.parse import LEVELS
 

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
-from kaimond.clients import entry, file, program, survey
+from kaimond.clients import EditError, entry, file, program, survey
 from kaimond.clients.entry import ForeignEntryError
-from kaimond.clients.errors import EditError
 from kaimond.clients.program import ProgramError
 from kaimond.clients.table import CLIENTS, NAME
 from kaimond.ctl import render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, remark, say, say_json
 
 if TYPE_CHECKING:
     import argparse

@@ -17,8 +17,7 @@ from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.config.scope import Scope
 from kaimond.ctl import render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, remark, say, say_json
 
 if TYPE_CHECKING:
     import argparse

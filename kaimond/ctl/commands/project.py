@@ -11,8 +11,7 @@ from kaimond.config import projects
 from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.ctl import approval, render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, remark, say, say_json
 
 if TYPE_CHECKING:
     import argparse

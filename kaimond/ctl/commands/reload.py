@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, render
 from kaimond.ctl.client import SkewedDaemonError
-from kaimond.ctl.failure import CtlError, ExitCode
-from kaimond.ctl.output import remark, say
+from kaimond.ctl.output import CtlError, ExitCode, remark, say
 
 if TYPE_CHECKING:
     import argparse

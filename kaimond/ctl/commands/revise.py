@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, render
-from kaimond.ctl.failure import ExitCode
-from kaimond.ctl.output import say
+from kaimond.ctl.output import ExitCode, say
 
 if TYPE_CHECKING:
     import argparse

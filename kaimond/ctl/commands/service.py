@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.ctl import client, ending, render, service_manager
-from kaimond.ctl.failure import CtlError, ExitCode
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, ExitCode, remark, say, say_json
 
 if TYPE_CHECKING:
     import argparse

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kaimond.config import project_path
 from kaimond.config.project_path import PathRefusedError
 from kaimond.ctl import render
-from kaimond.ctl.failure import CtlError
-from kaimond.ctl.output import remark, say, say_json
+from kaimond.ctl.output import CtlError, remark, say, say_json
 from kaimond.startup_jl import block, edit, places
 from kaimond.startup_jl.edit import StartupError, State
 

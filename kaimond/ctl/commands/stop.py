@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import client, ending, render
 from kaimond.ctl.client import SkewedDaemonError
-from kaimond.ctl.failure import ExitCode
-from kaimond.ctl.output import remark, say
+from kaimond.ctl.output import ExitCode, remark, say
 
 if TYPE_CHECKING:
     import argparse

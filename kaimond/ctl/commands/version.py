@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kaimond import __version__
 from kaimond.ctl import client, render
-from kaimond.ctl.failure import CtlError, ExitCode
-from kaimond.ctl.output import say, say_json
+from kaimond.ctl.output import CtlError, ExitCode, say, say_json
 
 if TYPE_CHECKING:
     import argparse
