@@ -234,9 +234,9 @@ class EvalBook:
         desk = self._desks.get(key)
         return desk.waiting if desk else 0
 
-    def recent(self, session: str, limit: int) -> list[Eval]:
-        """The newest evals, of one session or ("") of all, the newest first."""
-        return self._archive.recent(session, limit)
+    def recent(self, session: str, limit: int, status: str = "") -> list[Eval]:
+        """The newest evals of a session, or ("") of all (see `Archive.recent`)."""
+        return self._archive.recent(session, limit, status)
 
     def get(self, eval_id: str) -> Eval | None:
         """The eval with this id, ended or not."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kaimond import failpoints
-from kaimond.evals.eval import Eval, Outcome, Status
+from kaimond.evals.eval import KEPT, Eval, Outcome, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,19 +134,34 @@ class Archive:
 
         An agent that lost its connection may still ask for the result.
         """
-        for item in [self.get(eval_id) for eval_id in spool.evals()]:
+        for eval_id in spool.evals():
+            unsaved = self._unsaved.get(eval_id)
+            item = unsaved or self._without_parts(eval_id)
             outcome = item.outcome if item else None
-            if item and outcome and outcome.output and not outcome.kept:
-                printed = spool.read(item.id, outcome.output, PARTIAL, PARTIAL)
-                parts = (*outcome.parts, *_both_ends(printed))
-                self._stored(replace(item, outcome=replace(outcome, parts=parts)))
+            if not item or not outcome or not outcome.output or outcome.kept:
+                continue
+            if not unsaved and self._store.has_part(eval_id, KEPT):
+                continue
+            ends = _both_ends(spool.read(eval_id, outcome.output, PARTIAL, PARTIAL))
+            if unsaved:
+                self._stored(replace(item, outcome=replace(outcome, parts=(*outcome.parts, *ends))))
+                continue
+            try:
+                self._store.add_parts(eval_id, ends)
+            except sqlite3.Error as error:
+                _log.error("the output of eval %s could not be kept: %s", eval_id, error)
+
+    def _without_parts(self, eval_id: str) -> Eval | None:
+        data = self._store.load_eval(eval_id)
+        return Eval.from_json(data) if data else None
 
     def _stored(self, item: Eval) -> bool:
         """Write an eval down; a disk that is full must not stop the queue or who waits."""
         try:
             if item.finished:
                 failpoints.passing("eval.before-end-saved")
-            self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+            parts = item.outcome.parts if item.outcome else ()
+            self._store.save_eval(item.id, item.session, item.finished, item.to_json(), parts)
             if item.finished:
                 failpoints.passing("eval.after-end-saved")
                 keep = self._settings.keep
@@ -181,10 +196,24 @@ class Archive:
 
     # Readers
 
-    def recent(self, session: str, limit: int) -> list[Eval]:
-        """The newest evals, of one session or ("") of all, the newest first."""
-        found = [Eval.from_json(data) for data in self._store.recent_evals(session, limit)]
-        return [self._unsaved.get(item.id, item) for item in found]
+    def recent(self, session: str, limit: int, status: str = "") -> list[Eval]:
+        """The newest evals, without the parts of their outcomes, the newest first.
+
+        Args:
+            session: whose evals, or "" for all.
+            limit: how many at most.
+            status: where they are, or "" for all.
+        """
+        stored = [Eval.from_json(data) for data in self._store.recent_evals(session, limit, status)]
+        # What is in memory is newer than what is stored of it.
+        newer = [
+            item
+            for item in reversed((*self._open.values(), *self._unsaved.values()))
+            if session in ("", item.session)
+        ]
+        found = {item.id: item for item in (*stored, *newer)}
+        wanted = [item for item in found.values() if status in ("", item.status)]
+        return sorted(wanted, key=lambda item: item.submitted, reverse=True)[:limit]
 
     def get(self, eval_id: str) -> Eval | None:
         """The eval with this id, ended or not."""
@@ -192,7 +221,7 @@ class Archive:
         if known:
             return known
         data = self._store.load_eval(eval_id)
-        return Eval.from_json(data) if data else None
+        return Eval.from_json(data, self._store.load_parts(eval_id)) if data else None
 
     def dropped(self, eval_id: str) -> Dropped | None:
         """What is known of an eval whose result is not kept any more."""
@@ -214,4 +243,4 @@ class Archive:
 
 
 def _both_ends(printed: Output) -> tuple[tuple[str, bytes], ...]:
-    return (("output:head", printed.head), ("output:tail", printed.tail))
+    return ((KEPT, printed.head), ("output:tail", printed.tail))
