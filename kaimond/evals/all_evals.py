@@ -7,7 +7,6 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from kaimond import failpoints
 from kaimond.evals.eval import Eval, Outcome, Status
 from kaimond.evals.eval_queue import Desk, Office
 from kaimond.evals.history import Archive
@@ -161,7 +160,8 @@ class EvalBook:
             silent: nothing of it is shown in the session's terminal.
             thorough: all source files are read for it, however they look.
             call: fields that make it the call of a tool; `code` is for people then.
-            journal: called with the new eval's id before anything is done.
+            journal: called with the new eval's id before anything is done; what it writes to the
+                store is stored with the eval, or neither is.
 
         Raises:
             KeyError: the session is not open.
@@ -185,10 +185,7 @@ class EvalBook:
             submitted=time.time(),
             waited_for=desk.ahead,
         )
-        failpoints.passing("eval.before-journal")
-        journal(item.id)
-        failpoints.passing("eval.after-journal")
-        desk.take(item)
+        desk.take(item, journal)
         return self._archive.opened(item.id) or item
 
     def hold(self, key: str) -> None:

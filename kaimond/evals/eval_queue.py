@@ -102,6 +102,11 @@ class Desk:
         return len(self._waiting)
 
     @property
+    def _free(self) -> bool:
+        """Whether something could be handed to the gate now."""
+        return not (self._running or self._held or self._paused)
+
+    @property
     def ahead(self) -> str:
         """What an eval that comes now has to wait for: an eval's id, `PERSON`, or ""."""
         return self._running or (PERSON if self._held else "")
@@ -122,13 +127,18 @@ class Desk:
         else:
             self.next()
 
-    def take(self, item: Eval) -> None:
+    def take(self, item: Eval, journal: Callable[[str], None]) -> None:
         """Queue an eval.
+
+        Args:
+            item: the eval.
+            journal: called with its id; what it writes is stored with the eval, or neither is.
 
         Raises:
             sqlite3.Error: it cannot be stored; nothing is known of it then.
         """
-        self._archive.add(item)
+        begins = self._free and not self._waiting
+        self._archive.add(item, journal, begins=begins)
         self._waiting.append(item.id)
         self.next()
 
@@ -172,7 +182,7 @@ class Desk:
 
     def next(self) -> None:
         """Hand the next eval to the gate, if it is free."""
-        if self._running or self._held or self._paused:
+        if not self._free:
             return
         if not self._waiting:
             self._office.on_idle(self._key)

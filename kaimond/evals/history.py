@@ -2,7 +2,8 @@
 
 An eval is written to the store before the gate hears of it and again when it ends, so an eval that
 was promised an answer has one after any crash: its result, asked for again by its id; or, if its
-process image is gone, the word that it is lost.
+process image is gone, the word that it is lost. These are two transactions; only an eval that had
+to wait needs a third one, which says that it has begun.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import sqlite3
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +33,12 @@ DAY: Final = 86_400.0
 
 REMEMBER_DROPPED: Final = 90 * DAY
 """Seconds that it is known of a result which is not kept any more that there was one."""
+
+DROP_AFTER: Final = 50
+"""Evals of one session that may end before the results beyond `eval.keep` are dropped, in a row.
+
+Usually housekeeping drops them; this is for sessions that are faster than that.
+"""
 
 PARTIAL: Final = 2**15
 """Bytes kept from each end of the output of an eval that was cut short."""
@@ -54,6 +62,7 @@ class Archive:
         self._open: dict[str, Eval] = {}
         self._ends: dict[str, asyncio.Future[Eval]] = {}
         self._unsaved: dict[str, Eval] = {}
+        self._ended: Counter[str] = Counter()
         for data in store.unfinished_evals():
             item = Eval.from_json(data)
             self._open[item.id] = item
@@ -61,20 +70,35 @@ class Archive:
 
     # Before the end
 
-    def add(self, item: Eval) -> None:
+    def add(self, item: Eval, journal: Callable[[str], None], *, begins: bool) -> None:
         """Take up a new eval.
+
+        Args:
+            item: the eval.
+            journal: called with its id; what it writes to the store is stored with the eval, or
+                neither is.
+            begins: whether it is handed to the gate now, and does not have to wait.
 
         Raises:
             sqlite3.Error: it cannot be stored; nothing is known of it then.
         """
-        self._store.save_eval(item.id, item.session, item.finished, item.to_json())
+        if begins:
+            item = replace(item, began=time.time())
+        failpoints.passing("eval.before-journal")
+        with self._store.together():
+            journal(item.id)
+            failpoints.passing("eval.after-journal")
+            self._store.save_eval(item.id, item.session, item.finished, item.to_json())
         self._open[item.id] = item
         failpoints.passing("eval.after-save")
         self._ends[item.id] = asyncio.get_running_loop().create_future()
 
     def begins(self, eval_id: str) -> Eval:
-        """Note that an eval is handed to the gate now; return it."""
-        item = replace(self._open[eval_id], began=time.time())
+        """Note that an eval is handed to the gate now, if that is not known; return it."""
+        item = self._open[eval_id]
+        if item.began:
+            return item
+        item = replace(item, began=time.time())
         self._open[eval_id] = item
         # If this cannot be stored, the next daemon takes it for queued and hands it over a second
         # time; the gate runs an id once.
@@ -164,9 +188,6 @@ class Archive:
             self._store.save_eval(item.id, item.session, item.finished, item.to_json(), parts)
             if item.finished:
                 failpoints.passing("eval.after-end-saved")
-                keep = self._settings.keep
-                why = f"only the newest {keep} results of a session are kept (eval.keep)"
-                self._store.drop_evals(item.session, keep, why)
         except (sqlite3.Error, OSError) as error:
             _log.error(
                 "eval %s could not be stored as %s: %s",
@@ -179,7 +200,24 @@ class Archive:
                 self._unsaved[item.id] = item
             return False
         self._unsaved.pop(item.id, None)
+        if item.finished:
+            self._count_end(item.session)
         return True
+
+    def _count_end(self, session: str) -> None:
+        self._ended[session] += 1
+        if self._ended[session] >= DROP_AFTER:
+            try:
+                self._drop(session)
+            except sqlite3.Error as error:
+                # Housekeeping tries again.
+                _log.warning("old results could not be dropped: %s", error)
+
+    def _drop(self, session: str) -> None:
+        keep = self._settings.keep
+        why = f"only the newest {keep} results of a session are kept (eval.keep)"
+        self._store.drop_evals(session, keep, why)
+        del self._ended[session]
 
     def tidy(self) -> None:
         """Write ends that could not be written, and drop what has been kept long enough.
@@ -189,6 +227,8 @@ class Archive:
         """
         for item in list(self._unsaved.values()):
             self._stored(item)
+        for session in list(self._ended):
+            self._drop(session)
         now, days = time.time(), self._settings.keep_days
         why = f"results are kept for {days} days (eval.keep_days)"
         self._store.drop_old_evals(now - days * DAY, why)

@@ -239,6 +239,16 @@ class Store:
         )
         return row.fetchone() is not None
 
+    def last_ends(self) -> dict[str, float]:
+        """When the newest eval of each session ended, by key; 0 if none has.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading():
+            rows = self._db.execute("SELECT session, max(finished) FROM evals GROUP BY session")
+            return dict(rows.fetchall())
+
     def unfinished_evals(self) -> list[dict[str, Any]]:
         """All evals without an end, in the order they were made.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond.evals.eval import Status
-from kaimond.evals.history import REMEMBER_DROPPED
+from kaimond.evals.history import DROP_AFTER, REMEMBER_DROPPED
 from kaimond.gate.frames import Message
 from tests.evals.conftest import KEY
 
@@ -47,6 +47,23 @@ async def test_a_journal_that_fails_starts_nothing(desk: Desk) -> None:
     assert not desk.link.sent
     assert desk.store.unfinished_evals() == []
     assert desk.submit("2").status is Status.RUNNING
+
+
+async def test_what_was_journalled_of_an_eval_that_could_not_be_stored_is_not_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("disk is full")
+
+    def journal(eval_id: str) -> None:
+        desk.store.save_call("agent", "1", time.time(), {"eval": eval_id})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "add_parts", full)
+        with pytest.raises(sqlite3.OperationalError):
+            desk.book.submit(KEY, "1", "agent", quiet=False, journal=journal)
+    assert desk.store.load_call("agent", "1") is None
+    assert not desk.link.sent
 
 
 async def test_evals_of_one_session_run_one_after_the_other_in_order(desk: Desk) -> None:
@@ -385,6 +402,7 @@ async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> 
     for number in range(keep + 3):
         items.append(desk.submit(str(number)))
         desk.result(items[-1].id)
+    desk.book.tidy()
     known = [desk.book.get(item.id) is not None for item in items]
     assert known == [False] * 3 + [True] * keep
     assert not desk.book._archive._open
@@ -393,6 +411,14 @@ async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> 
     assert dropped
     assert (dropped.session, dropped.status) == (KEY, "done")
     assert "newest" in dropped.why
+
+
+async def test_a_session_that_is_faster_than_housekeeping_does_not_fill_the_disk(
+    desk: Desk,
+) -> None:
+    for number in range(3 * DROP_AFTER):
+        desk.result(desk.submit(str(number)).id)
+        assert len(desk.book.recent(KEY, 200)) <= desk.settings.keep + DROP_AFTER
 
 
 async def test_results_are_dropped_when_they_are_old_enough(
