@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Status(StrEnum):
@@ -29,6 +32,9 @@ GATE_STATUS: Final = {
     "interrupted": Status.INTERRUPTED,
 }
 """What the gate's words mean here."""
+
+KEPT: Final = "output:head"
+"""The part that holds the beginning of what was printed, once the spool is gone."""
 
 PERSON: Final = "person"
 """What an eval has waited for that was not handed over while a person's input was evaluated."""
@@ -55,7 +61,7 @@ class Outcome:
     @property
     def kept(self) -> bool:
         """Whether the parts hold what was printed, because the spool is gone."""
-        return any(name == "output:head" for name, _ in self.parts)
+        return any(name == KEPT for name, _ in self.parts)
 
     def part(self, name: str) -> bytes:
         """The first part with this name, nothing if there is none."""
@@ -66,23 +72,25 @@ class Outcome:
         return self.part(name).decode("utf-8", "replace")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for the store."""
+        """Plain data for the store, without the parts."""
         return {
             "status": self.status,
             "elapsed": self.elapsed,
             "output": self.output,
-            "parts": [[name, base64.b64encode(value).decode()] for name, value in self.parts],
+            # The first versions kept them here, and still look.
+            "parts": [],
             "reason": self.reason,
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Outcome:
-        """The outcome that `to_json` wrote."""
+    def from_json(cls, data: dict[str, Any], parts: Iterable[tuple[str, bytes]] = ()) -> Outcome:
+        """The outcome that `to_json` wrote, with its parts if they are given."""
+        early = tuple((name, base64.b64decode(value)) for name, value in data["parts"])
         return cls(
             Status(data["status"]),
             data["elapsed"],
             data["output"],
-            tuple((name, base64.b64decode(value)) for name, value in data["parts"]),
+            (*early, *parts),
             data["reason"],
         )
 
@@ -135,7 +143,7 @@ class Eval:
         return replace(self, outcome=outcome, finished=now)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for the store."""
+        """Plain data for the store, without the parts of the outcome."""
         return {
             "id": self.id,
             "session": self.session,
@@ -154,10 +162,15 @@ class Eval:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Eval:
-        """The eval that `to_json` wrote; fields that this version does not know are ignored."""
+    def from_json(cls, data: dict[str, Any], parts: Iterable[tuple[str, bytes]] = ()) -> Eval:
+        """The eval that `to_json` wrote; fields that this version does not know are ignored.
+
+        Args:
+            data: what was written.
+            parts: of the outcome, if they are wanted.
+        """
         known = {item.name for item in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
         outcome = values.pop("outcome")
         values["call"] = tuple((name, value) for name, value in values.get("call", ()))
-        return cls(**values, outcome=Outcome.from_json(outcome) if outcome else None)
+        return cls(**values, outcome=Outcome.from_json(outcome, parts) if outcome else None)

@@ -81,6 +81,11 @@ class EvalQueue:
         return self.running or (PERSON if self._turn.terminal else "")
 
     @property
+    def begins_next(self) -> bool:
+        """Whether an eval that is added now can begin at once."""
+        return not (self.ahead or self._paused or self._waiting)
+
+    @property
     def busy_since(self) -> float | None:
         """When what is evaluated now began, on the monotonic clock; None while idle."""
         if self.running:

@@ -129,7 +129,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the store."""
-        # Twice for each eval, and `asdict` would copy every value deeply.
+        # `asdict` would copy every value deeply.
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @classmethod

@@ -2,7 +2,8 @@
 
 Every change of a session goes through `Registry.apply` (a transition) or `Registry.note` (a fact
 that changes without one); both write to the store before anybody can read the new record, and both
-log. Readers get immutable records, so a list of them is a snapshot.
+log. Only that evals come and go, many times a second, waits for the next housekeeping: the next
+daemon learns it from the evals. Readers get immutable records, so a list of them is a snapshot.
 """
 
 from __future__ import annotations
@@ -46,9 +47,16 @@ class Registry:
         self._clock = clock
         self._records: dict[str, Record] = {}
         self._unsaved: set[str] = set()
+        self._behind: set[str] = set()
         store.forget_sessions(clock() - KEEP_ENDED)
+        last_ends = store.last_ends()
         for record in store.load_sessions(Record.from_json):
-            self._records[record.key] = record
+            last = last_ends.get(record.key, 0.0)
+            if record.alive and last > record.last_eval:
+                self._records[record.key] = dataclasses.replace(record, last_eval=last)
+                self._behind.add(record.key)
+            else:
+                self._records[record.key] = record
 
     def create(self, project: str, name: str, spawned_by: str, julia: str) -> Record:
         """A new session, ``starting``, with a key that was never used before."""
@@ -100,7 +108,11 @@ class Registry:
         before = self._records[key]
         state = step(before.state, event)
         record = dataclasses.replace(before, state=state, **changes)
-        self._save(record, fact=event in _FACTS)
+        if event in _ROUTINE:
+            self._behind.add(key)
+            self._show(record)
+        else:
+            self._save(record, fact=event in _FACTS)
         level = logging.DEBUG if event in _ROUTINE else logging.INFO
         _log.log(
             level,
@@ -135,6 +147,10 @@ class Registry:
             _log.error("could not be written down: %s", error, extra={"session": record.key})
         else:
             self._unsaved.discard(record.key)
+            self._behind.discard(record.key)
+        self._show(record)
+
+    def _show(self, record: Record) -> None:
         self._records[record.key] = record
         self._bus.publish(
             SessionChanged(
@@ -148,18 +164,26 @@ class Registry:
         return len(self._unsaved)
 
     def tidy(self) -> None:
-        """Write what could not be written, and forget sessions that ended long ago.
+        """Write what is not written, and forget sessions that ended long ago.
 
         Raises:
             OSError: the disk still refuses; so does `sqlite3.Error`.
         """
-        for key in list(self._unsaved):
-            self._save(self._records[key])
+        self.catch_up()
         before = self._clock() - KEEP_ENDED
         if self._store.forget_sessions(before):
             for record in self.ended():
                 if record.ended < before:
                     del self._records[record.key]
+
+    def catch_up(self) -> None:
+        """Write what could not be written, and what was not worth it.
+
+        Raises:
+            OSError: the disk refuses; so does `sqlite3.Error`.
+        """
+        for key in self._unsaved | self._behind:
+            self._save(self._records[key])
 
     def get(self, key: str) -> Record | None:
         """The session with this key, alive or ended."""
@@ -185,8 +209,6 @@ class Registry:
 _FACTS: Final = frozenset(
     {
         Event.ANSWERED,
-        Event.EVAL_BEGAN,
-        Event.EVALS_ENDED,
         Event.SPAWNED,
         Event.EXITED,
         Event.LEFT,
@@ -195,3 +217,4 @@ _FACTS: Final = frozenset(
 """Events that nobody decides upon."""
 
 _ROUTINE: Final = frozenset({Event.EVAL_BEGAN, Event.EVALS_ENDED})
+"""Events of every eval, which are written down later and logged for debugging only."""

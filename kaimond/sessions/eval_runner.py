@@ -102,7 +102,8 @@ class EvalRunner:
         Args:
             code: to evaluate.
             agent: who asks, for people.
-            journal: called with the new eval's id before anything is done.
+            journal: called with the new eval's id before anything is done; what it writes to the
+                store is stored with the eval, or neither is.
             quiet: the value is not wanted.
             silent: nothing of it is shown in the session's terminal.
             thorough: all source files are read for it, however they look.
@@ -129,10 +130,7 @@ class EvalRunner:
             submitted=time.time(),
             waited_for=self.queue.ahead,
         )
-        failpoints.passing("eval.before-journal")
-        journal(item.id)
-        failpoints.passing("eval.after-journal")
-        self._history.add(item)
+        self._history.add(item, journal, begins=self.queue.begins_next)
         self.queue.add(item)
         self.next()
         return self._history.opened(item.id) or item

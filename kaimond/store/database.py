@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -34,6 +34,14 @@ CREATE TABLE IF NOT EXISTS evals (
     eval TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS evals_by_session ON evals (session, finished);
+CREATE TABLE IF NOT EXISTS parts (
+    eval TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS parts_by_eval ON parts (eval);
+CREATE TRIGGER IF NOT EXISTS parts_go_with_their_eval AFTER DELETE ON evals
+    BEGIN DELETE FROM parts WHERE eval = old.id; END;
 CREATE TABLE IF NOT EXISTS dropped (
     id TEXT PRIMARY KEY,
     session TEXT NOT NULL,
@@ -120,6 +128,16 @@ class Store:
         """Close the database; the store is of no further use."""
         self._db.close()
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Make what is written meanwhile one transaction: all of it is stored, or nothing."""
+        if self._db.in_transaction:
+            yield
+            return
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+
     # Sessions
 
     def save_session(self, key: str, ended: float, data: dict[str, Any]) -> None:
@@ -153,8 +171,7 @@ class Store:
         Raises:
             StoreError: they cannot be read.
         """
-        with self._reading(), self._db:
-            self._db.execute("BEGIN")
+        with self._reading(), self.together():
             found = self._evals_where(
                 "session IN (SELECT key FROM sessions WHERE ended > 0 AND ended < ?)",
                 (ended_before,),
@@ -170,18 +187,67 @@ class Store:
 
     # Evals
 
-    def save_eval(self, eval_id: str, session: str, finished: float, data: dict[str, Any]) -> None:
-        """Remember one eval; ``finished`` is 0 while it is queued or runs."""
-        self._db.execute(
-            "INSERT INTO evals VALUES (?1, ?2, ?3, ?4) "
-            "ON CONFLICT (id) DO UPDATE SET session = ?2, finished = ?3, eval = ?4",
-            (eval_id, session, finished, json.dumps(data)),
-        )
+    def save_eval(
+        self,
+        eval_id: str,
+        session: str,
+        finished: float,
+        data: dict[str, Any],
+        parts: Iterable[tuple[str, bytes]] = (),
+    ) -> None:
+        """Remember one eval, replacing what was known.
+
+        Args:
+            eval_id: of the eval.
+            session: its session's key.
+            finished: when it ended, 0 while it is queued or runs.
+            data: what is small.
+            parts: what may be large, and is read by itself.
+        """
+        with self.together():
+            self._db.execute(
+                "INSERT INTO evals VALUES (?1, ?2, ?3, ?4) "
+                "ON CONFLICT (id) DO UPDATE SET session = ?2, finished = ?3, eval = ?4",
+                (eval_id, session, finished, json.dumps(data)),
+            )
+            self._db.execute("DELETE FROM parts WHERE eval = ?", (eval_id,))
+            self.add_parts(eval_id, parts)
+
+    def add_parts(self, eval_id: str, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Remember further parts of an eval."""
+        with self.together():
+            self._db.executemany(
+                "INSERT INTO parts VALUES (?, ?, ?)",
+                [(eval_id, name, value) for name, value in parts],
+            )
 
     def load_eval(self, eval_id: str) -> dict[str, Any] | None:
-        """What `save_eval` was last given for this id."""
+        """What `save_eval` was last given for this id, without the parts."""
         row = self._db.execute("SELECT eval FROM evals WHERE id = ?", (eval_id,)).fetchone()
         return json.loads(row[0]) if row else None
+
+    def load_parts(self, eval_id: str) -> list[tuple[str, bytes]]:
+        """The parts of an eval, in their order."""
+        return self._db.execute(
+            "SELECT name, value FROM parts WHERE eval = ? ORDER BY rowid", (eval_id,)
+        ).fetchall()
+
+    def has_part(self, eval_id: str, name: str) -> bool:
+        """Whether an eval has a part with this name."""
+        row = self._db.execute(
+            "SELECT 1 FROM parts WHERE eval = ? AND name = ? LIMIT 1", (eval_id, name)
+        )
+        return row.fetchone() is not None
+
+    def last_ends(self) -> dict[str, float]:
+        """When the newest eval of each session ended, by key; 0 if none has.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with self._reading():
+            rows = self._db.execute("SELECT session, max(finished) FROM evals GROUP BY session")
+            return dict(rows.fetchall())
 
     def unfinished_evals(self) -> list[dict[str, Any]]:
         """All evals without an end, in the order they were made.
@@ -193,11 +259,20 @@ class Store:
             rows = self._db.execute("SELECT eval FROM evals WHERE finished = 0 ORDER BY rowid")
             return [json.loads(text) for (text,) in rows.fetchall()]
 
-    def recent_evals(self, session: str, limit: int) -> list[dict[str, Any]]:
-        """The newest evals, of one session or ("") of all, the newest first."""
+    def recent_evals(self, session: str, limit: int, status: str = "") -> list[dict[str, Any]]:
+        """The newest evals, without what they have shown, the newest first.
+
+        Args:
+            session: whose evals, or "" for all.
+            limit: how many at most.
+            status: how they ended, or "" for all.
+        """
         rows = self._db.execute(
-            "SELECT eval FROM evals WHERE ?1 = '' OR session = ?1 ORDER BY rowid DESC LIMIT ?2",
-            (session, limit),
+            # The first databases have the parts in here, as base64.
+            "SELECT json_replace(eval, '$.outcome.parts', json('[]')) FROM evals "
+            "WHERE ?1 IN ('', session) AND ?2 IN ('', json_extract(eval, '$.outcome.status')) "
+            "ORDER BY rowid DESC LIMIT ?3",
+            (session, status, limit),
         )
         return [json.loads(text) for (text,) in rows.fetchall()]
 
@@ -216,8 +291,7 @@ class Store:
 
     def _drop_all(self, found: list[tuple[Any, ...]], why: str) -> None:
         if found:
-            with self._db:
-                self._db.execute("BEGIN")
+            with self.together():
                 self._drop_evals(found, why)
 
     def _evals_where(self, which: str, values: tuple[str | float, ...]) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -278,6 +279,10 @@ class Supervisor:
         for task in starts:
             task.cancel()
         await asyncio.gather(*starts, return_exceptions=True)
+        try:
+            self.registry.catch_up()
+        except (OSError, sqlite3.Error) as error:
+            _log.error("not written down at the end: %s", error)
         await self.source.close()
         await self.tasks.close()
         await self.sessions.close()

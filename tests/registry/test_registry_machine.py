@@ -1,4 +1,7 @@
-"""Whatever happens to sessions, and whenever the daemon is killed: nothing acknowledged is lost."""
+"""Whatever happens to sessions, and whenever the daemon is killed: nothing acknowledged is lost.
+
+But for one thing, which the evals tell as well: that a session evaluates, or does not any more.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,7 @@ class RegistryMachine(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))
         self.records: dict[str, Record] = {}
+        self.stored: dict[str, Record] = {}
         self.born: list[str] = []
         self.open_evals: list[str] = []
         self.finished: dict[str, dict[str, object]] = {}
@@ -60,7 +64,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def born_one(self, project: str, name: str) -> str:
         record = self.registry.create(project, name, "agent", "julia")
         assert record.key not in self.records
-        self.records[record.key] = record
+        self.records[record.key] = self.stored[record.key] = record
         self.born.append(record.key)
         return record.key
 
@@ -76,10 +80,17 @@ class RegistryMachine(RuleBasedStateMachine):
                 self.registry.apply(key, event, "test", **changes)
         else:
             self.records[key] = self.registry.apply(key, event, "test", **changes)
+            if event not in (Event.EVAL_BEGAN, Event.EVALS_ENDED):
+                self.stored[key] = self.records[key]
 
     @rule(key=keys, pid=st.integers(1, 2**22))
     def a_fact_is_noted(self, key: str, pid: int) -> None:
-        self.records[key] = self.registry.note(key, pid=pid)
+        self.records[key] = self.stored[key] = self.registry.note(key, pid=pid)
+
+    @rule()
+    def housekeeping(self) -> None:
+        self.registry.tidy()
+        self.stored = dict(self.records)
 
     @rule(target=asked, eval_id=EVALS)
     def an_eval_is_asked(self, eval_id: str) -> str | MultipleResults[str]:
@@ -112,19 +123,20 @@ class RegistryMachine(RuleBasedStateMachine):
         killed = self.store
         self.load()
         killed.close()
+        self.records = dict(self.stored)
 
     @precondition(lambda self: self.records)
     @rule()
     def database_copied_while_open(self) -> None:
         """What another process sees is what was acknowledged, too."""
         reader = Store(self.directory / "kaimond.db")
-        assert {one.key: one for one in reader.load_sessions(Record.from_json)} == self.records
+        assert {one.key: one for one in reader.load_sessions(Record.from_json)} == self.stored
         reader.close()
 
     @invariant()
     def nothing_acknowledged_is_lost(self) -> None:
         assert {key: self.registry.get(key) for key in self.records} == self.records
-        assert {one.key: one for one in self.store.load_sessions(Record.from_json)} == self.records
+        assert {one.key: one for one in self.store.load_sessions(Record.from_json)} == self.stored
 
     @invariant()
     def every_session_is_alive_or_ended_once(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kaimond.evals.eval import Status
-from kaimond.evals.history import REMEMBER_DROPPED
+from kaimond.evals.history import DROP_AFTER, REMEMBER_DROPPED
 from kaimond.gate.frames import Message
 from kaimond.registry.state import Event, State
 from tests.sessions.conftest import KEY
@@ -47,6 +48,23 @@ async def test_a_journal_that_fails_starts_nothing(desk: Desk) -> None:
     assert not desk.link.sent
     assert desk.store.unfinished_evals() == []
     assert desk.submit("2").status is Status.RUNNING
+
+
+async def test_what_was_journalled_of_an_eval_that_could_not_be_stored_is_not_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("disk is full")
+
+    def journal(eval_id: str) -> None:
+        desk.store.save_call("agent", "1", time.time(), {"eval": eval_id})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "add_parts", full)
+        with pytest.raises(sqlite3.OperationalError):
+            desk.runner.submit("1", "agent", quiet=False, journal=journal)
+    assert desk.store.load_call("agent", "1") is None
+    assert not desk.link.sent
 
 
 async def test_evals_of_one_session_run_one_after_the_other_in_order(desk: Desk) -> None:
@@ -224,7 +242,7 @@ async def test_only_both_ends_of_a_flood_are_kept_of_an_eval_that_was_cut_short(
     assert ended.outcome.output == 200_000
     assert set(ended.outcome.text("output:head")) == {"A"}
     assert set(ended.outcome.text("output:tail")) == {"Z"}
-    assert len(desk.stored(item.id)["outcome"]["parts"][0][1]) < 100_000
+    assert sum(len(value) for _, value in desk.store.load_parts(item.id)) < 100_000
 
 
 async def test_who_gave_up_ending_a_session_is_not_blamed_for_a_later_interrupt(desk: Desk) -> None:
@@ -325,6 +343,27 @@ async def test_what_a_finished_eval_printed_outlives_the_spool(desk: Desk) -> No
     assert done.outcome.text("value:text/plain") == "2"
 
 
+async def test_what_was_printed_outlives_the_spool_although_the_end_could_not_be_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    item = desk.submit("a")
+    desk.spool.path(item.id).write_bytes(b"printed")
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "save_eval", full)
+        desk.hear(Message(item.id, "result", (("status", b"ok"), ("output", b"7"))))
+        desk.history.keep_output(desk.spool)
+    desk.spool.remove()
+    desk.history.tidy()
+    desk.daemon_killed()
+    done = desk.history.get(item.id)
+    assert done
+    assert done.outcome
+    assert done.outcome.text("output:head") == "printed"
+
+
 # Readers
 
 
@@ -352,6 +391,7 @@ async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> 
     for number in range(keep + 3):
         items.append(desk.submit(str(number)))
         desk.result(items[-1].id)
+    desk.history.tidy()
     known = [desk.history.get(item.id) is not None for item in items]
     assert known == [False] * 3 + [True] * keep
     assert not desk.history._open
@@ -360,6 +400,14 @@ async def test_only_the_newest_evals_of_a_session_are_remembered(desk: Desk) -> 
     assert dropped
     assert (dropped.session, dropped.status) == (KEY, "done")
     assert "newest" in dropped.why
+
+
+async def test_a_session_that_is_faster_than_housekeeping_does_not_fill_the_disk(
+    desk: Desk,
+) -> None:
+    for number in range(3 * DROP_AFTER):
+        desk.result(desk.submit(str(number)).id)
+        assert len(desk.history.recent(KEY, 200)) <= desk.settings.keep + DROP_AFTER
 
 
 async def test_results_are_dropped_when_they_are_old_enough(
@@ -380,6 +428,47 @@ async def test_results_are_dropped_when_they_are_old_enough(
     later += REMEMBER_DROPPED + 1
     desk.history.tidy()
     assert desk.history.dropped(item.id) is None
+
+
+async def test_a_running_eval_is_found_behind_any_number_of_newer_ones(desk: Desk) -> None:
+    running = desk.submit("the oldest")
+    waiting = [desk.submit(str(number)) for number in range(25)]
+    for item in waiting[:5]:
+        desk.runner.withdraw(item.id, "it was cancelled")
+    recent = desk.history.recent
+    assert [item.id for item in recent(KEY, 2, "running")] == [running.id]
+    assert [item.id for item in recent("", 2, "queued")] == [waiting[24].id, waiting[23].id]
+    assert [item.id for item in recent("", 9, "interrupted")] == [
+        item.id for item in reversed(waiting[:5])
+    ]
+    assert recent("ffffffff", 2, "running") == []
+    assert recent(KEY, 9, "done") == []
+    assert [item.id for item in recent(KEY, 30)] == [
+        item.id for item in (*reversed(waiting), running)
+    ]
+
+
+async def test_what_evals_have_shown_is_read_only_to_be_shown(desk: Desk) -> None:
+    image = bytes(2**22)
+    for code in "abc":
+        item = desk.submit(code)
+        desk.spool.path(item.id).write_bytes(b"printed")
+        fields = (("status", b"ok"), ("output", b"7"), ("value:image/png", image))
+        desk.hear(Message(item.id, "result", fields))
+    desk.daemon_killed()
+    tracemalloc.start()
+    try:
+        assert len(desk.history.recent("", 20)) == 3
+        assert len(desk.history.recent("", 20, "done")) == 3
+        desk.history.keep_output(desk.spool)
+        assert tracemalloc.get_traced_memory()[1] < len(image)
+    finally:
+        tracemalloc.stop()
+    done = desk.history.get(item.id)
+    assert done
+    assert done.outcome
+    assert done.outcome.part("value:image/png") == image
+    assert done.outcome.text("output:head") == "printed"
 
 
 # The machine fails

@@ -113,6 +113,36 @@ def test_it_is_remembered_of_a_dropped_eval_how_it_ended_and_why_it_was_dropped(
     assert store.load_dropped("old") is None
 
 
+def test_the_parts_of_an_eval_go_with_it_also_when_an_older_kaimond_drops_it(
+    store: Store,
+) -> None:
+    for name in ("old", "new"):
+        store.save_eval(name, "s", 1.0, {}, [("value:image/png", b"\0"), ("a", b"2")])
+        store.add_parts(name, [("a", b"3")])
+    # These are its own statements.
+    store._db.execute("INSERT INTO evals VALUES (?1, ?2, ?3, ?4)", ("its", "s", 1.0, "{}"))
+    store._db.execute("DELETE FROM evals WHERE id = ?", ("old",))
+    assert store.load_parts("old") == []
+    assert store.load_parts("new") == [("value:image/png", b"\0"), ("a", b"2"), ("a", b"3")]
+    store.save_eval("new", "s", 2.0, {}, [("a", b"4")])
+    assert store.load_parts("new") == [("a", b"4")]
+
+
+def test_what_is_written_together_is_stored_whole_or_not_at_all(store: Store) -> None:
+    def half() -> None:
+        with store.together():
+            store.save_call("agent", "1", 1.0, {})
+            store.save_eval("a", "s", 0.0, {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert store.load_call("agent", "1") is None
+    assert store.load_eval("a") is None
+    store.save_eval("a", "s", 0.0, {})
+    assert store.load_eval("a") == {}
+
+
 def _has(store: Store, eval_id: str) -> bool:
     return store.load_eval(eval_id) is not None
 

@@ -49,6 +49,8 @@ async def test_state_of_every_older_version_loads_whole(state: Path, tmp_path: P
     done = await asyncio.wait_for(history.finished("55667788"), 60)
     assert done.outcome
     assert done.outcome.text("value:text/plain") == "2"
+    assert [item.id for item in history.recent("", 9)] == ["55667788", "11223344"]
+    assert [item.id for item in history.recent("", 9, "done")] == ["55667788"]
     assert store.load_call("9f3e1c2a00000000", "7") == {"tool": "ex", "eval": "11223344"}
     store.close()
 

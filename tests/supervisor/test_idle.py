@@ -333,6 +333,7 @@ async def test_the_time_of_the_last_eval_outlives_the_daemon(daemon: Daemon) -> 
     store = Store(daemon.where.database)
     old = replace(known, last_eval=known.last_eval - 3600, ready=known.ready - 3600)
     store.save_session(old.key, old.ended, old.to_json())
+    store._db.execute("UPDATE evals SET finished = finished - 3600")
     store.close()
     daemon.prefer(idle_timeout=1800)
     daemon.begin()

@@ -28,8 +28,7 @@ class ListArguments(SessionArguments):
 
 async def run(call: Call, arguments: ListArguments) -> Answer:
     """List them."""
-    found = call.core.supervisor.history.recent(arguments.key(), arguments.limit)
-    wanted = [item for item in found if not arguments.status or item.status == arguments.status]
+    wanted = call.core.supervisor.history.recent(arguments.key(), arguments.limit, arguments.status)
     lines = [_line(item) for item in wanted]
     rows = [
         {
