@@ -1,47 +1,64 @@
-"""What can keep a session from doing what it was asked to."""
+"""The errors that kaimond raises on purpose. `kaimond.failure` says what is told of them."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-Kind = Literal[
-    "bad-path",
-    "busy",
-    "ended-session",
-    "ending",
-    "gate-protocol",
-    "launch",
-    "lost",
-    "no-julia",
-    "no-session",
-    "no-terminal",
-    "not-allowed",
-    "not-gone",
-    "not-ready",
-    "not-reloaded",
-    "not-revised",
-    "own-terminal",
-    "queue-full",
-    "replaced",
-    "restart-failed",
-    "restart-not-allowed",
-    "start-ended",
-    "start-failed",
-    "unknown-session",
-    "which-session",
-]
-"""Words for programs."""
+from enum import StrEnum
 
 
-class SessionError(Exception):
-    """Says what happened, what is true now and what to do next, in sentences for the asker.
+class ErrorKind(StrEnum):
+    """Words for programs."""
+
+    BAD_PATH = "bad-path"
+    BUSY = "busy"
+    ENDED_SESSION = "ended-session"
+    ENDING = "ending"
+    GATE_PROTOCOL = "gate-protocol"
+    INTERNAL = "internal"
+    LAUNCH = "launch"
+    LOST = "lost"
+    NO_JULIA = "no-julia"
+    NO_SESSION = "no-session"
+    NO_TERMINAL = "no-terminal"
+    NOT_ALLOWED = "not-allowed"
+    NOT_GONE = "not-gone"
+    NOT_READY = "not-ready"
+    NOT_RELOADED = "not-reloaded"
+    NOT_REVISED = "not-revised"
+    OWN_TERMINAL = "own-terminal"
+    QUEUE_FULL = "queue-full"
+    REFUSED = "refused"
+    REPLACED = "replaced"
+    RESTART_FAILED = "restart-failed"
+    RESTART_NOT_ALLOWED = "restart-not-allowed"
+    START_ENDED = "start-ended"
+    START_FAILED = "start-failed"
+    SYSTEM = "system"
+    UNKNOWN_SESSION = "unknown-session"
+    UNSAFE_DIRECTORY = "unsafe-directory"
+    WHICH_SESSION = "which-session"
+
+
+class KaimonError(Exception):
+    """The root of all errors of ours. Its text is sentences for whoever asked.
+
+    They say what happened, what is true now and what to do next.
 
     Attributes:
+        kind: a word for programs.
+    """
+
+    kind: ErrorKind = ErrorKind.REFUSED
+
+
+class SessionError(KaimonError):
+    """A session cannot do what it was asked to.
+
+    Args:
         kind: a word for programs.
         message: the sentences.
     """
 
-    def __init__(self, kind: Kind, message: str) -> None:
+    def __init__(self, kind: ErrorKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message

@@ -169,12 +169,12 @@ class AgentCame(Event):
 
     Attributes:
         agent: its id.
-        client: what it calls itself.
+        cwd: directory that it works in.
     """
 
     name: ClassVar[str] = "agent-came"
     agent: str
-    client: str
+    cwd: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ that touches the disk.
 
 from __future__ import annotations
 
+from kaimond.errors import KaimonError
 
-class EditError(Exception):
+
+class EditError(KaimonError):
     """A configuration cannot be read, or not be changed without a risk; a clause says why."""

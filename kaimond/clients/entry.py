@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from kaimond.clients import jsonc, jsonc_tree, toml_text
 from kaimond.clients.table import PROGRAM
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from kaimond.clients.table import Client
 
 
-class ForeignEntryError(Exception):
+class ForeignEntryError(KaimonError):
     """The name is taken by a server that is not ours; the text is how it is started."""
 
 

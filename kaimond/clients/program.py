@@ -9,6 +9,7 @@ import sysconfig
 from typing import TYPE_CHECKING, Final
 
 from kaimond.clients.table import PROGRAM
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ _ANSWER_LIMIT: Final = 60.0
 """Seconds for `kaimon-mcp --version`: far more than a slow disk needs."""
 
 
-class ProgramError(Exception):
+class ProgramError(KaimonError):
     """There is no `kaimon-mcp` that works; the text says what to do."""
 
 

@@ -7,13 +7,14 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from kaimond.config import files
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-class UnusableError(Exception):
+class UnusableError(KaimonError):
     """The file as a whole cannot be used, nor may it be written over.
 
     Attributes:
@@ -27,7 +28,7 @@ class UnusableError(Exception):
         self.cure = cure
 
 
-class EditError(Exception):
+class EditError(KaimonError):
     """The file could not be changed; the text says why, and that it is as it was."""
 
 

@@ -16,6 +16,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kaimond.errors import KaimonError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import EllipsisType
@@ -24,7 +26,7 @@ LARGEST: Final = 16 * 1024 * 1024
 """Bytes; no configuration file or manifest comes near it, and a mistaken path might exceed it."""
 
 
-class ChangedError(Exception):
+class ChangedError(KaimonError):
     """Another program has changed the file since it was read; what it wrote is there."""
 
 

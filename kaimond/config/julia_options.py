@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kaimond.config.problem import Problem, shown
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ _TAKEN: Final = frozenset(
 """Flags that would end Julia at once, or take the place of the program or project we give it."""
 
 
-class LaunchError(Exception):
+class LaunchError(KaimonError):
     """Julia cannot be started as configured; the text names the key and the way out."""
 
 

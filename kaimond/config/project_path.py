@@ -12,11 +12,13 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
+from kaimond.errors import KaimonError
+
 PROJECT_FILES: Final = ("JuliaProject.toml", "Project.toml")
 """The names Julia looks for, in its order."""
 
 
-class PathRefusedError(Exception):
+class PathRefusedError(KaimonError):
     """A path that cannot be a project; the text says why and what would do."""
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kaimond.config import files
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ DAY: Final = 86_400
 _VARIABLES: Final = re.compile(r"[A-Za-z_*?\[][A-Za-z0-9_*?\[\]!-]*")
 
 
-class SettingsError(Exception):
+class SettingsError(KaimonError):
     """A settings file that cannot be used; the text names file, key, value and what is allowed."""
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from kaimond import platform, wire
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 2**16
 
 
-class StrangerError(Exception):
+class StrangerError(KaimonError):
     """Whoever connected is not this user."""
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
 from kaimond.daemonize import activation, handover
+from kaimond.errors import KaimonError
 from kaimond.runtime import UnsafeDirectoryError, check_socket_path, ensure_private
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _PAUSE: Final = 0.01
 """Seconds between two tries for the lock. Who looks holds it for a few system calls, far less."""
 
 
-class AlreadyRunningError(Exception):
+class AlreadyRunningError(KaimonError):
     """Another daemon has the lock; the message says which one."""
 
 

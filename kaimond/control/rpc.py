@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -13,8 +12,8 @@ from kaimond import wire
 from kaimond.control.caller import Caller
 from kaimond.control.command import StreamCommand
 from kaimond.control.commands import COMMANDS, STREAM_COMMANDS
-from kaimond.errors import SessionError
-from kaimond.runtime import UnsafeDirectoryError
+from kaimond.errors import ErrorKind
+from kaimond.failure import told
 
 if TYPE_CHECKING:
     from kaimond.control.connection import Connection
@@ -97,27 +96,12 @@ async def _answer(core: Core, caller: Caller, line: bytes) -> dict[str, Any]:
         return {"jsonrpc": "2.0", "id": request, "result": await _run(core, caller, message)}
     except RpcError as error:
         failure = {"code": error.code, "message": str(error), "data": {"kind": error.kind}}
-    except SessionError as error:
-        failure = {"code": REFUSED, "message": error.message, "data": {"kind": error.kind}}
-    except UnsafeDirectoryError as error:
-        _log.warning("a request failed: %s", error)
-        failure = {"code": REFUSED, "message": str(error), "data": {"kind": "unsafe-directory"}}
-    except (OSError, sqlite3.Error) as error:
-        _log.exception("a request failed")
-        failure = {
-            "code": REFUSED,
-            "message": f"This could not be done, because the machine refused something that "
-            f"kaimond needs: {error}. `kaimonctl status` shows what is true now.",
-            "data": {"kind": "system"},
-        }
-    except Exception:  # noqa: BLE001 - the client gets a sentence, the log the cause
-        _log.exception("a request failed")
-        failure = {
-            "code": INTERNAL_ERROR,
-            "message": "kaimond failed at this; it is a bug of ours. What had begun may or may not "
-            f"be done. The cause is in {core.paths.server_log}.",
-            "data": {"kind": "internal"},
-        }
+    except Exception as error:  # noqa: BLE001 - the client gets sentences, the log the cause
+        answer = told(error, "This", "`kaimonctl status`", core.paths.server_log)
+        if answer.logged:
+            _log.exception("a request failed")
+        code = INTERNAL_ERROR if answer.kind is ErrorKind.INTERNAL else REFUSED
+        failure = {"code": code, "message": answer.message, "data": {"kind": answer.kind}}
     return {"jsonrpc": "2.0", "id": request, "error": failure}
 
 

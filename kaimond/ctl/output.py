@@ -6,6 +6,8 @@ import json
 import sys
 from enum import IntEnum
 
+from kaimond.errors import KaimonError
+
 
 class ExitCode(IntEnum):
     """What the program's exit code means; as in the Linux Standard Base where it has a word."""
@@ -18,7 +20,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class CtlError(Exception):
+class CtlError(KaimonError):
     """A command ends here; the text is for people, the code for programs."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:

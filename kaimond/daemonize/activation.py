@@ -14,6 +14,8 @@ import socket
 import stat
 from typing import TYPE_CHECKING, Final
 
+from kaimond.errors import KaimonError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
     from pathlib import Path
@@ -24,7 +26,7 @@ FIRST: Final = 3
 """The first descriptor that a manager passes."""
 
 
-class ActivationError(Exception):
+class ActivationError(KaimonError):
     """What the service manager has passed is not our socket; the message says what to do."""
 
 

@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 
 if TYPE_CHECKING:
     from kaimond.core import Core
@@ -62,7 +62,7 @@ async def _check() -> str:
         lines = complaint.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
         _log.error("not reloaded: %s", lines[-1])
         raise SessionError(
-            "not-reloaded",
+            ErrorKind.NOT_RELOADED,
             "kaimond was not reloaded and goes on as it is: the installed version cannot start: "
             f"{lines[-1]}",
         )

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kaimond.errors import KaimonError
 from kaimond.evals.eval import PERSON, Eval
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MOST_WAITING: Final = 1000
 """Evals in the queue of one session."""
 
 
-class QueueFullError(Exception):
+class QueueFullError(KaimonError):
     """A session's queue takes no more evals."""
 
 

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kaimond.errors import KaimonError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -22,7 +24,7 @@ PROTOCOLS: Final = range(max(1, PROTOCOL - 1), PROTOCOL + 1)
 _HEAD: Final = 2
 
 
-class FrameError(Exception):
+class FrameError(KaimonError):
     """A message from a gate that is not of the agreed form."""
 
 

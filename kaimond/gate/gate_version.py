@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.gate.frames import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def require_spoken(record: Record) -> None:
     what = unspoken(record.protocol, record.gate)
     if what:
         raise SessionError(
-            "gate-protocol",
+            ErrorKind.GATE_PROTOCOL,
             f"Session {record.key} ({record.title}) is alive but cannot be used: {what}. Nothing "
             "was evaluated, and what it has in memory is still there. "
             'manage_repl(command="restart") gives a fresh Julia under the same key, '
@@ -68,7 +68,7 @@ def require_installed() -> None:
     protocol = installed_protocol()
     if protocol and protocol not in PROTOCOLS:
         raise SessionError(
-            "replaced",
+            ErrorKind.REPLACED,
             f"The Kaimon that is installed is another one than the running kaimond {__version__}: "
             f"its gate speaks protocol {protocol}, this kaimond {_ours()}. No session was "
             "started. `kaimonctl reload` has the installed kaimond take over, and sessions go on; "

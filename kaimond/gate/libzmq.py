@@ -15,8 +15,10 @@ from pathlib import Path
 
 import zmq
 
+from kaimond.errors import KaimonError
 
-class LibzmqNotFoundError(Exception):
+
+class LibzmqNotFoundError(KaimonError):
     """The shared library of pyzmq could not be located."""
 
 

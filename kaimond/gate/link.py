@@ -21,6 +21,7 @@ import zmq
 import zmq.asyncio
 from zmq.utils.monitor import parse_monitor_message
 
+from kaimond.errors import KaimonError
 from kaimond.gate.frames import FrameError, Message, decode, encode
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _RECONNECT_MAX: Final = 30
 _EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
 
 
-class GateSilentError(Exception):
+class GateSilentError(KaimonError):
     """The gate did not answer in time, or cannot any more."""
 
 

@@ -17,6 +17,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from kaimond.errors import KaimonError
 from kaimond.gate.frames import PROTOCOLS, Message
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _LONGEST: Final = 4096
 _MOST_PID: Final = 2**31 - 1
 
 
-class NotAnnouncedError(Exception):
+class NotAnnouncedError(KaimonError):
     """A file announces no session; the message says why, as a clause.
 
     Attributes:

@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.interrupt import LIMIT, interrupt
@@ -49,7 +49,9 @@ class JoinedSession(Session):
     async def _replaced(self, record: Record, live: Live, reason: str) -> Record:
         await self._freed(live, reason)
         if self.live is not live:
-            raise SessionError("not-ready", f"Session {self.key} ended before it was restarted.")
+            raise SessionError(
+                ErrorKind.NOT_READY, f"Session {self.key} ended before it was restarted."
+            )
         self.services.registry.apply(self.key, Event.RESTART, reason, proving=record.generation + 1)
         self.close_evals(Status.INTERRUPTED, reason)
         deadline = self.services.settings.start_timeout
@@ -61,18 +63,18 @@ class JoinedSession(Session):
         if refusal:
             self._stays()
             raise SessionError(
-                "restart-failed",
+                ErrorKind.RESTART_FAILED,
                 f"Session {self.key} was not restarted: {refusal}. Its process goes on with its "
                 "state; what agents evaluated there has ended.",
             )
         now = self.verified
         if not now.alive:
             raise SessionError(
-                "restart-failed", f"Session {self.key} ended in its restart. {now.ending}"
+                ErrorKind.RESTART_FAILED, f"Session {self.key} ended in its restart. {now.ending}"
             )
         self.watch(self.await_image())
         raise SessionError(
-            "restart-failed",
+            ErrorKind.RESTART_FAILED,
             f"Session {self.key} was asked to execute Julia anew, and its process {record.pid} has "
             f"not opened its gate again within {deadline:g} s. It was left alone, because a person "
             "started it. When the gate opens, the session is usable again under the same key; "
@@ -93,7 +95,7 @@ class JoinedSession(Session):
             await live.link.request("ping", timeout=LOOK_TIMEOUT)
         except GateSilentError:
             raise SessionError(
-                "not-ready",
+                ErrorKind.NOT_READY,
                 f"Session {self.key} was not restarted: its gate does not answer, because code "
                 "runs there that cannot be interrupted or that is not an agent's. It is left "
                 "alone, because a person started it. Try again when that code has ended.",
@@ -194,7 +196,7 @@ class JoinedSession(Session):
             pass
         if live.process.running:
             raise SessionError(
-                "not-gone",
+                ErrorKind.NOT_GONE,
                 f"Session {self.key} was asked to exit, and its process {live.process.pid} has not "
                 "so far: code that is not an agent's runs there, or its own exit hooks. It exits "
                 "when that has ended, and its key is not used again. It is not killed, because a "

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from kaimond import platform
+from kaimond.errors import KaimonError
 from kaimond.registry.record import UNKNOWN, ExitStatus
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _CLOCK_STEP: Final = 0.02
 """Seconds: the kernel counts the start of a process in hundredths."""
 
 
-class ProcessGoneError(Exception):
+class ProcessGoneError(KaimonError):
     """There is no such process any more.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,5 +38,6 @@ def refused(record: Record, preferences: Preferences, projects_file: Path) -> Se
 
 def _refusal(record: Record, why: str) -> SessionError:
     return SessionError(
-        "restart-not-allowed", f"Session {record.key} was not restarted and is as it was: {why}"
+        ErrorKind.RESTART_NOT_ALLOWED,
+        f"Session {record.key} was not restarted and is as it was: {why}",
     )

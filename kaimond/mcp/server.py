@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,18 +14,16 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
-from kaimond.errors import SessionError
-from kaimond.events import SessionToolsChanged
+from kaimond.events import AgentCame, AgentWent, SessionToolsChanged
+from kaimond.failure import told
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Agent, Call
 from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
-from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.waiting import interrupt
-from kaimond.runtime import UnsafeDirectoryError
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -76,6 +73,7 @@ class Agents:
             replay={json.dumps(request) for request in hello.replay},
         )
         self._core.agents[id(connection)] = agent
+        self._core.bus.publish(AgentCame(agent.id, agent.cwd))
         with about(agent=agent.short):
             again = f", {len(agent.replay)} requests to settle" if agent.replay else ""
             _log.info("agent connected (pid %d)%s", agent.pid, again)
@@ -86,6 +84,7 @@ class Agents:
             finally:
                 del self._core.agents[id(connection)]
                 self._listeners.gone(id(agent))
+                self._core.bus.publish(AgentWent(agent.id))
                 _log.info("agent disconnected")
 
     def _cancelled_in_between(self, agent: Agent, request: str) -> None:
@@ -157,23 +156,11 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
         known = ", ".join([*TOOLS, *session_tools.names(call.core)])
         message = f"There is no tool {name!r}. The tools are: {known}."
         raise MCPError(types.INVALID_PARAMS, message) from None
-    except (ArgumentError, SessionError) as error:
-        _log.info("%s refused: %s", name, str(error).splitlines()[0])
-        answer = Answer(str(error), is_error=True)
-    except (OSError, sqlite3.Error, UnsafeDirectoryError) as error:
-        _log.exception("%s failed", name)
-        answer = Answer(
-            f"{name} could not be done, because the machine refused something that kaimond needs: "
-            f"{error}. ping shows what is true now. Mend that (free space, if the disk is full) "
-            "and try again.",
-            is_error=True,
-        )
-    except Exception:  # noqa: BLE001 - the SDK would show an old client the bare exception
-        _log.exception("%s failed", name)
-        answer = Answer(
-            f"{name} failed inside kaimond; this is a bug of ours. What it had begun may or may "
-            "not be done: ping shows what is true now. "
-            f"The cause is in {call.core.paths.server_log}.",
-            is_error=True,
-        )
+    except Exception as error:  # noqa: BLE001 - the SDK would show an old client the bare exception
+        failure = told(error, name, "ping", call.core.paths.server_log)
+        if failure.logged:
+            _log.exception("%s failed", name)
+        else:
+            _log.info("%s refused: %s", name, failure.message.splitlines()[0])
+        answer = Answer(failure.message, is_error=True)
     return answer

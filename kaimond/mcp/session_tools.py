@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mcp_types as types
 
+from kaimond.errors import KaimonError
 from kaimond.gate.tools import call_fields
 from kaimond.mcp.evaluating import answer_of, joined
 from kaimond.mcp.tool import ArgumentError, SessionArguments
@@ -118,7 +119,7 @@ def _to_mcp(one: Offered) -> types.Tool:
     )
 
 
-class UnknownToolError(Exception):
+class UnknownToolError(KaimonError):
     """No session offers a tool of this name."""
 
 

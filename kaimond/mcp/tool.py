@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import mcp_types as types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kaimond.errors import KaimonError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -42,7 +44,7 @@ class SessionArguments(Arguments):
         return self.session or self.ses
 
 
-class ArgumentError(Exception):
+class ArgumentError(KaimonError):
     """The arguments of a call are wrong; the message says which and what is allowed."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond import failpoints
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.evals.eval_queue import Turn
 from kaimond.evals.notes import Notes
@@ -294,7 +294,7 @@ class Lifecycle(abc.ABC):
             return not_gone(self.key, live, "did not start")
         last = record.last_output or "(nothing)"
         return SessionError(
-            "start-failed",
+            ErrorKind.START_FAILED,
             f"The session did not start. {record.ending} There is no session {self.key} now.\n"
             f"The last lines of its output:\n{last}\n"
             f"All of it: {self.services.paths.session_log(self.key)}",
@@ -435,13 +435,15 @@ def _sentence(text: str) -> str:
 def ended_meanwhile(key: str, *, alive: bool) -> SessionError:
     """The error for a start whose session was shut down meanwhile."""
     now = "Its process is being ended." if alive else "It is no more."
-    return SessionError("start-ended", f"Session {key} was shut down while it started. {now}")
+    return SessionError(
+        ErrorKind.START_ENDED, f"Session {key} was shut down while it started. {now}"
+    )
 
 
 def not_gone(key: str, live: Live, what: str) -> SessionError:
     """The error for a process that survives SIGKILL."""
     return SessionError(
-        "not-gone",
+        ErrorKind.NOT_GONE,
         f"Session {key} {what}, and its process {live.process.pid} does not go away even when "
         "killed: it is stuck in the operating system. It is still listed. Look at that process.",
     )

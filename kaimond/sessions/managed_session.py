@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import zmq
 
 from kaimond import failpoints
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.gate.gate_version import unspoken
 from kaimond.gate.link import GateSilentError
@@ -68,7 +68,7 @@ class ManagedSession(Session):
         except (OSError, ValueError, sqlite3.Error, zmq.ZMQError) as error:
             self.never_ran(f"Julia could not be started: {error}")
             raise SessionError(
-                "start-failed",
+                ErrorKind.START_FAILED,
                 f"{plan.julia.path} could not be started: {error}. "
                 f"There is no session {self.key} now.",
             ) from None
@@ -161,7 +161,7 @@ class ManagedSession(Session):
                 ) from None
             if self.live is not live:
                 raise SessionError(
-                    "not-ready", f"Session {self.key} ended before it was restarted."
+                    ErrorKind.NOT_READY, f"Session {self.key} ended before it was restarted."
                 )
             if idle_only:
                 self._require_idle()

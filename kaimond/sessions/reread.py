@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.source import report
 
@@ -29,7 +29,7 @@ async def read_again(source: SourceCheck, item: Eval) -> tuple[str, Told]:
     if outcome.status is not Status.DONE:
         why = outcome.reason or outcome.text("error")
         raise SessionError(
-            "not-revised",
+            ErrorKind.NOT_REVISED,
             f"Reading the source files of session {item.session} again did not get through: {why}. "
             "Changes are still taken up before each eval.",
         )

@@ -10,7 +10,7 @@ import abc
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.evals.eval_queue import QueueFullError
 from kaimond.gate.gate_version import require_spoken
@@ -40,7 +40,9 @@ class SessionBusyError(SessionError):
     """A session was to be restarted only while it is idle, and evaluates."""
 
     def __init__(self, key: str) -> None:
-        super().__init__("busy", f"Session {key} evaluates something; it was not restarted.")
+        super().__init__(
+            ErrorKind.BUSY, f"Session {key} evaluates something; it was not restarted."
+        )
 
 
 class Session(Lifecycle):
@@ -77,7 +79,7 @@ class Session(Lifecycle):
         require_spoken(self.record)
         if self._evals is None or self.record.state not in USABLE:
             raise SessionError(
-                "not-ready",
+                ErrorKind.NOT_READY,
                 f"Session {self.key} is {self.record.state}, so nothing was evaluated. "
                 "Wait a moment; ping shows when it is ready.",
             )
@@ -93,7 +95,7 @@ class Session(Lifecycle):
             )
         except QueueFullError as full:
             told = f"{full} Nothing was queued. Try again later."
-            raise SessionError("queue-full", told) from None
+            raise SessionError(ErrorKind.QUEUE_FULL, told) from None
 
     def reread(self, agent: str, journal: Callable[[str], None]) -> Eval:
         """Queue an eval that reads all source files again, however they look.
@@ -177,7 +179,7 @@ class Session(Lifecycle):
         record = self.verified
         if self.live is None or record.state not in USABLE:
             raise SessionError(
-                "not-ready", f"Session {self.key} is {record.state}; it was not restarted."
+                ErrorKind.NOT_READY, f"Session {self.key} is {record.state}; it was not restarted."
             )
         return record, self.live
 

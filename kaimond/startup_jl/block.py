@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from kaimond.errors import KaimonError
+
 _FIRST: Final = re.compile(rb"^# >>> kaimon( \+line end| \+file)? >>>[^\n]*(?:\n|\Z)", re.MULTILINE)
 _LAST: Final = re.compile(rb"^# <<< kaimon <<<[^\n]*(?:\n|\Z)", re.MULTILINE)
 _OWN_CALL: Final = re.compile(rb"^[^#\n]*\bGate\.serve\b", re.MULTILINE)
@@ -39,7 +41,7 @@ end
 """
 
 
-class DamagedError(Exception):
+class DamagedError(KaimonError):
     """The file holds something that cannot be changed safely; the text says what."""
 
 

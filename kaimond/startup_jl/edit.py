@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kaimond import paths
 from kaimond.config import files
+from kaimond.errors import KaimonError
 from kaimond.startup_jl import block
 from kaimond.startup_jl.block import DamagedError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class StartupError(Exception):
+class StartupError(KaimonError):
     """The file was not changed; the text says why, and what can be done."""
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kaimond
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class PlaceError(Exception):
+class PlaceError(KaimonError):
     """There is no such place; the text says why."""
 
 

@@ -12,6 +12,8 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from kaimond.errors import KaimonError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -78,7 +80,7 @@ class Dropped(NamedTuple):
     why: str
 
 
-class StoreError(Exception):
+class StoreError(KaimonError):
     """The database cannot be used; the message says why and what to do."""
 
 

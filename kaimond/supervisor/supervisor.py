@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import zmq.asyncio
 
 from kaimond import failpoints
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.history import History
 from kaimond.events import EvalEnded
 from kaimond.gate.gate_version import require_spoken, unspoken
@@ -173,7 +173,7 @@ class Supervisor:
 
     def _require_not_ending(self) -> None:
         if self._ending:
-            raise SessionError("ending", "kaimond is ending, so no session was started.")
+            raise SessionError(ErrorKind.ENDING, "kaimond is ending, so no session was started.")
 
     async def settled(self, key: str) -> None:
         """Wait until a start, a restart or a stop of this session is through.
@@ -195,13 +195,13 @@ class Supervisor:
             return
         if record.joined:
             raise SessionError(
-                "not-ready",
+                ErrorKind.NOT_READY,
                 f"This project's session {key} is {record.state}. A person started it, so it is "
                 "waited for and left alone. No session was started; another name gives another "
                 "session.",
             )
         raise SessionError(
-            "not-gone",
+            ErrorKind.NOT_GONE,
             f"This project's session {key} is {record.state} with process {record.pid}, which does "
             "not go away. No session was started. Look at that process.",
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.gate.gate_version import unspoken
 from kaimond.julia_process.health import Health, Word, judge
 from kaimond.registry.state import USABLE
@@ -135,18 +135,20 @@ def choose(supervisor: Supervisor, key: str) -> Session:
             return alive[0]
         if not alive:
             raise SessionError(
-                "no-session",
+                ErrorKind.NO_SESSION,
                 'There is no session. Start one with start_session(project_path="/abs/path"); '
                 "start_session() lists the allowed projects.",
             )
         raise SessionError(
-            "which-session",
+            ErrorKind.WHICH_SESSION,
             "There are several sessions, so name one by its key, as session=... "
             f"{available(alive)}",
         )
     record = supervisor.registry.get(key)
     if record is None:
-        raise SessionError("unknown-session", f"No session has the key {key!r}. {available(alive)}")
+        raise SessionError(
+            ErrorKind.UNKNOWN_SESSION, f"No session has the key {key!r}. {available(alive)}"
+        )
     session = supervisor.sessions.get(key)
     if session:
         return session
@@ -158,7 +160,7 @@ def choose(supervisor: Supervisor, key: str) -> Session:
     )
     last = f"\nThe last lines of its output:\n{record.last_output}" if record.last_output else ""
     raise SessionError(
-        "ended-session",
+        ErrorKind.ENDED_SESSION,
         f"Session {key} ({record.title}) ended at {iso(record.ended)}. {record.ending} {now}{last}",
     )
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.events import TerminalClosed, TerminalOpened
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.interrupt import Interrupted, interrupt
@@ -113,7 +113,7 @@ class Terminals:
             terminal = Terminal(key, term, receiver, self._interrupt)
         except OSError as error:
             raise SessionError(
-                "no-terminal",
+                ErrorKind.NO_TERMINAL,
                 f"No terminal was opened, because the machine has none to give: {error}. "
                 f"Session {key} is as it was.",
             ) from None

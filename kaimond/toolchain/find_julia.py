@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kaimond.errors import KaimonError
 from kaimond.toolchain import juliaup
 from kaimond.toolchain.juliaup import Chosen, JuliaupError
 
@@ -35,7 +36,7 @@ _ASK_TIMEOUT: Final = 60.0
 """Seconds for `julia --version`, which reads little but from a disk that may be slow."""
 
 
-class JuliaError(Exception):
+class JuliaError(KaimonError):
     """No Julia can be started; the message says why and what to do."""
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond import __version__, platform
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ _KEEP_DAYS: Final = 30
 _PARTIAL: Final = ".partial-"
 
 
-class PrecompileError(Exception):
+class PrecompileError(KaimonError):
     """A cache could not be made; the message tells what Julia said."""
 
 

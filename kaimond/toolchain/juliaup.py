@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kaimond.errors import KaimonError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,7 +25,7 @@ _SHOWN: Final = 12
 """Installed channels that an error lists at most."""
 
 
-class JuliaupError(Exception):
+class JuliaupError(KaimonError):
     """juliaup has no Julia of that channel; sentences say why and what to do."""
 
 

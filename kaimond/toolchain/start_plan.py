@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond.config import julia_options, project_path, projects, repo_options
 from kaimond.config.julia_options import LaunchError
 from kaimond.config.project_path import PathRefusedError
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.gate.gate_version import require_installed
 from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
 from kaimond.runtime import (
@@ -91,12 +91,12 @@ class Planner:
         try:
             path = project_path.resolve_project(text)
         except PathRefusedError as error:
-            raise SessionError("bad-path", f"{error} No session was started.") from None
+            raise SessionError(ErrorKind.BAD_PATH, f"{error} No session was started.") from None
         listed = projects.load(self._paths.projects_file)
         entry = listed.allowed(path)
         if entry is None:
             refusal = listed.refusal(path)
-            raise SessionError("not-allowed", f"No session was started: {refusal}")
+            raise SessionError(ErrorKind.NOT_ALLOWED, f"No session was started: {refusal}")
         return entry
 
     async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
@@ -111,7 +111,7 @@ class Planner:
                 self._settings.julia.command, environment, wanted_by=_DEFAULT
             )
         except JuliaError as error:
-            raise SessionError("no-julia", str(error)) from None
+            raise SessionError(ErrorKind.NO_JULIA, str(error)) from None
         return self._cache(julia, julia_options.DEFAULT.flags(Path.cwd()), environment), environment
 
     def _environment(self) -> dict[str, str]:
@@ -133,7 +133,7 @@ class Planner:
         """
         if entry.launch is None:
             what = "; ".join(str(problem) for problem in entry.problems)
-            raise SessionError("launch", f"{what} No session was started.")
+            raise SessionError(ErrorKind.LAUNCH, f"{what} No session was started.")
         require_installed()
         environment = self._environment()
         wanted_by = f"the launch_config of {entry.path}" if entry.launch.julia_bin else _DEFAULT
@@ -153,9 +153,9 @@ class Planner:
             )
             flags = tuple(options.flags(entry.path))
         except (JuliaError, LibzmqNotFoundError) as error:
-            raise SessionError("no-julia", str(error)) from None
+            raise SessionError(ErrorKind.NO_JULIA, str(error)) from None
         except (LaunchError, SocketPathTooLongError, UnsafeDirectoryError) as error:
-            raise SessionError("launch", str(error)) from None
+            raise SessionError(ErrorKind.LAUNCH, str(error)) from None
         # Hundreds of packages are hundreds of files: a third of a second, or more on a slow disk.
         checked = await asyncio.to_thread(manifest.check, entry.path, environment, julia.version)
         cache = self._cache(julia, flags, environment)

@@ -6,13 +6,14 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from kaimond.config import files
+from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-class UnreadableError(Exception):
+class UnreadableError(KaimonError):
     """A file that cannot be made sense of; the text says which and why."""
 
 

@@ -16,7 +16,7 @@ from kaimond import wire
 from kaimond.control import rpc, server
 from kaimond.control.command import Command, Params
 from kaimond.control.commands import COMMANDS
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.runtime import UnsafeDirectoryError
 from tests.control.conftest import SOON
 from tests.support.wait import until
@@ -186,7 +186,7 @@ async def test_a_refusal_and_a_bug_are_told_apart_and_neither_shows_a_traceback(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(_core: object, _params: Params) -> dict[str, Any]:
-        raise SessionError("no-session", "There is no session.")
+        raise SessionError(ErrorKind.NO_SESSION, "There is no session.")
 
     async def fail(_core: object, _params: Params) -> dict[str, Any]:
         raise RuntimeError("secret detail")

@@ -12,7 +12,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__, wire
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp import streams
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.server import INSTRUCTIONS
@@ -89,7 +89,7 @@ async def test_a_refusal_is_told_to_the_model_in_words(
     running: Running, scripted: Scripted, mode: str
 ) -> None:
     scripted.go.set()
-    scripted.failure = SessionError("no-session", "There is no session.\n\x1b[31mlast line")
+    scripted.failure = SessionError(ErrorKind.NO_SESSION, "There is no session.\n\x1b[31mlast line")
     async with sdk_client(running, mode) as client:
         result = await client.call_tool("scripted", {})
         assert isinstance(result, types.CallToolResult)

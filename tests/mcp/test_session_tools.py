@@ -8,7 +8,7 @@ import mcp_types as types
 import pytest
 
 from kaimond import wire
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.events import SessionToolsChanged
 from kaimond.gate.tools import Member, Offer, ToolSpec, Type
 from kaimond.mcp import session_tools
@@ -50,7 +50,7 @@ class Session:
         self.running.core.bus.publish(SessionToolsChanged(self.key))
 
     def evaluate(self, *_args: object, **_options: object) -> Eval:
-        raise SessionError("not-ready", f"Session {self.key} is {self.record.state}.")
+        raise SessionError(ErrorKind.NOT_READY, f"Session {self.key} is {self.record.state}.")
 
 
 def told(running: Running, one: Record, *tools: ToolSpec, space: str = "") -> Session:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from kaimond.config.preferences import Preferences
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Eval, Outcome, Status
 from kaimond.mcp import stale_source
 from kaimond.registry.record import Record
@@ -39,7 +39,7 @@ class Stale:
 
     def reread(self, *_args: Any) -> Any:
         if self.refuses:
-            raise SessionError("not-ready", "It was not read.")
+            raise SessionError(ErrorKind.NOT_READY, "It was not read.")
         self.done.append("read")
         return SimpleNamespace(id="e")
 

@@ -16,7 +16,7 @@ import pytest
 
 from kaimond import paths
 from kaimond.config.settings import JuliaSettings, SessionSettings, Settings
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.events import Bus
 from kaimond.registry.registry import Registry
 from kaimond.registry.state import State
@@ -215,7 +215,7 @@ async def test_a_session_that_cannot_be_ended_is_told_in_the_log(
 ) -> None:
     stage.watch.look()
     stage.known["a"] = stage.told["a"] = Use(since=60, evaluating=False)
-    stage.failure = SessionError("not-gone", "It does not go away.")
+    stage.failure = SessionError(ErrorKind.NOT_GONE, "It does not go away.")
     await stage.ring()
     assert "could not be ended: It does not go away." in caplog.text
     stage.failure = None

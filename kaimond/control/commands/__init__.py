@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.control.commands import (
     attach,
+    events,
     interrupt,
     reload,
     restart,
@@ -38,5 +39,5 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
 }
 
 STREAM_COMMANDS: Final[dict[str, StreamCommand[Any]]] = {
-    command.name: command for command in (attach.COMMAND,)
+    command.name: command for command in (attach.COMMAND, events.COMMAND)
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field
 
 from kaimond.control.command import SessionParams, StreamCommand
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.view import choose
 
@@ -65,7 +65,7 @@ async def _usable(supervisor: Supervisor, key: str) -> Session:
     record = session.record
     if record.joined:
         raise SessionError(
-            "own-terminal",
+            ErrorKind.OWN_TERMINAL,
             f"Session {record.key} ({record.title}) is a REPL that somebody started, with a "
             f"terminal of its own (process {record.pid}); go there. `kaimonctl attach` is for "
             "sessions that kaimond starts.",

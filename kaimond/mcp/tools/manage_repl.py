@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from kaimond.config import projects
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.cancelled import told
 from kaimond.mcp.restarts import refused
@@ -119,7 +119,9 @@ async def _revised(call: Call, key: str, eval_id: str) -> Answer:
     supervisor = call.core.supervisor
     item = supervisor.history.get(eval_id)
     if item is None:
-        raise SessionError("lost", f"It is not known whether session {key} read its files again.")
+        raise SessionError(
+            ErrorKind.LOST, f"It is not known whether session {key} read its files again."
+        )
     item = await wait_for(call, item, 0)
     text, source = await read_again(supervisor.source, item)
     failed = source.off or bool(source.stale)

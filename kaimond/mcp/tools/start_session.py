@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from kaimond.config import projects
-from kaimond.errors import SessionError
+from kaimond.errors import ErrorKind, SessionError
 from kaimond.julia_process.health import Word
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.tool import Arguments, Tool
@@ -60,7 +60,7 @@ async def run(call: Call, arguments: StartArguments) -> Answer:
     seen = await view(supervisor, record)
     if seen.ended:
         raise SessionError(
-            "start-failed",
+            ErrorKind.START_FAILED,
             f"Session {record.key} of this project ended in this moment. {seen.ending} "
             "Call start_session again for a new one.",
         )

@@ -1,0 +1,76 @@
+"""events: what happens in the daemon, as it happens. Not a command of kaimonctl.
+
+After the answer the daemon notifies of ``events.happened`` with an event of `kaimond.events` each,
+in order. A client that reads too slowly is told ``events.missed`` and how many it has missed, once
+it reads again. Hanging up ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond import events
+from kaimond.control.command import Params, StreamCommand
+
+if TYPE_CHECKING:
+    from kaimond.control.caller import Caller
+    from kaimond.core import Core
+
+MOST: Final = 1000
+"""Events that wait for one client."""
+
+
+class Feed:
+    """The events of one client.
+
+    Args:
+        caller: the client.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._waiting: deque[events.Event] = deque()
+        self._missed = 0
+        self._more = asyncio.Event()
+
+    def put(self, event: events.Event) -> None:
+        """An event has happened."""
+        if len(self._waiting) < MOST:
+            self._waiting.append(event)
+        else:
+            self._missed += 1
+        self._more.set()
+
+    async def run(self) -> None:
+        """Tell the client of them until it is gone."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await self._more.wait()
+                self._more.clear()
+                while self._waiting:
+                    event = self._waiting.popleft()
+                    await self._caller.notify("events.happened", event.to_json())
+                if self._missed:
+                    missed, self._missed = self._missed, 0
+                    await self._caller.notify("events.missed", {"missed": missed})
+
+
+async def run(core: Core, _params: Params, caller: Caller) -> dict[str, Any]:
+    """Begin."""
+    feed = Feed(caller)
+    ends = [core.bus.subscribe(kind, feed.put) for kind in events.ALL]
+    task = asyncio.create_task(feed.run(), name="events")
+
+    def gone() -> None:
+        for end in ends:
+            end()
+        task.cancel()
+
+    caller.when_gone(gone)
+    return {"events": [kind.name for kind in events.ALL]}
+
+
+COMMAND: Final = StreamCommand("events", Params, run)

@@ -1,0 +1,53 @@
+"""What is told of an error, to an agent and to a user of kaimonctl alike."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from kaimond.errors import ErrorKind, KaimonError
+from kaimond.runtime import UnsafeDirectoryError
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of an error.
+
+    Attributes:
+        kind: a word for programs.
+        message: sentences.
+        logged: whether the log needs the cause, which the sentences do not hold.
+    """
+
+    kind: ErrorKind
+    message: str
+    logged: bool
+
+
+def told(error: Exception, what: str, look: str, log: object) -> Told:
+    """What an agent or a user of kaimonctl is told of an error.
+
+    Args:
+        error: any.
+        what: could not be done, as the subject of a sentence.
+        look: what shows the present state, as the subject of a sentence.
+        log: path of the server log.
+    """
+    if isinstance(error, KaimonError):
+        return Told(error.kind, str(error), logged=False)
+    if isinstance(error, UnsafeDirectoryError):
+        return Told(ErrorKind.UNSAFE_DIRECTORY, str(error), logged=False)
+    if isinstance(error, OSError | sqlite3.Error):
+        return Told(
+            ErrorKind.SYSTEM,
+            f"{what} could not be done, because the machine refused something that kaimond needs: "
+            f"{error}. {look} shows what is true now. Mend that (free space, if the disk is full) "
+            "and try again.",
+            logged=True,
+        )
+    return Told(
+        ErrorKind.INTERNAL,
+        f"{what} failed inside kaimond; this is a bug of ours. What it had begun may or may not be "
+        f"done: {look} shows what is true now. The cause is in {log}.",
+        logged=True,
+    )
