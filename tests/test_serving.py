@@ -43,10 +43,10 @@ async def test_housekeeping_that_fails_is_told_and_tried_again_and_keeps_nothing
     core = SimpleNamespace(
         paths=SimpleNamespace(session_logs=tmp_path),
         supervisor=SimpleNamespace(
-            sessions=SimpleNamespace(tidy=lambda: None),
-            registry=SimpleNamespace(tidy=tidy, get=lambda _: None),
+            tidy=lambda: None,
+            registry=SimpleNamespace(tidy=tidy),
             idle=SimpleNamespace(look=lambda: None),
-            book=SimpleNamespace(tidy=lambda: None),
+            history=SimpleNamespace(tidy=lambda: None),
         ),
         store=SimpleNamespace(forget_calls=lambda _: done.append("calls")),
     )
