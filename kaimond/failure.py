@@ -10,7 +10,7 @@ from kaimond.runtime import UnsafeDirectoryError
 
 
 @dataclass(frozen=True)
-class Told:
+class Failure:
     """What is told of an error.
 
     Attributes:
@@ -24,7 +24,7 @@ class Told:
     logged: bool
 
 
-def told(error: Exception, what: str, look: str, log: object) -> Told:
+def told(error: Exception, what: str, look: str, log: object) -> Failure:
     """What an agent or a user of kaimonctl is told of an error.
 
     Args:
@@ -34,18 +34,18 @@ def told(error: Exception, what: str, look: str, log: object) -> Told:
         log: path of the server log.
     """
     if isinstance(error, KaimonError):
-        return Told(error.kind, str(error), logged=False)
+        return Failure(error.kind, str(error), logged=False)
     if isinstance(error, UnsafeDirectoryError):
-        return Told(ErrorKind.UNSAFE_DIRECTORY, str(error), logged=False)
+        return Failure(ErrorKind.UNSAFE_DIRECTORY, str(error), logged=False)
     if isinstance(error, OSError | sqlite3.Error):
-        return Told(
+        return Failure(
             ErrorKind.SYSTEM,
             f"{what} could not be done, because the machine refused something that kaimond needs: "
             f"{error}. {look} shows what is true now. Mend that (free space, if the disk is full) "
             "and try again.",
             logged=True,
         )
-    return Told(
+    return Failure(
         ErrorKind.INTERNAL,
         f"{what} failed inside kaimond; this is a bug of ours. What it had begun may or may not be "
         f"done: {look} shows what is true now. The cause is in {log}.",

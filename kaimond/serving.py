@@ -91,11 +91,16 @@ async def _serve(
         )
         _listen_to_signals(core)
         supervisor.tidy()
-        supervisor.adopt_all()
         server = ControlServer(core)
-        listener = listen(lock, where.control_socket)
-        # asyncio closes the socket that it serves; this one lives as long as the process.
-        await server.start(listener.dup())
+        try:
+            supervisor.adopt_all()
+            listener = listen(lock, where.control_socket)
+            # asyncio closes the socket that it serves; this one lives as long as the process.
+            await server.start(listener.dup())
+        except BaseException:
+            await supervisor.close()
+            living.cancel()
+            raise
         tidying = asyncio.create_task(_tidy(core))
         try:
             lock.announce()

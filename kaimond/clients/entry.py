@@ -20,7 +20,7 @@ class ForeignEntryError(KaimonError):
     """The name is taken by a server that is not ours; the text is how it is started."""
 
 
-class State(StrEnum):
+class EntryState(StrEnum):
     """What a configuration says of us."""
 
     ABSENT = "not installed"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEntry:
     """Our entry in a configuration.
 
     Attributes:
@@ -38,11 +38,11 @@ class Found:
         command: what it starts, as far as that can be told.
     """
 
-    state: State
+    state: EntryState
     command: str = ""
 
 
-def look(client: Client, text: str, command: str) -> Found:
+def look(client: Client, text: str, command: str) -> FoundEntry:
     """Find our entry.
 
     Args:
@@ -56,18 +56,18 @@ def look(client: Client, text: str, command: str) -> Found:
     return _judged(client, _entry(client, text), command)
 
 
-def _judged(client: Client, entry: Any, command: str) -> Found:
+def _judged(client: Client, entry: Any, command: str) -> FoundEntry:
     if entry is None:
-        return Found(State.ABSENT)
+        return FoundEntry(EntryState.ABSENT)
     if not isinstance(entry, dict):
-        return Found(State.FOREIGN, _shown(entry))
+        return FoundEntry(EntryState.FOREIGN, _shown(entry))
     starts = entry.get("command")
     if not isinstance(starts, str) or PurePath(starts).name != PROGRAM:
         known = starts if isinstance(starts, str) else entry.get("url", entry.get("httpUrl"))
-        return Found(State.FOREIGN, _shown(known if known is not None else entry))
+        return FoundEntry(EntryState.FOREIGN, _shown(known if known is not None else entry))
     wanted = client.required(command)
     right = all(entry.get(key) == value for key, value in wanted.items())
-    return Found(State.OURS if right else State.OUTDATED, starts)
+    return FoundEntry(EntryState.OURS if right else EntryState.OUTDATED, starts)
 
 
 def install(client: Client, text: str, command: str, *, replace: bool = False) -> str:
@@ -88,12 +88,12 @@ def install(client: Client, text: str, command: str, *, replace: bool = False) -
     """
     entry = _entry(client, text)
     found = _judged(client, entry, command)
-    if found.state is State.FOREIGN:
+    if found.state is EntryState.FOREIGN:
         if not replace:
             raise ForeignEntryError(found.command)
         text = remove(client, text, foreign=True)
-        found = Found(State.ABSENT)
-    if found.state is State.ABSENT:
+        found = FoundEntry(EntryState.ABSENT)
+    if found.state is EntryState.ABSENT:
         return _put_all(client, text, command)
     lacking = {key: value for key, value in client.defaults.items() if key not in entry}
     values = {**client.required(command), **lacking}
@@ -118,7 +118,7 @@ def remove(client: Client, text: str, *, foreign: bool = False) -> str:
         ForeignEntryError: another server has our name.
     """
     found = look(client, text, "")
-    if found.state is State.FOREIGN and not foreign:
+    if found.state is EntryState.FOREIGN and not foreign:
         raise ForeignEntryError(found.command)
     if client.form == "toml":
         return toml_text.remove(text, client.path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaimond.clients import EditError, entry, file
-from kaimond.clients.entry import Found, State
+from kaimond.clients.entry import EntryState, FoundEntry
 from kaimond.clients.table import CLIENTS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenClient:
     """One client's file.
 
     Attributes:
@@ -33,7 +33,7 @@ class Seen:
     client: Client
     path: Path
     present: bool
-    found: Found | None
+    found: FoundEntry | None
     problem: str = ""
 
     @property
@@ -42,7 +42,9 @@ class Seen:
         return str(self.found.state) if self.found else "unreadable"
 
 
-def survey(environ: Mapping[str, str], command: str, project: Path | None = None) -> list[Seen]:
+def survey(
+    environ: Mapping[str, str], command: str, project: Path | None = None
+) -> list[SeenClient]:
     """Look at the file of every client.
 
     Args:
@@ -53,17 +55,21 @@ def survey(environ: Mapping[str, str], command: str, project: Path | None = None
     return [_look(client, environ, command, project) for client in CLIENTS.values()]
 
 
-def _look(client: Client, environ: Mapping[str, str], command: str, project: Path | None) -> Seen:
+def _look(
+    client: Client, environ: Mapping[str, str], command: str, project: Path | None
+) -> SeenClient:
     path = client.project_path(project) if project else client.user_path(environ)
     present = is_present(client, environ)
     try:
         found = entry.look(client, file.read(path), command)
     except EditError as error:
-        return Seen(client, path, present, None, str(error))
+        return SeenClient(client, path, present, None, str(error))
     problem = ""
-    if found.state in (State.OURS, State.OUTDATED) and not os.access(found.command, os.X_OK):
+    if found.state in (EntryState.OURS, EntryState.OUTDATED) and not os.access(
+        found.command, os.X_OK
+    ):
         problem = f"{found.command} is not there, or cannot be run"
-    return Seen(client, path, present, found, problem)
+    return SeenClient(client, path, present, found, problem)
 
 
 def is_present(client: Client, environ: Mapping[str, str]) -> bool:
@@ -92,4 +98,4 @@ def _is_made_by_us(client: Client, text: str) -> bool:
     found = entry.look(client, text, "")
     made = entry.install(client, "", found.command)
     left = entry.remove(client, made, foreign=True)
-    return found.state is not State.FOREIGN and text in (made, left)
+    return found.state is not EntryState.FOREIGN and text in (made, left)

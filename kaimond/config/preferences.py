@@ -54,7 +54,7 @@ class Preferences:
     idle_timeout: float | None = None
 
 
-class Found(NamedTuple):
+class FoundPreferences(NamedTuple):
     """One preference of one project.
 
     Attributes:
@@ -160,7 +160,7 @@ def lookup(patterns: Patterns, project: Path) -> Preferences:
     )
 
 
-def explain(patterns: Patterns, scope: Scope) -> dict[str, Found]:
+def explain(patterns: Patterns, scope: Scope) -> dict[str, FoundPreferences]:
     """Return every preference of a scope, and who says so.
 
     Each field is taken by itself from the most specific pattern that sets it: the project's
@@ -168,10 +168,10 @@ def explain(patterns: Patterns, scope: Scope) -> dict[str, Found]:
     first in the file counts.
     """
     default = Preferences()
-    found = {name: Found(getattr(default, name), None) for name in NAMES}
+    found = {name: FoundPreferences(getattr(default, name), None) for name in NAMES}
     for level in scope.chain():
         for pattern in filter(level.matches, patterns):
             for name, value in patterns[pattern].items():
                 if found[name].pattern is None:
-                    found[name] = Found(value, pattern)
+                    found[name] = FoundPreferences(value, pattern)
     return found

@@ -18,7 +18,7 @@ from kaimond.config import files as config_files
 from kaimond.ctl.output import CtlError, ExitCode
 from kaimond.service_manager import service_state
 from kaimond.service_manager.launchd import Launchd
-from kaimond.service_manager.service_plan import MARK, Installation, State
+from kaimond.service_manager.service_plan import MARK, Installation, ServiceState
 from kaimond.service_manager.systemd import Systemd
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def carry_out(manager: Manager, steps: Sequence[Step]) -> None:
             )
 
 
-def state(manager: Manager) -> State:
+def state(manager: Manager) -> ServiceState:
     """What the manager says of the service now."""
     code, output, _ = _run(manager.question())
     return manager.state(code, output)

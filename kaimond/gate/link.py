@@ -49,7 +49,7 @@ class LinkClosedError(GateSilentError):
     """The link was closed: the process behind it is a session's no more."""
 
 
-class Link:
+class GateLink:
     """Connects to the gate that listens, or will listen, at ``endpoint``.
 
     Args:

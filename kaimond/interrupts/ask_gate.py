@@ -18,7 +18,7 @@ from kaimond.gate.link import GateSilentError
 
 if TYPE_CHECKING:
     from kaimond.gate.frames import Message
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.platform.thread import Thread
 
 
@@ -52,7 +52,7 @@ class Question:
         limit: seconds after which nobody listens to the answer any more.
     """
 
-    def __init__(self, live: Live, eval_id: str, limit: float) -> None:
+    def __init__(self, live: LiveProcess, eval_id: str, limit: float) -> None:
         self._live = live
         asking = live.link.request("interrupt", (("eval", eval_id),), timeout=limit)
         self._asking = asyncio.create_task(asking)

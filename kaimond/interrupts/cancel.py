@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
     from kaimond.evals.history import History
     from kaimond.evals.notes import Notes
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
 
 _RESULT_WAIT: Final = 2.0
 """Seconds from a gate that is free again to its word on how the eval ended."""
@@ -66,7 +66,7 @@ class Evals(Protocol):
 
 
 async def cancel(
-    evals: Evals, history: History, live: Live | None, item: Eval, reason: str
+    evals: Evals, history: History, live: LiveProcess | None, item: Eval, reason: str
 ) -> tuple[Cancelled, bool]:
     """Cancel an eval (see `kaimond.sessions.session.Session.cancel`).
 

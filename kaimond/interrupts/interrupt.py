@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kaimond.gate.frames import Message
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
 
 
 _FIRST: Final = Wait(0.06, 0.15)
@@ -107,7 +107,7 @@ def may_force(seen: set[Place], elapsed: float) -> bool:
 
 
 async def interrupt(
-    live: Live,
+    live: LiveProcess,
     eval_id: str,
     limit: float = LIMIT,
     *,
@@ -159,7 +159,7 @@ async def interrupt(
     return came
 
 
-async def _signal(live: Live, turn: str) -> bool:
+async def _signal(live: LiveProcess, turn: str) -> bool:
     """Send a SIGINT if it can hit nothing but what it is meant for; tell whether it was sent.
 
     Args:
@@ -176,7 +176,7 @@ async def _signal(live: Live, turn: str) -> bool:
     return True
 
 
-async def _taken(live: Live) -> None:
+async def _taken(live: LiveProcess) -> None:
     """Wait until Julia has taken a SIGINT, so that there are never two on their way.
 
     A thread of its own takes them and passes them on, which may have to wait for its turn.
@@ -192,7 +192,7 @@ async def _taken(live: Live) -> None:
         await asyncio.sleep(_CHECK_EVERY)
 
 
-async def _ask(live: Live, eval_id: str, wait: Wait) -> tuple[Message | None, set[Place]]:
+async def _ask(live: LiveProcess, eval_id: str, wait: Wait) -> tuple[Message | None, set[Place]]:
     """Ask the gate to interrupt the eval: its answer, or None and where the mute process is."""
     with Question(live, eval_id, LIMIT) as question:
         answer = await question.answer(wait)

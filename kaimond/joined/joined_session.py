@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kaimond.gate.frames import Message
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.registry.record import Record
 
 _HOOKS: Final = 30.0
@@ -46,7 +46,7 @@ class JoinedSession(Session):
         way = f"in place (the same process {after.pid} and terminal)"
         return Restarted(after, way, time.monotonic() - began)
 
-    async def _replaced(self, record: Record, live: Live, reason: str) -> Record:
+    async def _replaced(self, record: Record, live: LiveProcess, reason: str) -> Record:
         await self._freed(live, reason)
         if self.live is not live:
             raise SessionError(
@@ -81,7 +81,7 @@ class JoinedSession(Session):
             "until then it is listed as restarting. Look at its terminal.",
         )
 
-    async def _freed(self, live: Live, reason: str) -> None:
+    async def _freed(self, live: LiveProcess, reason: str) -> None:
         """Interrupt what agents evaluate, and make sure that the gate listens.
 
         Raises:
@@ -101,7 +101,7 @@ class JoinedSession(Session):
                 "alone, because a person started it. Try again when that code has ended.",
             ) from None
 
-    def _arrived(self, live: Live, pong: Message) -> Record:
+    def _arrived(self, live: LiveProcess, pong: Message) -> Record:
         """A new process image has proved itself: the session is ready again."""
         registry = self.services.registry
         nonce = pong.get("nonce")
@@ -181,7 +181,7 @@ class JoinedSession(Session):
         # It removes its announcement at an orderly exit.
         return not self.services.paths.announcement(self.key).exists()
 
-    async def _end_process(self, live: Live, reason: str) -> None:
+    async def _end_process(self, live: LiveProcess, reason: str) -> None:
         """Ask the process to exit."""
         rung = self.services.settings.stop_timeout
         self.dismiss_evals(reason)

@@ -19,7 +19,7 @@ import psutil
 from kaimond import platform
 from kaimond.events import SessionChanged
 from kaimond.gate.libzmq import LibzmqNotFoundError, publish
-from kaimond.gate.link import Link
+from kaimond.gate.link import GateLink
 from kaimond.joined import announcement
 from kaimond.joined.announcement import NotAnnouncedError
 from kaimond.joined.joined_session import JoinedSession
@@ -290,7 +290,7 @@ class Joiner:
         except ProcessGoneError:
             self._again_later(key)
             return
-        link = Link(
+        link = GateLink(
             self._services.context,
             key,
             self._paths.session_socket(key),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
     from kaimond.evals.eval_queue import Turn
     from kaimond.gate.frames import Message
-    from kaimond.gate.link import Link
+    from kaimond.gate.link import GateLink
     from kaimond.julia_process.process import SessionProcess
     from kaimond.julia_process.signal_lock import SignalLock
 
@@ -42,7 +42,7 @@ FOR_EVER: Final = 86_400.0
 
 
 @dataclass
-class Live:
+class LiveProcess:
     """One process and the way to its gate.
 
     Attributes:
@@ -57,7 +57,7 @@ class Live:
     """
 
     process: SessionProcess
-    link: Link
+    link: GateLink
     signal_lock: SignalLock
     turn: Turn
     joined: bool = False
@@ -87,7 +87,7 @@ class Live:
             verb: of the request.
             fields: of the request.
             timeout: seconds to wait.
-            repeat: as of `Link.request`.
+            repeat: as of `GateLink.request`.
 
         Returns:
             The answer; None if the process ends first, or is a session's no more.
@@ -158,7 +158,7 @@ class Live:
 
 
 async def ask(
-    link: Link,
+    link: GateLink,
     process: SessionProcess,
     verb: str,
     fields: Iterable[tuple[str, str | bytes]] = (),
@@ -166,7 +166,7 @@ async def ask(
     timeout: float,
     repeat: bool = False,
 ) -> Message | None:
-    """Ask a gate something unless its process ends; see `Live.ask`."""
+    """Ask a gate something unless its process ends; see `LiveProcess.ask`."""
     asking = asyncio.create_task(link.request(verb, fields, timeout=timeout, repeat=repeat))
     either: list[asyncio.Future[Any]] = [asking, process.exited]
     try:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kaimond.service_manager.service_plan import MARK, File, Installation, State, Step, template
+from kaimond.service_manager.service_plan import (
+    MARK,
+    File,
+    Installation,
+    ServiceState,
+    Step,
+    template,
+)
 from kaimond.service_manager.service_state import LABEL, agent_file, launchd_target
 
 _NOT_LOADED: Final = 113
@@ -93,15 +100,15 @@ class Launchd:
         """What launchd knows of the agent."""
         return ("launchctl", "print", self._target)
 
-    def state(self, code: int, output: str) -> State:
+    def state(self, code: int, output: str) -> ServiceState:
         """Read the lines about its process; launchd promises no format, so nothing else."""
         if code == _NOT_LOADED:
-            return State(said="not loaded")
+            return ServiceState(said="not loaded")
         if code:
-            return State(said="launchd does not answer")
+            return ServiceState(said="launchd does not answer")
         found = dict(re.findall(r"^\s*(state|pid) = (.+?)\s*$", output, re.MULTILINE))
         pid = found.get("pid", "0")
-        return State(
+        return ServiceState(
             known=True,
             enabled=True,
             active=pid != "0",

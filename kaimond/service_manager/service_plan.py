@@ -87,7 +87,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class State:
+class ServiceState:
     """What the manager says of the service.
 
     Attributes:
@@ -139,7 +139,7 @@ class Manager(Protocol):
     def question(self) -> tuple[str, ...]:
         """The command whose output `state` reads."""
 
-    def state(self, code: int, output: str) -> State:
+    def state(self, code: int, output: str) -> ServiceState:
         """What an answer to `question` means."""
 
     def complaint(self) -> tuple[str, ...]:

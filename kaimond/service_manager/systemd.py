@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kaimond.service_manager.service_plan import MARK, File, Installation, State, Step, template
+from kaimond.service_manager.service_plan import (
+    MARK,
+    File,
+    Installation,
+    ServiceState,
+    Step,
+    template,
+)
 from kaimond.service_manager.service_state import SERVICE, SOCKET, USER_UNITS
 
 if TYPE_CHECKING:
@@ -88,11 +95,11 @@ class Systemd:
         """A few properties of the service and the state of the socket."""
         return (*_CTL, "show", f"--property={_PROPERTIES}", SERVICE, SOCKET)
 
-    def state(self, code: int, output: str) -> State:
+    def state(self, code: int, output: str) -> ServiceState:
         """Read properties: a paragraph for the service, one for the socket."""
         paragraphs = [properties(text) for text in output.strip().split("\n\n")]
         if code or len(paragraphs) != 2:  # noqa: PLR2004 - see `question`
-            return State(said="systemd does not answer")
+            return ServiceState(said="systemd does not answer")
         service, socket = paragraphs
         active = service.get("ActiveState", "")
         said = f"{active} ({service.get('SubState', '')})"
@@ -103,7 +110,7 @@ class Systemd:
             said += f", restarted {restarts} times"
         if socket.get("ActiveState") == "active" and active != "active":
             said += "; the socket is open, a client starts it"
-        return State(
+        return ServiceState(
             known=service.get("LoadState") == "loaded",
             enabled=service.get("UnitFileState", "").startswith("enabled"),
             active="active" in {active, socket.get("ActiveState")},

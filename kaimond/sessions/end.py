@@ -18,7 +18,7 @@ from kaimond.julia_process.process import end_descendants
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
 
 _log = logging.getLogger("kaimond.sessions")
 
@@ -32,7 +32,7 @@ GRACE: Final = 1.0
 """Seconds that children of an ended session get between SIGTERM and SIGKILL."""
 
 
-async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False) -> bool:
+async def end_process(key: str, live: LiveProcess, timeout: float, *, ask: bool = False) -> bool:
     """End a session's process and its descendants.
 
     A free gate is asked to exit, so that Julia runs its own exit hooks; a process that is busy,

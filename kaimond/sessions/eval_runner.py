@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kaimond.evals.eval_queue import Turn
     from kaimond.evals.spool import Spool
     from kaimond.gate.frames import Message
-    from kaimond.gate.link import Link
+    from kaimond.gate.link import GateLink
     from kaimond.sessions.services import Services
 
 ROWS: Final = "40"
@@ -57,7 +57,7 @@ class EvalRunner:
         self,
         key: str,
         boot_id: str,
-        link: Link,
+        link: GateLink,
         spool: Spool,
         turn: Turn,
         services: Services,

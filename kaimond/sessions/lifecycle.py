@@ -22,9 +22,9 @@ from kaimond.evals.spool import Spool
 from kaimond.events import SessionToolsChanged
 from kaimond.gate.frames import FrameError
 from kaimond.gate.gate_version import unspoken
-from kaimond.gate.link import Link
+from kaimond.gate.link import GateLink
 from kaimond.gate.tools import Offer, read_offer
-from kaimond.julia_process.live import FOR_EVER, Live
+from kaimond.julia_process.live import FOR_EVER, LiveProcess
 from kaimond.julia_process.signal_lock import SignalLock
 from kaimond.registry.record import UNKNOWN
 from kaimond.registry.state import Event, State
@@ -73,7 +73,7 @@ class Lifecycle(abc.ABC):
     def __init__(self, key: str, services: Services) -> None:
         self.key = key
         self.lock = asyncio.Lock()
-        self.live: Live | None = None
+        self.live: LiveProcess | None = None
         self.turn = Turn()
         self.tools = Offer()
         self.services = services
@@ -150,17 +150,17 @@ class Lifecycle(abc.ABC):
 
     # Its process
 
-    def take_charge(self, process: SessionProcess) -> Live:
+    def take_charge(self, process: SessionProcess) -> LiveProcess:
         """Connect to the gate of a process, and be there when it ends."""
         where = self.services.paths
-        link = Link(
+        link = GateLink(
             self.services.context,
             self.key,
             where.session_socket(self.key),
             on_message=self._heard,
             on_up=self._transport_up,
         )
-        live = Live(
+        live = LiveProcess(
             process,
             link,
             SignalLock(where.session_shield(self.key)),
@@ -259,7 +259,7 @@ class Lifecycle(abc.ABC):
 
     # A new process image
 
-    def answered(self, live: Live, pong: Message) -> Record:
+    def answered(self, live: LiveProcess, pong: Message) -> Record:
         """The gate of a ``starting`` session has proved itself: it is ready.
 
         Raises:
@@ -285,7 +285,7 @@ class Lifecycle(abc.ABC):
         self.opened(record.boot_id)
         return self.record
 
-    def start_failure(self, live: Live) -> SessionError:
+    def start_failure(self, live: LiveProcess) -> SessionError:
         """Why it is not ready although its start is over."""
         record = self.verified
         if record.state in (State.STOPPING, State.STOPPED):
@@ -300,7 +300,7 @@ class Lifecycle(abc.ABC):
             f"All of it: {self.services.paths.session_log(self.key)}",
         )
 
-    def let_go(self) -> Live | None:
+    def let_go(self) -> LiveProcess | None:
         """The daemon ends, and the process goes on; return it, for its link to be closed."""
         live, self.live = self.live, None
         if live:
@@ -321,7 +321,7 @@ class Lifecycle(abc.ABC):
         """Whether its person took it back, so that the end of the process is no crash."""
         return False
 
-    def _exited(self, live: Live) -> None:
+    def _exited(self, live: LiveProcess) -> None:
         """A process is proved to be gone. Called by everybody who notices, so maybe twice."""
         if self.live is not live:
             return
@@ -340,7 +340,7 @@ class Lifecycle(abc.ABC):
             # On a way down that somebody asked for, whoever waits for it does this.
             self.services.tasks.chore(end_leftovers(self.key))
 
-    def _let_go(self, live: Live) -> None:
+    def _let_go(self, live: LiveProcess) -> None:
         """A process image is none of this session's any more."""
         self.live = None
         self.services.source.closed(self.key)
@@ -440,7 +440,7 @@ def ended_meanwhile(key: str, *, alive: bool) -> SessionError:
     )
 
 
-def not_gone(key: str, live: Live, what: str) -> SessionError:
+def not_gone(key: str, live: LiveProcess, what: str) -> SessionError:
     """The error for a process that survives SIGKILL."""
     return SessionError(
         ErrorKind.NOT_GONE,

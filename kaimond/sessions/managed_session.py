@@ -27,7 +27,7 @@ from kaimond.sessions.session import Session
 
 if TYPE_CHECKING:
     from kaimond.gate.frames import Message
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.registry.record import Record
     from kaimond.toolchain.start_plan import Plan
 
@@ -77,7 +77,7 @@ class ManagedSession(Session):
             self.watch(self.services.caches.make_missed(plan.cache, plan.environment))
         return after
 
-    def _spawn(self, record: Record, plan: Plan) -> Live:
+    def _spawn(self, record: Record, plan: Plan) -> LiveProcess:
         where, note = self.services.paths, self.services.registry.note
         endpoint, log = where.session_socket(self.key), where.session_log(self.key)
         endpoint.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ class ManagedSession(Session):
             process.signal(signal.SIGKILL)
             raise
 
-    async def await_answer(self, record: Record, live: Live) -> Record:
+    async def await_answer(self, record: Record, live: LiveProcess) -> Record:
         """Wait until the gate of a spawned process answers with this start's nonce.
 
         Raises:
@@ -132,7 +132,7 @@ class ManagedSession(Session):
             raise self.start_failure(live)
         return self.answered(live, pong)
 
-    async def _give_up(self, live: Live, reason: str) -> None:
+    async def _give_up(self, live: LiveProcess, reason: str) -> None:
         self.will_end(reason)
         # It may still answer while it ends; the next daemon must not take that for a start.
         self.services.registry.note(self.key, nonce="")
@@ -174,7 +174,7 @@ class ManagedSession(Session):
         return Restarted(after, way, time.monotonic() - began)
 
     async def _replaced(
-        self, record: Record, live: Live, plan: Plan, *, in_place: bool
+        self, record: Record, live: LiveProcess, plan: Plan, *, in_place: bool
     ) -> tuple[Record, str]:
         spoken = not unspoken(record.protocol, record.gate)
         if in_place and spoken and plan.digest() == record.plan:
@@ -196,7 +196,7 @@ class ManagedSession(Session):
         after = await self.start(plan)
         return after, f"by a new process {after.pid} (the old one, {record.pid}, is gone)"
 
-    async def _replace_image(self, before: Record, live: Live, plan: Plan) -> Message | None:
+    async def _replace_image(self, before: Record, live: LiveProcess, plan: Plan) -> Message | None:
         """Have a free gate execute Julia anew in its process; key, pid and terminals stay.
 
         Returns:
@@ -231,7 +231,7 @@ class ManagedSession(Session):
             self.key, Event.SPAWNED, "the old process is gone", pid=0, process_start=""
         )
 
-    def _stuck(self, live: Live) -> SessionError:
+    def _stuck(self, live: LiveProcess) -> SessionError:
         """A process survives SIGKILL: nothing restarts while it is there."""
         reason = "it was to be restarted, but its process did not go away"
         self.will_end(reason)
@@ -267,7 +267,7 @@ class ManagedSession(Session):
             else:
                 await self.start(plan)
 
-    async def _answer(self, live: Live) -> Message | None:
+    async def _answer(self, live: LiveProcess) -> Message | None:
         timeout = self.services.settings.restart_timeout
         try:
             return await live.ask("ping", timeout=timeout, repeat=True)
@@ -280,14 +280,14 @@ class ManagedSession(Session):
         # A restart goes on from here; the evals were ended when it began.
         return self.record.state is State.RESTARTING
 
-    async def _end_process(self, live: Live, reason: str) -> None:
+    async def _end_process(self, live: LiveProcess, reason: str) -> None:
         free = await self._quiet(live, reason)
         failpoints.passing("stop.before-end")
         if not await end_process(self.key, live, self.services.settings.stop_timeout, ask=free):
             raise not_gone(self.key, live, "was asked to stop")
         failpoints.passing("stop.after-end")
 
-    async def _quiet(self, live: Live, reason: str) -> bool:
+    async def _quiet(self, live: LiveProcess, reason: str) -> bool:
         """Before its image ends: begin no eval, interrupt what runs, end its children.
 
         Args:

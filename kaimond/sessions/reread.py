@@ -10,11 +10,11 @@ from kaimond.source import report
 
 if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
-    from kaimond.source.report import Told
+    from kaimond.source.report import SourceReport
     from kaimond.source.source_check import SourceCheck
 
 
-async def read_again(source: SourceCheck, item: Eval) -> tuple[str, Told]:
+async def read_again(source: SourceCheck, item: Eval) -> tuple[str, SourceReport]:
     """What came of reading all files again, in words, and what the disk shows now.
 
     Args:

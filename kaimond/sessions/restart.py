@@ -12,7 +12,7 @@ from kaimond.julia_process.live import FOR_EVER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.registry.record import Record
 
 _LOOK_AGAIN: Final = 0.05
@@ -35,7 +35,7 @@ class Restarted:
 
 
 async def execute_anew(
-    live: Live,
+    live: LiveProcess,
     fields: Iterable[tuple[str, str]],
     proves: Callable[[Message], bool],
     timeout: float,
@@ -63,7 +63,7 @@ async def execute_anew(
     return None, said.get("reason") if isinstance(said, Message) else ""
 
 
-async def new_image(live: Live, proves: Callable[[Message], bool]) -> Message:
+async def new_image(live: LiveProcess, proves: Callable[[Message], bool]) -> Message:
     """Wait as long as it takes for the first answer of a new process image.
 
     Args:

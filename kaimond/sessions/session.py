@@ -16,7 +16,7 @@ from kaimond.evals.eval_queue import QueueFullError
 from kaimond.gate.gate_version import require_spoken
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.cancel import Cancelled, cancel
-from kaimond.julia_process.live import FOR_EVER, LOOK_TIMEOUT, Live
+from kaimond.julia_process.live import FOR_EVER, LOOK_TIMEOUT, LiveProcess
 from kaimond.registry.state import USABLE, Event, State
 from kaimond.runtime import UnsafeDirectoryError
 from kaimond.sessions.lifecycle import Lifecycle
@@ -170,7 +170,7 @@ class Session(Lifecycle):
             return await self.services.tasks.to_its_end(self._restart(reason, idle_only=True))
         return None
 
-    def to_restart(self) -> tuple[Record, Live]:
+    def to_restart(self) -> tuple[Record, LiveProcess]:
         """Its record and its process, if it can be restarted now.
 
         Raises:
@@ -223,7 +223,7 @@ class Session(Lifecycle):
         return self.verified
 
     @abc.abstractmethod
-    async def _end_process(self, live: Live, reason: str) -> None:
+    async def _end_process(self, live: LiveProcess, reason: str) -> None:
         """End the process of a session that is ``stopping``.
 
         Raises:

@@ -1,6 +1,7 @@
 """The shim's way to the daemon: find it, have it started, greet it, lose it, and begin again.
 
-A `Link` never blocks. `Link.tick` does what is due; between two calls the pump serves the client.
+A `DaemonLink` never blocks. `DaemonLink.tick` does what is due; between two calls the pump serves
+the client.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ RELAUNCH_ALONE: Final = 30.0
 NEVER: Final = float("inf")
 
 
-class Link:
+class DaemonLink:
     """One client's connection to the daemon.
 
     Attributes:

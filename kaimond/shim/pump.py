@@ -14,9 +14,9 @@ import sys
 import time
 
 from kaimond import runtime, wire
-from kaimond.shim.daemon_link import NEVER, Link
+from kaimond.shim.daemon_link import NEVER, DaemonLink
 from kaimond.shim.lines import Lines, TooLong
-from kaimond.shim.requests import Book
+from kaimond.shim.requests import OpenRequests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class Pump:
     """One client, its book and its link."""
 
     def __init__(self, directory: str) -> None:
-        self._book = Book()
-        self._link = Link(directory, os.urandom(8).hex())
+        self._book = OpenRequests()
+        self._link = DaemonLink(directory, os.urandom(8).hex())
         self._client_lines = Lines(wire.MAX_LINE)
         self._daemon_lines = Lines(wire.MAX_LINE)
         self._to_client = bytearray()

@@ -1,8 +1,9 @@
 """What the client has asked, what it has been told, and what a new connection must hear again.
 
-`Book` does no input or output: it is given lines and events and puts lines into two outboxes. It
-keeps three promises whatever the daemon does: every request gets exactly one answer, none is lost
-with a connection, and a duplicate answer to a replayed ``initialize`` never reaches the client.
+`OpenRequests` does no input or output: it is given lines and events and puts lines into two
+outboxes. It keeps three promises whatever the daemon does: every request gets exactly one answer,
+none is lost with a connection, and a duplicate answer to a replayed ``initialize`` never reaches
+the client.
 
 It is in one of three states:
 
@@ -67,7 +68,7 @@ class Request:
         return self.method == LISTEN and self.sent
 
 
-class Book:
+class OpenRequests:
     """The bookkeeping of one client.
 
     Attributes:

@@ -70,7 +70,7 @@ def _names(paths: Iterable[str], project: str) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class SourceReport:
     """What is known of a session's source at one moment, for those who ask for its state.
 
     Attributes:
@@ -96,7 +96,7 @@ def stale_lines(said: str, differences: Differences, project: str) -> tuple[str,
     return (*said.splitlines(), *own)
 
 
-def read_again(key: str, reloaded: str, told: Told) -> str:
+def read_again(key: str, reloaded: str, told: SourceReport) -> str:
     """What came of reading all files of a session again.
 
     Args:

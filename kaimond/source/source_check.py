@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kaimond.events import SourceStale
 from kaimond.source.disk import Disk
-from kaimond.source.report import Finding, Told, older, shown, stale_lines
-from kaimond.source.status import Standing
+from kaimond.source.report import Finding, SourceReport, older, shown, stale_lines
+from kaimond.source.status import SourceStatus
 from kaimond.source.watcher import Watch
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class SourceCheck:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._sessions: dict[str, Tracked] = {}
-        self._standings: dict[str, Standing] = {}
+        self._standings: dict[str, SourceStatus] = {}
         self._findings: OrderedDict[str, asyncio.Task[list[str]]] = OrderedDict()
         self._late: dict[str, tuple[str, ...]] = {}
         self._trying: dict[str, asyncio.Task[Any]] = {}
@@ -87,7 +87,7 @@ class SourceCheck:
     def opened(self, session: Tracked) -> None:
         """A new process image of a session can evaluate; nothing is known of it yet."""
         self._sessions[session.key] = session
-        self._standings[session.key] = Standing(session.project)
+        self._standings[session.key] = SourceStatus(session.project)
         self._late.pop(session.key, None)
         self._watch_all()
 
@@ -143,7 +143,7 @@ class SourceCheck:
     def _is_off(self, key: str) -> bool:
         return self._sessions[key].reviser == "off"
 
-    def _take(self, standing: Standing, message: Message) -> None:
+    def _take(self, standing: SourceStatus, message: Message) -> None:
         if standing.take(message):
             self._watch_all()
 
@@ -182,7 +182,7 @@ class SourceCheck:
             if touched and not self._sessions[key].busy and not self._is_off(key):
                 self._start(self._looked(key, standing))
 
-    async def _looked(self, key: str, standing: Standing) -> None:
+    async def _looked(self, key: str, standing: SourceStatus) -> None:
         """Compare between evals. What was missed then was missing in answers that were given."""
         differences, disk = await self._compared(standing)
         # An answer that is not given yet says it itself.
@@ -195,14 +195,14 @@ class SourceCheck:
             self._late[key] = tuple({*self._late.get(key, ()), *differences.missed})
             await self._tried_again(key)
 
-    async def _examined(self, item: Eval, standing: Standing) -> list[str]:
+    async def _examined(self, item: Eval, standing: SourceStatus) -> list[str]:
         standing.examined += 1
         try:
             return (await self._examine(item, standing)).lines(standing.project)
         finally:
             standing.examined -= 1
 
-    async def _examine(self, item: Eval, standing: Standing) -> Finding:
+    async def _examine(self, item: Eval, standing: SourceStatus) -> Finding:
         key = item.session
         differences, disk = await self._compared(standing)
         missed = differences.missed
@@ -230,22 +230,22 @@ class SourceCheck:
         if session:
             await session.read_again()
 
-    async def _compared(self, standing: Standing) -> tuple[Differences, Mapping[str, OnDisk]]:
+    async def _compared(self, standing: SourceStatus) -> tuple[Differences, Mapping[str, OnDisk]]:
         question = standing.question()
         async with self._looking:
             disk = await asyncio.to_thread(self._disk.look, sorted(question.touched))
         return standing.answered(question, disk), disk
 
-    async def now(self, key: str) -> Told:
+    async def now(self, key: str) -> SourceReport:
         """What is known of a session's source, after looking at all its files at this moment."""
         standing = self._standings.get(key)
         if standing is None:
-            return Told()
+            return SourceReport()
         if self._is_off(key):
-            return Told(tracked=OFF, off=True)
+            return SourceReport(tracked=OFF, off=True)
         standing.touch()
         differences, _ = await self._compared(standing)
-        return Told(
+        return SourceReport(
             tracked=standing.sources.told(),
             stale=stale_lines(standing.said, differences, standing.project),
             changed=tuple(shown(path, standing.project) for path in differences.later),

@@ -37,7 +37,7 @@ class Question:
 
 
 @dataclass
-class Standing:
+class SourceStatus:
     """One process image.
 
     Attributes:

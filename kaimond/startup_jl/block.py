@@ -54,7 +54,7 @@ class _Note(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBlock:
     """Our block in a file.
 
     Attributes:
@@ -80,7 +80,7 @@ class Removed(NamedTuple):
     was_ours: bool
 
 
-def find(content: bytes) -> Found | None:
+def find(content: bytes) -> FoundBlock | None:
     """Return where our block is, if it is there.
 
     Raises:
@@ -100,7 +100,7 @@ def find(content: bytes) -> Found | None:
             f"they are in line {', '.join(map(str, lines))}"
         )
     note = _Note((firsts[0][1] or b"").decode())
-    return Found(firsts[0].start(), lasts[0].end(), note)
+    return FoundBlock(firsts[0].start(), lasts[0].end(), note)
 
 
 def text(directory: str, note: str = "") -> str:

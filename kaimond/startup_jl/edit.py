@@ -25,7 +25,7 @@ class StartupError(KaimonError):
     """The file was not changed; the text says why, and what can be done."""
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """How a startup file is."""
 
     ABSENT = "absent"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """What a startup file is found to be.
 
     Attributes:
@@ -52,7 +52,7 @@ class Seen:
     """
 
     file: Path
-    state: State
+    state: FileState
     exists: bool = False
     problem: str = ""
     own_call: int | None = None
@@ -77,7 +77,7 @@ class Done:
     backup: Path | None = None
 
 
-def look(file: Path, directory: Path) -> Seen:
+def look(file: Path, directory: Path) -> SeenFile:
     """Return how a startup file is; never raises.
 
     Args:
@@ -87,14 +87,14 @@ def look(file: Path, directory: Path) -> Seen:
     try:
         content = _read(files.target(file))
         if content is None:
-            return Seen(file, State.ABSENT)
+            return SeenFile(file, FileState.ABSENT)
         found = block.find(content)
         own_call = block.own_call(content)
         current = found and block.installed(content, str(directory)) == content
     except (StartupError, DamagedError) as error:
-        return Seen(file, State.UNCLEAR, True, str(error))
-    state = State.INSTALLED if current else State.OUTDATED if found else State.ABSENT
-    return Seen(file, state, True, own_call=own_call)
+        return SeenFile(file, FileState.UNCLEAR, True, str(error))
+    state = FileState.INSTALLED if current else FileState.OUTDATED if found else FileState.ABSENT
+    return SeenFile(file, state, True, own_call=own_call)
 
 
 def install(file: Path, directory: Path) -> Done:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kaimond.evals.eval_queue import Turn
     from kaimond.events import Bus
     from kaimond.gate.frames import Message
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.terminals.terminal import Receiver
 
 _log = logging.getLogger("kaimond.sessions")
@@ -56,7 +56,7 @@ class Host(Protocol):
         """Its name."""
 
     @property
-    def live(self) -> Live | None:
+    def live(self) -> LiveProcess | None:
         """Its process, if it has one now."""
 
     @property
@@ -242,7 +242,7 @@ class Terminals:
         self._asking[terminal.id] = task
         self._tell_if_silent(terminal)
 
-    async def _opened(self, live: Live, terminal: Terminal) -> None:
+    async def _opened(self, live: LiveProcess, terminal: Terminal) -> None:
         fields = (
             ("terminal", terminal.id),
             ("path", terminal.pty.path),
@@ -281,7 +281,7 @@ class Terminals:
             self._interrupting.add(terminal.id)
             self._host.watch(self._interrupted(live, terminal))
 
-    async def _interrupted(self, live: Live, terminal: Terminal) -> None:
+    async def _interrupted(self, live: LiveProcess, terminal: Terminal) -> None:
         terminal.shown = b""
         try:
             came = await self._freed(live, terminal.id)
@@ -296,7 +296,7 @@ class Terminals:
             )
 
     @staticmethod
-    async def _freed(live: Live, terminal: str) -> Interrupted:
+    async def _freed(live: LiveProcess, terminal: str) -> Interrupted:
         """Interrupt what was entered at a terminal, by the safe ladder; tell what came of it."""
         mine = live.turn.terminal == terminal
         # Interrupting Julia's `run` leaves the child that it waits for running.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaimond.clients import EditError, entry
-from kaimond.clients.entry import ForeignEntryError, Found, State
+from kaimond.clients.entry import EntryState, ForeignEntryError, FoundEntry
 from kaimond.clients.table import CLIENTS, Client
 from tests.clients import strict
 from tests.support.home import CHECKOUT
@@ -110,7 +110,7 @@ def test_another_server_of_our_name_is_not_touched_unless_asked(client: Client) 
         else json.dumps({client.servers: {"kaimon": theirs}})
     )
 
-    assert entry.look(client, text, COMMAND) == Found(State.FOREIGN, theirs["url"])
+    assert entry.look(client, text, COMMAND) == FoundEntry(EntryState.FOREIGN, theirs["url"])
     with pytest.raises(ForeignEntryError, match="localhost:2828"):
         entry.install(client, text, COMMAND)
     with pytest.raises(ForeignEntryError, match="localhost:2828"):
@@ -124,9 +124,9 @@ def test_our_entry_is_recognised(client: Client) -> None:
     before = EXISTING[client.name]
     text = entry.install(client, before, COMMAND)
 
-    assert entry.look(client, before, COMMAND) == Found(State.ABSENT)
-    assert entry.look(client, text, COMMAND) == Found(State.OURS, COMMAND)
-    assert entry.look(client, text, "/new/kaimon-mcp") == Found(State.OUTDATED, COMMAND)
+    assert entry.look(client, before, COMMAND) == FoundEntry(EntryState.ABSENT)
+    assert entry.look(client, text, COMMAND) == FoundEntry(EntryState.OURS, COMMAND)
+    assert entry.look(client, text, "/new/kaimon-mcp") == FoundEntry(EntryState.OUTDATED, COMMAND)
 
 
 @every_client

@@ -6,7 +6,7 @@ import pytest
 
 from kaimond.config.preferences import (
     NAMES,
-    Found,
+    FoundPreferences,
     Patterns,
     Preferences,
     Reviser,
@@ -137,9 +137,9 @@ def test_each_value_is_told_with_the_pattern_that_says_so() -> None:
     patterns: Patterns = {"*": {"revise": "off", "idle_timeout": 5}, "P": {"idle_timeout": None}}
     found = explain(patterns, Scope(path=Path("/a/p")))
     assert tuple(found) == NAMES
-    assert found["revise"] == Found("off", "*")
-    assert found["idle_timeout"] == Found(None, "P")
-    assert found["mirror_repl"] == Found(True, None)
+    assert found["revise"] == FoundPreferences("off", "*")
+    assert found["idle_timeout"] == FoundPreferences(None, "P")
+    assert found["mirror_repl"] == FoundPreferences(True, None)
 
 
 def test_of_two_spellings_of_a_name_the_first_counts() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zmq.asyncio
 
-from kaimond.gate.link import Link
+from kaimond.gate.link import GateLink
 from tests.gate.fake_gate import FakeGate
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-async def link(context: zmq.asyncio.Context, endpoint: Path, heard: Heard) -> AsyncIterator[Link]:
-    made = Link(context, "0a1b2c3d", endpoint, heard.message, heard.up)
+async def link(
+    context: zmq.asyncio.Context, endpoint: Path, heard: Heard
+) -> AsyncIterator[GateLink]:
+    made = GateLink(context, "0a1b2c3d", endpoint, heard.message, heard.up)
     yield made
     await made.close()

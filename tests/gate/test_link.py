@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaimond.gate.link import GateSilentError, Link
+from kaimond.gate.link import GateLink, GateSilentError
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ SOON = 60.0
 NEVER = 3600.0
 
 
-async def test_a_request_sent_before_the_gate_binds_is_answered(link: Link, gate: FakeGate) -> None:
+async def test_a_request_sent_before_the_gate_binds_is_answered(
+    link: GateLink, gate: FakeGate
+) -> None:
     asking = asyncio.create_task(link.request("ping", timeout=SOON))
     await asyncio.sleep(0)
     assert not link.up
@@ -38,7 +40,7 @@ async def test_a_request_sent_before_the_gate_binds_is_answered(link: Link, gate
     await until(lambda: link.up)
 
 
-async def test_answers_find_their_requests_in_any_order(link: Link, gate: FakeGate) -> None:
+async def test_answers_find_their_requests_in_any_order(link: GateLink, gate: FakeGate) -> None:
     gate.bind()
     tasks = [asyncio.create_task(link.request(verb, timeout=SOON)) for verb in "abc"]
     questions = [await gate.hear() for _ in tasks]
@@ -48,7 +50,7 @@ async def test_answers_find_their_requests_in_any_order(link: Link, gate: FakeGa
 
 
 async def test_what_answers_no_request_goes_to_the_owner(
-    link: Link, gate: FakeGate, heard: Heard
+    link: GateLink, gate: FakeGate, heard: Heard
 ) -> None:
     gate.bind()
     link.send("0a", "eval", (("code", "1"),))
@@ -61,7 +63,7 @@ async def test_what_answers_no_request_goes_to_the_owner(
 
 
 async def test_a_gate_that_is_silent_is_an_error_at_the_deadline(
-    link: Link, gate: FakeGate, heard: Heard
+    link: GateLink, gate: FakeGate, heard: Heard
 ) -> None:
     gate.bind()
     with pytest.raises(GateSilentError, match=r"no answer to ping within 0\.1 s"):
@@ -72,7 +74,7 @@ async def test_a_gate_that_is_silent_is_an_error_at_the_deadline(
     assert not link._waiting, "nothing is kept of a request that was given up"
 
 
-async def test_a_request_that_is_cancelled_leaves_nothing(link: Link, gate: FakeGate) -> None:
+async def test_a_request_that_is_cancelled_leaves_nothing(link: GateLink, gate: FakeGate) -> None:
     gate.bind()
     asking = asyncio.create_task(link.request("ping", timeout=SOON))
     await gate.hear()
@@ -83,7 +85,7 @@ async def test_a_request_that_is_cancelled_leaves_nothing(link: Link, gate: Fake
 
 
 async def test_the_transport_goes_down_with_the_gate_and_up_with_the_next(
-    link: Link, gate: FakeGate, heard: Heard
+    link: GateLink, gate: FakeGate, heard: Heard
 ) -> None:
     gate.bind()
     await until(lambda: link.up)
@@ -103,7 +105,7 @@ async def test_the_transport_goes_down_with_the_gate_and_up_with_the_next(
     "frames", [[b"x"], [b"x", b"y", b"z"], [b"\xff\xff", b"\xff"], [b""] * 4], ids=str
 )
 async def test_a_message_that_cannot_be_read_does_not_deafen(
-    link: Link, gate: FakeGate, frames: list[bytes], caplog: pytest.LogCaptureFixture
+    link: GateLink, gate: FakeGate, frames: list[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     gate.bind()
     asking = asyncio.create_task(link.request("ping", timeout=SOON))
@@ -115,7 +117,7 @@ async def test_a_message_that_cannot_be_read_does_not_deafen(
 
 
 async def test_an_owner_that_fails_does_not_deafen(
-    link: Link, gate: FakeGate, heard: Heard, caplog: pytest.LogCaptureFixture
+    link: GateLink, gate: FakeGate, heard: Heard, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard.fail = True
     gate.bind()
@@ -134,7 +136,7 @@ async def test_an_owner_that_fails_does_not_deafen(
 
 
 async def test_a_second_answer_to_one_request_goes_to_the_owner(
-    link: Link, gate: FakeGate, heard: Heard
+    link: GateLink, gate: FakeGate, heard: Heard
 ) -> None:
     gate.bind()
     asking = asyncio.create_task(link.request("ping", timeout=SOON))
@@ -146,7 +148,7 @@ async def test_a_second_answer_to_one_request_goes_to_the_owner(
     assert heard.messages[0].get("n") == "2"
 
 
-async def test_closing_ends_the_waiting(link: Link) -> None:
+async def test_closing_ends_the_waiting(link: GateLink) -> None:
     asking = asyncio.create_task(link.request("exit", timeout=NEVER))
     await asyncio.sleep(0)
     await link.close()
@@ -154,14 +156,14 @@ async def test_closing_ends_the_waiting(link: Link) -> None:
         await asyncio.wait_for(asking, SOON)
 
 
-async def test_a_closed_link_refuses_requests_and_ignores_messages(link: Link) -> None:
+async def test_a_closed_link_refuses_requests_and_ignores_messages(link: GateLink) -> None:
     await link.close()
     link.send("1", "ack")
     with pytest.raises(GateSilentError):
         await asyncio.wait_for(link.request("ping", timeout=NEVER), SOON)
 
 
-async def test_closing_twice_is_closing(link: Link) -> None:
+async def test_closing_twice_is_closing(link: GateLink) -> None:
     await link.close()
     await link.close()
 
@@ -174,7 +176,7 @@ async def test_a_closed_link_leaves_no_descriptor(
     context: zmq.asyncio.Context, endpoint: Path, heard: Heard, gate: FakeGate
 ) -> None:
     async def one() -> None:
-        link = Link(context, "k", endpoint, heard.message, heard.up)
+        link = GateLink(context, "k", endpoint, heard.message, heard.up)
         await until(lambda: link.up)
         await link.close()
 
@@ -199,7 +201,7 @@ while True:
 
 
 async def test_a_stopped_process_takes_the_transport_down_and_a_continued_one_up_again(
-    link: Link, endpoint: Path, heard: Heard
+    link: GateLink, endpoint: Path, heard: Heard
 ) -> None:
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", A_GATE, str(endpoint))
     try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
 
 USER, COMPILER = {Place.USER}, {Place.COMPILER, Place.RUNTIME}
 
@@ -84,7 +84,7 @@ async def climb(
     monkeypatch.setattr(code_location, "look", look)
     monkeypatch.setattr(platform, "is_pending", lambda *_: False)
     monkeypatch.setattr(platform, "waits_for_events", lambda _: scripted.waits)
-    return await interrupt.interrupt(cast("Live", scripted), "0a", watches=watches)
+    return await interrupt.interrupt(cast("LiveProcess", scripted), "0a", watches=watches)
 
 
 async def test_code_that_waits_gets_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ async def test_a_gate_that_answers_while_it_is_looked_at_gets_no_signal(
 
     scripted = Late([])
     monkeypatch.setattr(code_location, "look", look)
-    assert (await interrupt.interrupt(cast("Live", scripted), "0a")).free
+    assert (await interrupt.interrupt(cast("LiveProcess", scripted), "0a")).free
     assert scripted.done == ["asked"]
 
 
@@ -198,7 +198,7 @@ async def test_code_that_watches_for_its_end_is_told_to_have_been_asked(
 
 async def test_what_swallows_everything_is_given_up() -> None:
     scripted = Scripted(["thrown"] * 1000)
-    came = await interrupt.interrupt(cast("Live", scripted), "0a", limit=0.1)
+    came = await interrupt.interrupt(cast("LiveProcess", scripted), "0a", limit=0.1)
     assert not came.free
 
 
@@ -237,7 +237,7 @@ async def test_what_is_over_gets_no_signal(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(code_location, "look", look)
     scripted = Scripted(["silent"])
     over = partial(bool, True)
-    assert (await interrupt.interrupt(cast("Live", scripted), "0a", over=over)).free
+    assert (await interrupt.interrupt(cast("LiveProcess", scripted), "0a", over=over)).free
     assert "signal" not in scripted.done
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kaimond.service_manager.launchd import Launchd
-from kaimond.service_manager.service_plan import MARK, Installation, State, template
+from kaimond.service_manager.service_plan import MARK, Installation, ServiceState, template
 from tests.support.home import CHECKOUT
 
 HOME = Path("/Users/you")
@@ -80,19 +80,19 @@ def test_commands_name_the_users_own_agent() -> None:
 @pytest.mark.parametrize(
     ("code", "output", "state"),
     [
-        (113, "Could not find service", State(said="not loaded")),
-        (5, "", State(said="launchd does not answer")),
+        (113, "Could not find service", ServiceState(said="not loaded")),
+        (5, "", ServiceState(said="launchd does not answer")),
         (
             0,
             "gui/501/x = {\n\tstate = running\n\tpid = 42\n\tother = {\n\t\tpidx = 7\n\t}\n}",
-            State(known=True, enabled=True, active=True, pid=42, said="running"),
+            ServiceState(known=True, enabled=True, active=True, pid=42, said="running"),
         ),
         (
             0,
             "gui/501/x = {\n\tstate = not running\n}",
-            State(known=True, enabled=True, said="not running"),
+            ServiceState(known=True, enabled=True, said="not running"),
         ),
     ],
 )
-def test_what_launchd_prints_is_read_with_care(code: int, output: str, state: State) -> None:
+def test_what_launchd_prints_is_read_with_care(code: int, output: str, state: ServiceState) -> None:
     assert launchd().state(code, output) == state

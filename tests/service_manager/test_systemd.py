@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kaimond.service_manager.service_plan import MARK, Installation, State, template
+from kaimond.service_manager.service_plan import MARK, Installation, ServiceState, template
 from kaimond.service_manager.service_state import SERVICE, SOCKET
 from kaimond.service_manager.systemd import Systemd, exec_words, quoted
 from tests.support.home import CHECKOUT
@@ -150,7 +150,7 @@ UnitFileState=enabled
 
 
 def test_a_running_service_is_read_from_its_properties() -> None:
-    assert systemd().state(0, SHOWN) == State(
+    assert systemd().state(0, SHOWN) == ServiceState(
         known=True, enabled=True, active=True, pid=42, said="active (running), restarted 2 times"
     )
 

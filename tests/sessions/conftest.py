@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaimond.evals.eval import Eval
-    from kaimond.gate.link import Link
+    from kaimond.gate.link import GateLink
     from kaimond.sessions.services import Services
 
 KEY = "0a1b2c3d"
@@ -96,7 +96,7 @@ class Desk:
         return EvalRunner(
             KEY,
             boot_id,
-            cast("Link", self.link),
+            cast("GateLink", self.link),
             self.spool,
             self.turn,
             cast("Services", services),

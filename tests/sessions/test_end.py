@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
 
     Start = Callable[[str], "Double"]
 
@@ -50,7 +50,7 @@ class Double:
 
     async def end(self, timeout: float = SOON, *, ask: bool = False) -> bool:
         live = SimpleNamespace(process=self.process, link=self)
-        return await end_process(self.key, cast("Live", live), timeout, ask=ask)
+        return await end_process(self.key, cast("LiveProcess", live), timeout, ask=ask)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from tests.support.wait import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.sessions.session import Session
 
 SOON = 30.0
@@ -82,7 +82,7 @@ class World:
         return session
 
 
-def live_of(session: Session) -> Live:
+def live_of(session: Session) -> LiveProcess:
     assert session.live
     return session.live
 

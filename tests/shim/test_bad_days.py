@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 IMPATIENT = "from kaimond.shim import pump; pump.PATIENCE = 0.5"
 MISTAKEN = """
-from kaimond.shim.requests import Book
-right = Book.from_daemon
+from kaimond.shim.requests import OpenRequests
+right = OpenRequests.from_daemon
 def wrong(self, line):
     if b"poison" in line:
         raise ValueError("oh no")
     right(self, line)
-Book.from_daemon = wrong
+OpenRequests.from_daemon = wrong
 """
 
 

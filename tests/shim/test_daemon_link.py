@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from kaimond import runtime
-from kaimond.shim.daemon_link import Link
+from kaimond.shim.daemon_link import DaemonLink
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_a_client_that_wants_nothing_leaves_a_service_managers_socket_alone(
     directory: Path,
 ) -> None:
-    link = Link(str(directory), "agent")
+    link = DaemonLink(str(directory), "agent")
     with (
         socket.socket(socket.AF_UNIX) as managers,
         (directory / runtime.DAEMON_LOCK).open("w") as lock,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from kaimond.shim.lines import TooLong
-from kaimond.shim.requests import LIST_CHANGED, MAX_CANCELLED, MAX_REPLAYS, Book
+from kaimond.shim.requests import LIST_CHANGED, MAX_CANCELLED, MAX_REPLAYS, OpenRequests
 
 INITIALIZE = (
     b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}'
@@ -41,8 +41,8 @@ def taken(lines: list[bytes]) -> list[bytes]:
     return kept
 
 
-def initialised() -> Book:
-    book = Book()
+def initialised() -> OpenRequests:
+    book = OpenRequests()
     book.from_client(INITIALIZE)
     book.connected()
     book.from_daemon(result(0))
@@ -63,7 +63,7 @@ def test_lines_pass_unchanged_in_both_directions() -> None:
 
 
 def test_requests_wait_for_the_first_connection_in_order() -> None:
-    book = Book()
+    book = OpenRequests()
     for ident in (1, "1", 2):
         book.from_client(call(ident))
     assert book.to_daemon == []
@@ -109,7 +109,7 @@ def test_a_duplicate_answer_is_not_taken_for_that_to_a_request_with_the_same_id(
 
 
 def test_an_unanswered_initialize_is_sent_again_once_and_answered_to_the_client() -> None:
-    book = Book()
+    book = OpenRequests()
     book.from_client(INITIALIZE)
     book.connected()
     book.disconnected()
@@ -121,7 +121,7 @@ def test_an_unanswered_initialize_is_sent_again_once_and_answered_to_the_client(
 
 
 def test_a_client_without_initialize_is_served_over_a_reconnection() -> None:
-    book = Book()
+    book = OpenRequests()
     book.connected()
     book.from_client(call(1))
     book.disconnected()
@@ -142,7 +142,7 @@ def test_a_cancelled_request_is_not_sent_again_and_its_late_answer_is_dropped() 
 
 
 def test_a_request_cancelled_while_it_is_held_never_runs() -> None:
-    book = Book()
+    book = OpenRequests()
     book.from_client(call(1))
     book.from_client(cancel(1))
     book.connected()
@@ -202,7 +202,7 @@ def test_a_request_that_ends_the_daemon_again_and_again_is_answered_with_an_erro
 
 
 def test_a_subscription_is_not_taken_for_poison_and_presses_nobody() -> None:
-    book = Book()
+    book = OpenRequests()
     listen = line(id=9, method="subscriptions/listen", params={})
     book.connected()
     book.from_client(listen)
@@ -244,7 +244,7 @@ def test_a_second_request_with_an_open_id_is_refused_and_the_first_is_answered()
 
 def test_ids_that_a_hello_cannot_name_are_refused() -> None:
     for ident in (None, True, 1.5, ["x"], "x" * 201, "\ud800"):
-        book = Book()
+        book = OpenRequests()
         book.connected()
         book.from_client(line(id=ident, method="ping"))
         (refusal,) = said(book.to_client)
@@ -268,7 +268,7 @@ def test_what_is_not_mcp_never_reaches_the_client() -> None:
 
 
 def test_an_unreadable_line_is_the_daemons_business_and_ours_only_without_one() -> None:
-    book = Book()
+    book = OpenRequests()
     book.from_client(b"{")
     (refusal,) = said(book.to_client)
     assert refusal["id"] is None
@@ -279,7 +279,7 @@ def test_an_unreadable_line_is_the_daemons_business_and_ours_only_without_one() 
 
 
 def test_given_up_requests_are_told_what_is_wrong_and_later_ones_at_once() -> None:
-    book = Book()
+    book = OpenRequests()
     book.from_client(INITIALIZE)
     book.give_up("kaimond did not start (exit code 1).")
     (answer,) = said(book.to_client)
@@ -305,7 +305,7 @@ def test_given_up_requests_are_told_what_is_wrong_and_later_ones_at_once() -> No
 
 
 def test_a_modern_client_gets_modern_results_without_a_daemon() -> None:
-    book = Book()
+    book = OpenRequests()
     book.give_up("No.")
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
     book.from_client(line(id=1, method="tools/list", params={"_meta": meta}))
@@ -326,7 +326,7 @@ def test_a_request_that_may_have_run_is_not_called_not_run() -> None:
 
 
 def test_a_daemon_that_appears_after_all_gets_the_handshake_and_the_client_looks_again() -> None:
-    book = Book()
+    book = OpenRequests()
     book.from_client(INITIALIZE)
     book.give_up("No.")
     book.from_client(INITIALIZED)
@@ -349,7 +349,7 @@ def test_without_an_open_request_nobody_wants_a_daemon_started() -> None:
 
 
 def test_a_failed_initialize_is_not_repeated_by_us() -> None:
-    book = Book()
+    book = OpenRequests()
     book.connected()
     book.from_client(INITIALIZE)
     book.from_daemon(line(id=0, error={"code": -32602, "message": "no"}))
@@ -386,7 +386,7 @@ def test_an_answer_that_is_too_long_becomes_an_error() -> None:
 
 
 def test_the_size_of_held_requests_is_known() -> None:
-    book = Book()
+    book = OpenRequests()
     book.from_client(call(1))
     book.from_client(call(2))
     assert book.held == len(call(1)) + len(call(2))

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from kaimond.shim.requests import Book
+from kaimond.shim.requests import OpenRequests
 
 
 def _line(**message: Any) -> bytes:
@@ -28,7 +28,7 @@ class Conversation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book = Book()
+        self.book = OpenRequests()
         self.next_id = 0
         self.asked: list[int] = []
         self.cancelled: set[int] = set()

@@ -4,7 +4,7 @@ from kaimond.gate.frames import Message
 from kaimond.source.compare import CLOCK_LAG, Differences, compare
 from kaimond.source.disk import OnDisk
 from kaimond.source.loaded_source import read
-from kaimond.source.report import Finding, Told, read_again, stale_lines
+from kaimond.source.report import Finding, SourceReport, read_again, stale_lines
 
 
 def test_what_is_the_same_is_no_difference_whenever_it_was_touched() -> None:
@@ -111,12 +111,12 @@ def test_stale_is_what_the_gate_says_and_what_it_missed() -> None:
 
 def test_the_report_of_a_scan_never_claims_more_than_was_seen() -> None:
     tracked = "built-in reviser tracks A (1 file)"
-    assert "nothing to revise" in read_again("k", "", Told())
-    assert "is off" in read_again("k", "", Told(tracked="revise is off", off=True))
-    fine = read_again("k", "src/a.jl: 2 definitions", Told(tracked))
+    assert "nothing to revise" in read_again("k", "", SourceReport())
+    assert "is off" in read_again("k", "", SourceReport(tracked="revise is off", off=True))
+    fine = read_again("k", "src/a.jl: 2 definitions", SourceReport(tracked))
     assert "Taken up: src/a.jl: 2 definitions." in fine
     assert "compared with the disk" in fine
-    stale = read_again("k", "", Told(tracked, stale=("a.jl: bad; fix it",)))
+    stale = read_again("k", "", SourceReport(tracked, stale=("a.jl: bad; fix it",)))
     assert "WARNING" in stale
     assert "compared" not in stale
-    assert "compared" not in read_again("k", "", Told(tracked, changed=("a.jl",)))
+    assert "compared" not in read_again("k", "", SourceReport(tracked, changed=("a.jl",)))

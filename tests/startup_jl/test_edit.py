@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kaimond.startup_jl import block
-from kaimond.startup_jl.edit import Done, Seen, StartupError, State, install, look, remove
+from kaimond.startup_jl.edit import Done, FileState, SeenFile, StartupError, install, look, remove
 
 PACKAGES = Path("/opt/kaimond/julia")
 
@@ -34,11 +34,11 @@ def names(file: Path) -> list[str]:
 
 
 def test_a_file_that_does_not_exist_is_made_and_removed_again(file: Path) -> None:
-    assert look(file, PACKAGES) == Seen(file, State.ABSENT)
+    assert look(file, PACKAGES) == SeenFile(file, FileState.ABSENT)
     assert install(file, PACKAGES) == Done(file, True, False, True)
-    assert look(file, PACKAGES) == Seen(file, State.INSTALLED, True)
+    assert look(file, PACKAGES) == SeenFile(file, FileState.INSTALLED, True)
     assert install(file, PACKAGES) == Done(file, False, True, True)
-    assert look(file, Path("/elsewhere")).state is State.OUTDATED
+    assert look(file, Path("/elsewhere")).state is FileState.OUTDATED
     assert remove(file) == Done(file, True, True, False)
     assert names(file) == []
     assert remove(file) == Done(file, False, False, False)
@@ -159,7 +159,7 @@ def test_what_is_no_startup_file_is_refused_and_told(file: Path, kind: str) -> N
     with pytest.raises(StartupError, match=words):
         remove(file)
     seen = look(file, PACKAGES)
-    assert seen.state is State.UNCLEAR
+    assert seen.state is FileState.UNCLEAR
     assert seen.problem
 
 

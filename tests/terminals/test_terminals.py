@@ -28,7 +28,7 @@ from tests.support.wait import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 
-    from kaimond.julia_process.live import Live
+    from kaimond.julia_process.live import LiveProcess
     from kaimond.terminals.terminal import Terminal
     from kaimond.terminals.terminals import Host
 
@@ -174,7 +174,7 @@ class Process:
 
 @dataclass
 class Julia:
-    """What `Live` is to the terminals."""
+    """What `LiveProcess` is to the terminals."""
 
     link: Gate = field(default_factory=Gate)
     process: Process = field(default_factory=Process)
@@ -508,7 +508,7 @@ async def test_what_was_entered_at_a_terminal_that_is_gone_can_be_interrupted(de
 
 
 async def test_a_signal_hits_only_those_whose_turn_it_is(desk: Desk) -> None:
-    live = cast("Live", desk.session.julia)
+    live = cast("LiveProcess", desk.session.julia)
     for turn, eval_id, person in (
         ("feedf00d", "0badcafe", False),
         ("", "feedf00d", True),

@@ -22,7 +22,7 @@ from kaimond.ctl.output import CtlError, remark, say, say_json
 if TYPE_CHECKING:
     import argparse
 
-    from kaimond.clients.survey import Seen
+    from kaimond.clients.survey import SeenClient
     from kaimond.clients.table import Client
 
 EXAMPLE: Final = """\
@@ -204,7 +204,7 @@ def _list(command: str, project: Path | None, *, json: bool) -> int:
     return 0
 
 
-def _facts(one: Seen) -> dict[str, object]:
+def _facts(one: SeenClient) -> dict[str, object]:
     return {
         "client": one.client.name,
         "title": one.client.title,

@@ -16,7 +16,7 @@ from kaimond.ctl.output import CtlError, ExitCode, remark, say, say_json
 if TYPE_CHECKING:
     import argparse
 
-    from kaimond.service_manager.service_plan import Manager, State
+    from kaimond.service_manager.service_plan import Manager, ServiceState
 
 EXAMPLE: Final = "kaimonctl service install"
 
@@ -208,7 +208,7 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _daemon_of_somebody_else(state: State) -> str:
+def _daemon_of_somebody_else(state: ServiceState) -> str:
     """Who holds the daemon's lock, if it is not the service; empty if nobody does."""
     pid = ending.announced_pid()
     if not ending.lock_is_held() or (state.pid and pid in {state.pid, None}):

@@ -19,16 +19,20 @@ from kaimond.config.project_path import PathRefusedError
 from kaimond.ctl import render
 from kaimond.ctl.output import CtlError, remark, say, say_json
 from kaimond.startup_jl import block, edit, places
-from kaimond.startup_jl.edit import StartupError, State
+from kaimond.startup_jl.edit import FileState, StartupError
 
 if TYPE_CHECKING:
     import argparse
 
-    from kaimond.startup_jl.edit import Seen
+    from kaimond.startup_jl.edit import SeenFile
 
 EXAMPLE: Final = "kaimonctl startup install --project ~/MyPkg\nkaimonctl startup show"
 
-_COLOURS: Final = {State.INSTALLED: "green", State.OUTDATED: "yellow", State.UNCLEAR: "red"}
+_COLOURS: Final = {
+    FileState.INSTALLED: "green",
+    FileState.OUTDATED: "yellow",
+    FileState.UNCLEAR: "red",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +111,7 @@ def _install(place: _Place, directory: Path) -> int:
     done = edit.install(place.file, directory)
     seen = edit.look(place.file, directory)
     file = render.escape(place.file)
-    if seen.state is not State.INSTALLED:
+    if seen.state is not FileState.INSTALLED:
         raise CtlError(
             f"{file} was written, but does not hold the block now ({render.escape(seen.problem)}): "
             "something else has changed it. Try again."
@@ -156,13 +160,13 @@ def _show(found: list[_Place], directory: Path, *, as_json: bool) -> int:
     for place, one in seen:
         if one.problem:
             remark(render.escape(f"{one.file}: {one.problem}"))
-        elif one.state is State.OUTDATED:
+        elif one.state is FileState.OUTDATED:
             command = f"kaimonctl startup install {place.option}"
             remark(render.escape(f"{one.file} is brought up to date by: {command}"))
     return 0
 
 
-def _facts(place: _Place, seen: Seen) -> dict[str, Any]:
+def _facts(place: _Place, seen: SeenFile) -> dict[str, Any]:
     return {
         "for": place.scope,
         "file": str(place.file),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from kaimond.config import projects
+from kaimond.config.project_path import PathRefusedError, resolve_project
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.julia_process.health import Word
 from kaimond.mcp.answer import Answer
@@ -91,11 +92,21 @@ def _unwell(seen: View) -> str:
 
 
 def _progress(call: Call, arguments: StartArguments, waited: float) -> str:
-    for record in call.core.supervisor.registry.alive():
-        if record.name == arguments.name and record.project == arguments.project_path.rstrip("/"):
-            last = session_log.tail(call.core.paths.session_log(record.key), 1)
-            return f"starting Julia for {waited:.0f} s: {last}"
-    return f"starting Julia for {waited:.0f} s"
+    supervisor = call.core.supervisor
+    record = supervisor.registry.alive_for(_project(arguments.project_path), arguments.name)
+    if record is None:
+        return f"starting Julia for {waited:.0f} s"
+    last = session_log.tail(call.core.paths.session_log(record.key), 1)
+    return f"starting Julia for {waited:.0f} s: {last}"
+
+
+def _project(path: str) -> str:
+    """The directory that a path means, as a session's record has it."""
+    try:
+        return str(resolve_project(path))
+    except PathRefusedError:
+        # Whoever starts the session says so.
+        return path
 
 
 async def _list(call: Call) -> Answer:
