@@ -221,6 +221,11 @@ class EvalBook:
         desk = self._desks.get(key)
         return desk.running if desk else None
 
+    def all_running(self) -> dict[str, Eval]:
+        """The evals that sessions evaluate now, by id."""
+        running = [desk.running for desk in self._desks.values()]
+        return {item.id: item for item in running if item}
+
     def notes(self, item: Eval) -> Notes:
         """What an eval has told of itself; empty ones if it does not run."""
         desk = self._desks.get(item.session)

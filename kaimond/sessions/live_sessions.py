@@ -32,7 +32,7 @@ from kaimond.sessions.source_upkeep import Freshness
 from kaimond.terminals.terminals import VERB, WHOSE_TURN, Terminals
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from kaimond.config.settings import EvalSettings
     from kaimond.evals.eval import Eval
@@ -65,6 +65,9 @@ class LiveSessions:
         registry: of sessions.
         store: for the evals.
         settings: for the evals.
+
+    Attributes:
+        on_busy: called when a session begins to evaluate.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class LiveSessions:
         self._live: dict[str, Live] = {}
         self._reasons: dict[str, str] = {}
         self.terminals = Terminals(self.get, self.book, self.watch, self._forced)
+        self.on_busy: Callable[[], None] = lambda: None
         self._chores: set[asyncio.Task[Any]] = set()
         self._watches: set[asyncio.Task[Any]] = set()
 
@@ -308,6 +312,7 @@ class LiveSessions:
         live, record = self._live.get(key), self._registry.get(key)
         if live and record:
             live.busy_since = time.monotonic()
+            self.on_busy()
             if record.state is State.READY:
                 self._registry.apply(key, Event.EVAL_BEGAN, "an eval began")
 

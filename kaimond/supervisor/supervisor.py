@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaimond import failpoints
 from kaimond.errors import SessionError
+from kaimond.evals.output_limit import OutputLimit
 from kaimond.gate.gate_version import require_spoken, unspoken
 from kaimond.interrupts.cancel import Cancelled, cancel
 from kaimond.joined.joined_sessions import JoinedSessions
@@ -66,6 +67,8 @@ class Supervisor:
         self.registry = registry
         self.sessions = LiveSessions(paths, registry, store, settings.eval)
         self.book = self.sessions.book
+        limit = OutputLimit(paths.spool, settings.eval, self.book, self.cancel, self.sessions.watch)
+        self.sessions.on_busy = limit.begun
         self._planner = Planner(paths, settings, environ)
         self._booter = Booter(paths, settings.session, registry, self.sessions)
         self._rung = settings.session.stop_timeout
