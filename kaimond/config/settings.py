@@ -119,6 +119,12 @@ class EvalSettings:
     )
     keep: int = _whole(200, 1, 10_000, "number of results that are kept for each session")
     keep_days: int = _whole(30, 1, 3650, "days that results are kept")
+    max_output_bytes: int = _whole(
+        2**30, 100_000, 10**15, "bytes that an eval may print before it is interrupted"
+    )
+    max_total_output_bytes: int = _whole(
+        2**33, 100_000, 10**15, "bytes of output that are kept of all evals together"
+    )
 
 
 @dataclass(frozen=True, slots=True)

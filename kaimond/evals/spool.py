@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kaimond.runtime import ensure_private
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 KEEP: Final = 20
 """Output files of that many evals are kept for each session."""
+
+
+SUFFIX: Final = ".out"
+"""Of output files."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,36 @@ class Output:
     path: Path
 
 
+class File(NamedTuple):
+    """One output file.
+
+    Attributes:
+        session: the session's key.
+        eval_id: of the eval.
+        size: in bytes.
+        path: of the file.
+    """
+
+    session: str
+    eval_id: str
+    size: int
+    path: Path
+
+
+def survey(directory: Path) -> list[File]:
+    """All output files of all sessions, as they are now.
+
+    Args:
+        directory: that has a directory of files for each session.
+    """
+    found = []
+    for path in directory.glob(f"*/*{SUFFIX}"):
+        # A session that ends takes its files with it.
+        with contextlib.suppress(OSError):
+            found.append(File(path.parent.name, path.stem, path.stat().st_size, path))
+    return found
+
+
 class Spool:
     """The output files of one session, in a directory of its own."""
 
@@ -46,7 +80,7 @@ class Spool:
 
     def path(self, eval_id: str) -> Path:
         """Where the output of an eval goes."""
-        return self._directory / f"{eval_id}.out"
+        return self._directory / f"{eval_id}{SUFFIX}"
 
     def prepare(self) -> None:
         """Make the directory, and drop the oldest files beyond `KEEP`.
@@ -96,7 +130,7 @@ class Spool:
 
     def evals(self) -> list[str]:
         """Ids of the evals whose output is there."""
-        return [path.stem for path in self._directory.glob("*.out")]
+        return [path.stem for path in self._directory.glob(f"*{SUFFIX}")]
 
     def remove(self) -> None:
         """Remove everything; the session is no more."""

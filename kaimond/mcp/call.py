@@ -11,6 +11,19 @@ if TYPE_CHECKING:
     from kaimond.core import Core
 
 
+@dataclass(eq=False)
+class Standing:
+    """What has become of one request while it is served.
+
+    It belongs to the request and not to its id, which a client may use again.
+
+    Attributes:
+        cancelled: whether the client has cancelled it, as opposed to having gone away.
+    """
+
+    cancelled: bool = False
+
+
 @dataclass
 class Agent:
     """One MCP client connection.
@@ -23,7 +36,6 @@ class Agent:
         shim: version of its kaimon-mcp.
         client: the MCP client's own name and version, once it has said them.
         replay: requests that it sends again because the connection broke.
-        cancelled: requests that it has cancelled, as opposed to those that ended with it.
         heard: bytes of output of evals that check_eval has shown it.
     """
 
@@ -35,7 +47,6 @@ class Agent:
     client: str = ""
     version: str = ""
     replay: set[str] = field(default_factory=set)
-    cancelled: set[str] = field(default_factory=set)
     heard: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -53,12 +64,14 @@ class Call:
         agent: who calls.
         request: the JSON-RPC id, as JSON; with the agent's id it names this call for ever.
         say: sends a sentence to the client as progress, if it wants any.
+        standing: of the request.
     """
 
     core: Core
     agent: Agent
     request: str
     say: Callable[[str], Awaitable[None]]
+    standing: Standing = field(default_factory=Standing)
 
     def replayed(self) -> dict[str, object] | None:
         """What this request has already started, if the agent sends it again after a break."""
@@ -69,7 +82,7 @@ class Call:
 
     def cancelled(self) -> bool:
         """Whether the client cancelled this request, rather than going away."""
-        return self.request in self.agent.cancelled
+        return self.standing.cancelled
 
     def journal(self, **started: object) -> None:
         """Remember what this request starts, before it does."""

@@ -19,7 +19,7 @@ from kaimond.failure import told
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.call import Agent, Call
+from kaimond.mcp.call import Agent, Call, Standing
 from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tools import ALIASES, TOOLS
@@ -98,16 +98,12 @@ class Agents:
     async def _run(self, connection: Connection, agent: Agent) -> None:
         server = self._server(agent)
         options = server.create_initialization_options(NotificationOptions(tools_changed=True))
-
-        def cancelled(request: types.RequestId) -> None:
-            agent.cancelled.add(json.dumps(request))
-
-        async with message_streams(connection, cancelled) as (read, write):
+        async with message_streams(connection) as (read, write):
             await server.run(read, write, options)
 
     def _server(self, agent: Agent) -> Server[dict[str, Any]]:
         async def list_tools(
-            context: ServerRequestContext[dict[str, Any]],
+            context: ServerRequestContext[dict[str, Any], Standing],
             _params: types.PaginatedRequestParams | None,
         ) -> types.ListToolsResult:
             self._listeners.listed(id(agent), context.session)
@@ -115,14 +111,16 @@ class Agents:
             return types.ListToolsResult(tools=own + session_tools.listed(self._core, TOOLS))
 
         async def call_tool(
-            context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
+            context: ServerRequestContext[dict[str, Any], Standing],
+            params: types.CallToolRequestParams,
         ) -> types.CallToolResult:
             _introduce(agent, context)
 
             async def say(sentence: str) -> None:
                 await context.session.report_progress(time.monotonic(), None, sentence)
 
-            call = Call(self._core, agent, json.dumps(context.request_id), say)
+            request = json.dumps(context.request_id)
+            call = Call(self._core, agent, request, say, context.request or Standing())
             answer = await _answer(call, params.name, params.arguments or {})
             return answer.to_mcp()
 
@@ -137,7 +135,7 @@ class Agents:
         )
 
 
-def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any]]) -> None:
+def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any], Standing]) -> None:
     """Take down what the client says of itself, once."""
     said = context.session.client_params
     if said and not agent.client:

@@ -1,18 +1,16 @@
 """Joins a client's connection and the MCP SDK's message streams.
 
 The framing is that of MCP's stdio transport. What the SDK leaves to transports is done here: a line
-that is no message gets an answer, and a client cannot have more than `MOST_OPEN` unanswered
-requests; until some are answered, its next line waits in its own connection.
+that is no message gets an answer, and not too many requests are served at a time (`window.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
 import logging
-from collections import Counter
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import mcp_types as types
@@ -20,6 +18,7 @@ from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
 from kaimond import wire
+from kaimond.mcp.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,92 +29,20 @@ if TYPE_CHECKING:
 
     ReadStream = MemoryObjectReceiveStream[SessionMessage | Exception]
     WriteStream = MemoryObjectSendStream[SessionMessage]
+    Received = MemoryObjectSendStream[SessionMessage | Exception]
 
 _log = logging.getLogger("kaimond.mcp")
 
-MOST_OPEN: Final = 256
-"""Unanswered requests of one client."""
 
-
-class _Window:
-    """Counts unanswered requests and makes the reader wait when there are too many.
-
-    They are counted and not just named, because a client may use one id for many.
-    """
-
-    def __init__(
-        self, on_cancelled: Callable[[types.RequestId], None], all_answered: asyncio.Event
-    ) -> None:
-        self._on_cancelled = on_cancelled
-        self._all_answered = all_answered
-        self._open: Counter[types.RequestId] = Counter()
-        self._room = asyncio.Event()
-        self._room.set()
-
-    async def opened(self, message: types.JSONRPCMessage) -> None:
-        if isinstance(message, types.JSONRPCRequest):
-            await self._room.wait()
-            self._open[message.id] += 1
-            self._all_answered.clear()
-            if self._open.total() >= MOST_OPEN:
-                self._room.clear()
-        elif (
-            isinstance(message, types.JSONRPCNotification)
-            and message.method == "notifications/cancelled"
-        ):
-            request = (message.params or {}).get("requestId")
-            if isinstance(request, str | int):
-                self._on_cancelled(request)
-                # A cancelled request is never answered.
-                self._closed(request)
-
-    def answered(self, message: types.JSONRPCMessage) -> None:
-        if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
-            self._closed(message.id)
-
-    def _closed(self, request: types.RequestId | None) -> None:
-        if request is not None and request in self._open:
-            self._open[request] -= 1
-            if not self._open[request]:
-                del self._open[request]
-        if self._open.total() < MOST_OPEN:
-            self._room.set()
-        if not self._open:
-            self._all_answered.set()
-
-
-@asynccontextmanager
-async def message_streams(
-    connection: Connection,
-    on_cancelled: Callable[[types.RequestId], None] = lambda _: None,
-) -> AsyncIterator[tuple[ReadStream, WriteStream]]:
+@contextlib.asynccontextmanager
+async def message_streams(connection: Connection) -> AsyncIterator[tuple[ReadStream, WriteStream]]:
     """The SDK's pair of streams over one connection, for as long as the client is there.
 
-    Args:
-        connection: to the client.
-        on_cancelled: called with each request that the client cancels, before its handler is.
+    The server finds a `Standing` in the context of each request.
     """
     to_server, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    window = _Window(on_cancelled, connection.answered)
-
-    async def receive() -> None:
-        async with to_server:
-            async for line in connection.lines():
-                try:
-                    message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-                except ValidationError:
-                    await connection.send(_not_a_message(line))
-                    continue
-                await window.opened(message)
-                await to_server.send(SessionMessage(message))
-
-    async def send() -> None:
-        async with from_server:
-            async for item in from_server:
-                data = item.message.model_dump_json(by_alias=True, exclude_unset=True)
-                await connection.send(data.encode() + b"\n")
-                window.answered(item.message)
+    window = Window(connection.answered)
 
     async with anyio.create_task_group() as group:
 
@@ -130,10 +57,47 @@ async def message_streams(
                 # The other direction may wait for something that nobody will do now.
                 group.cancel_scope.cancel()
 
-        group.start_soon(until_gone, receive)
-        group.start_soon(until_gone, send)
+        group.start_soon(until_gone, partial(_receive, connection, window, to_server))
+        group.start_soon(until_gone, partial(_hand_on, window, to_server))
+        group.start_soon(until_gone, partial(_send, connection, window, from_server))
         yield read, write
         group.cancel_scope.cancel()
+
+
+async def _receive(connection: Connection, window: Window, to_server: Received) -> None:
+    async with to_server:
+        async for line in connection.lines():
+            message = _message(line)
+            found = window.came(message, len(line)) if message else _not_a_message(line)
+            if isinstance(found, bytes):
+                await connection.send(found)
+            elif found:
+                await to_server.send(found)
+
+
+async def _hand_on(window: Window, to_server: Received) -> None:
+    """Give the server the requests that had to wait."""
+    # Once the client has said its last, nothing more begins.
+    with contextlib.suppress(anyio.ClosedResourceError):
+        while True:
+            await to_server.send(await window.next_held())
+
+
+async def _send(
+    connection: Connection, window: Window, from_server: MemoryObjectReceiveStream[SessionMessage]
+) -> None:
+    async with from_server:
+        async for item in from_server:
+            data = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+            await connection.send(data.encode() + b"\n")
+            window.answered(item.message)
+
+
+def _message(line: bytes) -> types.JSONRPCMessage | None:
+    try:
+        return types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError:
+        return None
 
 
 def _not_a_message(line: bytes) -> bytes:

@@ -17,7 +17,8 @@ import zmq.asyncio
 from kaimond import failpoints
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.history import History
-from kaimond.events import EvalEnded
+from kaimond.evals.output_limit import OutputLimit
+from kaimond.events import EvalBegan, EvalEnded
 from kaimond.gate.gate_version import require_spoken, unspoken
 from kaimond.interrupts.cancel import Cancelled
 from kaimond.joined.joined_session import JoinedSession
@@ -107,6 +108,10 @@ class Supervisor:
         self._ending = False
         facts = LiveFacts(paths.projects_file, registry, self.sessions)
         self.idle = IdleWatch(facts, self._stop_idle, self.tasks.watch)
+        self._limit = OutputLimit(
+            paths.spool, settings.eval, self.history, self.cancel, self.tasks.watch
+        )
+        bus.subscribe(EvalBegan, lambda _: self._limit.begun())
         bus.subscribe(EvalEnded, partial(session_log.add_output, paths))
 
     # Start
@@ -312,6 +317,7 @@ class Supervisor:
         cleanup.sweep(self._paths, self.history, self.registry, evaluating)
         self.tasks.chore(cleanup.end_strays(self.registry))
         self._joiner.begin()
+        self._limit.begun()
         self.idle.look()
 
     def _adopt(self, session: Session, record: Record) -> None:

@@ -37,7 +37,11 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         """
         log = { level = "debug", max_bytes = 10_000, backups = 0 }
         session = { start_timeout = 1, stop_timeout = 0.5, restart_timeout = 2.5 }
-        eval = { promote_after = 10, keep = 50, keep_days = 7 }
+        eval.promote_after = 10
+        eval.keep = 50
+        eval.keep_days = 7
+        eval.max_output_bytes = 100_000
+        eval.max_total_output_bytes = 200_000
         julia.command = "/opt/julia/bin/julia"
         environment.pass = ["MY_DATA", "AWS_*"]
         daemon.on_stop = "keep"

@@ -38,6 +38,7 @@ class Scripted:
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.ended: list[str] = []
+        self.cancelled: list[bool] = []
         self.go = asyncio.Event()
         self.failure: Exception | None = None
         self.answer = Answer("done")
@@ -49,6 +50,7 @@ class Scripted:
             await self.go.wait()
         finally:
             self.ended.append(arguments.word)
+            self.cancelled.append(call.cancelled())
         if self.failure:
             raise self.failure
         return self.answer

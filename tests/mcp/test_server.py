@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__, wire
 from kaimond.errors import ErrorKind, SessionError
-from kaimond.mcp import streams
+from kaimond.mcp import window
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.server import INSTRUCTIONS
 from kaimond.mcp.tools import TOOLS
@@ -189,7 +189,7 @@ async def test_a_cancelled_call_ends_without_an_answer(
 async def test_requests_beyond_the_window_wait_for_an_answer(
     running: Running, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_OPEN", 3)
+    monkeypatch.setattr(window, "MOST_OPEN", 3)
     client = await connect(running)
     for number in range(5):
         await client.say(call(number))
@@ -204,7 +204,7 @@ async def test_requests_beyond_the_window_wait_for_an_answer(
 async def test_a_cancelled_request_frees_a_place(
     running: Running, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_OPEN", 3)
+    monkeypatch.setattr(window, "MOST_OPEN", 3)
     client = await connect(running)
     for number in range(3):
         await client.say(call(number))
@@ -221,10 +221,66 @@ async def test_a_cancelled_request_frees_a_place(
     assert sorted([(await client.hear())["id"] for _ in range(4)]) == [0, 2, 3, 4]
 
 
+async def test_a_client_whose_window_is_full_can_cancel(
+    running: Running, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "MOST_OPEN", 3)
+    client = await connect(running)
+    for number in range(6):
+        await client.say(call(number))
+    await until(lambda: len(scripted.begun) == 3)
+    await client.say(notification("notifications/cancelled", requestId=4))
+    await client.say(notification("notifications/cancelled", requestId=1))
+    await until(lambda: scripted.ended == ["1"])
+    assert scripted.cancelled == [True]
+    await until(lambda: scripted.begun == ["0", "1", "2", "3"])
+    scripted.go.set()
+    assert sorted([(await client.hear())["id"] for _ in range(4)]) == [0, 2, 3, 5]
+    assert "4" not in scripted.begun, "what is cancelled before it begins never does"
+
+
+async def test_a_client_that_asks_for_more_than_can_be_kept_is_refused_and_can_still_cancel(
+    running: Running, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "MOST_OPEN", 1)
+    client = await connect(running)
+    large = "x" * (window.MOST_HELD // 2)
+    await client.say(call(1))
+    await until(lambda: scripted.begun)
+    for number in (2, 3):
+        await client.say(request(number, "tools/call", name="scripted", arguments={"word": large}))
+    refused = await client.hear()
+    assert (refused["id"], refused["error"]["code"]) == (3, window.TOO_MANY)
+    assert "was not begun" in refused["error"]["message"]
+    await client.say(notification("notifications/cancelled", requestId=2))
+    await client.say(notification("notifications/cancelled", requestId=1))
+    await until(lambda: scripted.ended)
+    await client.say(call(4))
+    await until(lambda: "4" in scripted.begun)
+    assert large not in scripted.begun
+    scripted.go.set()
+    assert (await client.hear())["id"] == 4
+
+
+async def test_an_id_that_is_used_again_after_a_cancellation_is_not_cancelled(
+    running: Running, scripted: Scripted
+) -> None:
+    client = await connect(running)
+    await client.say(notification("notifications/cancelled", requestId=1))
+    await client.say(call(1))
+    await until(lambda: len(scripted.begun) == 1)
+    await client.say(notification("notifications/cancelled", requestId=1))
+    await client.say(call(1))
+    await until(lambda: len(scripted.begun) == 2)
+    client.writer.transport.abort()
+    await until(lambda: len(scripted.ended) == 2)
+    assert scripted.cancelled == [True, False]
+
+
 async def test_one_id_used_for_many_requests_opens_no_wider_window(
     running: Running, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_OPEN", 3)
+    monkeypatch.setattr(window, "MOST_OPEN", 3)
     client = await connect(running)
     for _ in range(10):
         await client.say(call(1))
@@ -240,7 +296,7 @@ async def test_a_client_that_goes_away_with_its_window_full_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_OPEN", 3)
+    monkeypatch.setattr(window, "MOST_OPEN", 3)
     client = await connect(running)
     for number in range(5):
         await client.say(call(number))

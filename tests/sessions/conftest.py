@@ -91,13 +91,17 @@ class Desk:
         if self.failure:
             raise self.failure
 
-    def _runner(self, boot_id: str) -> EvalRunner:
+    def another(self, key: str, spool: Spool) -> EvalRunner:
+        """The runner of another session, or of this one with another spool."""
+        return self._runner("boot1", key, spool)
+
+    def _runner(self, boot_id: str, key: str = KEY, spool: Spool | None = None) -> EvalRunner:
         services = SimpleNamespace(history=self.history, registry=self.registry, source=NoSource())
         return EvalRunner(
-            KEY,
+            key,
             boot_id,
             cast("GateLink", self.link),
-            self.spool,
+            spool or self.spool,
             self.turn,
             cast("Services", services),
             lambda: self.mirrored,
