@@ -52,7 +52,7 @@ class Remains:
 
     async def bury(self, key: str) -> None:
         """End what may be left of a session whose process nobody knows, and its files."""
-        await end_leftovers(key)
+        await end_leftovers(key, self._pid(key))
         # A process that was still starting may have made its socket in the meantime.
         self.forget_files(key)
         self.drop_output(key)
@@ -75,7 +75,11 @@ class Remains:
 
     async def end_strays(self) -> None:
         """After that: end the processes that ended sessions have left."""
-        await end_strays(self._ended)
+        await end_strays(self._ended, self._pid)
+
+    def _pid(self, key: str) -> int:
+        record = self._registry.get(key)
+        return record.pid if record else 0
 
     def _ended(self, key: str) -> bool:
         record = self._registry.get(key)

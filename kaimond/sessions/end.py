@@ -1,4 +1,10 @@
-"""The way down: ask, then insist, and leave nothing behind."""
+"""The way down: ask, then insist, and leave nothing behind.
+
+What a session has started goes with it, as far as it is in the process session that its Julia
+leads: an editor or a service that was given one of its own, as by `setsid` or Julia's `detach`,
+goes on. Only Distributed's workers are ended though Julia detaches them, as one that computes would
+not notice the end.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,7 @@ from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.ask_gate import load
 from kaimond.interrupts.interrupt import interrupt
 from kaimond.julia_process.process import end_descendants
+from kaimond.toolchain.start_plan import BOOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +33,9 @@ _log = logging.getLogger("kaimond.sessions")
 
 MARK: Final = "KAIMON_SESSION"
 """The variable by which every descendant of a session is known, whatever it did to its parents."""
+
+_WORKER: Final = {"--bind-to", "--worker"}
+"""Arguments that Distributed gives to a worker on this machine."""
 
 INTERRUPT_LIMIT: Final = 2.0
 """Seconds for the interrupt of what runs before an end: it need not force anything, because a
@@ -67,7 +77,7 @@ async def end_process(key: str, live: Live, timeout: float, *, ask: bool = False
         _log.info("sending %s to %d", number.name, process.pid, extra={"session": key})
         process.signal(number)
         await process.wait(timeout if number is signal.SIGTERM else _KILL_TIMEOUT)
-    await end_leftovers(key)
+    await end_leftovers(key, process.pid)
     return process.exited.done()
 
 
@@ -90,30 +100,61 @@ async def quiet(key: str, live: Live, book: EvalBook, reason: str) -> bool:
         free = (await interrupt(live, live.turn, INTERRUPT_LIMIT, person=True)).free
     if running and free:
         free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
-    children = live.process.descendants()
+    children = _bound(live.process.descendants(), _session_of(live.process.pid))
     if children:
         await end_descendants(children, _GRACE)
     book.interrupted(key, reason)
     return free and not live.process.exited.done()
 
 
-async def end_leftovers(key: str) -> None:
-    """End what an ended session has left running, found by the mark in its environment."""
+async def end_leftovers(key: str, leader: int) -> None:
+    """End what an ended session has left running, found by the mark in its environment.
+
+    Args:
+        key: of the session.
+        leader: pid that its process has, or had; 0 if nobody knows.
+    """
     found = await asyncio.to_thread(_marked)
-    await _end(key, [process for mark, process in found if mark == key])
+    await _end(key, _bound([process for mark, process in found if mark == key], leader))
 
 
-async def end_strays(ended: Callable[[str], bool]) -> None:
+async def end_strays(ended: Callable[[str], bool], leader: Callable[[str], int]) -> None:
     """End what sessions have left running that ended while nobody could see to it.
 
     Args:
         ended: whether the session with a key is known and has ended.
+        leader: pid that the process of such a session had.
     """
     strays: dict[str, list[psutil.Process]] = {}
     for mark, process in await asyncio.to_thread(_marked):
         if ended(mark):
             strays.setdefault(mark, []).append(process)
-    await asyncio.gather(*(_end(key, processes) for key, processes in strays.items()))
+    await asyncio.gather(
+        *(_end(key, _bound(processes, leader(key))) for key, processes in strays.items())
+    )
+
+
+def _bound(processes: list[psutil.Process], leader: int) -> list[psutil.Process]:
+    """Those in the process session of ``leader``, or of one of the session's own Julias."""
+    leaders = {leader} | {process.pid for process in processes if _is_own_julia(process)}
+    return [process for process in processes if _session_of(process.pid) in leaders]
+
+
+def _is_own_julia(process: psutil.Process) -> bool:
+    """Whether it runs the gate, so that it need not have been noted, or is a worker."""
+    try:
+        arguments = process.cmdline()
+    except (psutil.Error, OSError):
+        return False
+    return str(BOOT) in arguments or set(arguments) >= _WORKER
+
+
+def _session_of(pid: int) -> int:
+    """The process session of a process, or -1 if it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
 
 
 async def _end(key: str, leftovers: list[psutil.Process]) -> None:

@@ -173,7 +173,7 @@ class LiveSessions:
         self._over(key, f"the session's {how}")
         if unasked and not record.joined:
             # On a way down that somebody asked for, whoever waits for it does this.
-            self.chore(end_leftovers(key))
+            self.chore(end_leftovers(key, live.process.pid))
 
     def _let_go(self, key: str, live: Live) -> None:
         """A process image is none of a session's any more."""

@@ -168,7 +168,7 @@ class Restarter:
                 self._registry.note(key, nonce="")
                 if not await end_process(key, live, self._deadlines.stop_timeout):
                     raise self._stuck(key, live)
-            await end_leftovers(key)
+            await end_leftovers(key, record.pid)
             if record.state is State.RESTARTING:
                 self._begin_respawn(key)
             try:
