@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from kaimond.evals.history import History
     from kaimond.paths import Paths
+    from kaimond.registry.record import Record
     from kaimond.registry.registry import Registry
 
 
@@ -42,9 +43,10 @@ def clear(where: Paths, history: History, key: str, reason: str) -> None:
     drop_output(history, spool)
 
 
-async def clear_unknown(where: Paths, history: History, key: str) -> None:
-    """End what may be left of a session whose process nobody knows, and its files."""
-    await end.end_leftovers(key)
+async def clear_unknown(where: Paths, history: History, record: Record) -> None:
+    """End what may be left of a session whose process is gone, and its files."""
+    key = record.key
+    await end.end_leftovers(key, record.pid)
     # A process that was still starting may have made its socket in the meantime.
     forget_files(where, key)
     drop_output(history, Spool(where.session_spool(key)))
@@ -76,7 +78,12 @@ def sweep(where: Paths, history: History, registry: Registry, evaluating: Collec
 
 async def end_strays(registry: Registry) -> None:
     """After that: end the processes that ended sessions have left."""
-    await end.end_strays(lambda key: _has_ended(registry, key))
+
+    def pid(key: str) -> int:
+        record = registry.get(key)
+        return record.pid if record else 0
+
+    await end.end_strays(lambda key: _has_ended(registry, key), pid)
 
 
 def _has_ended(registry: Registry, key: str) -> bool:

@@ -338,7 +338,7 @@ class Lifecycle(abc.ABC):
         self._over(f"the session's {how}")
         if unasked and not record.joined:
             # On a way down that somebody asked for, whoever waits for it does this.
-            self.services.tasks.chore(end_leftovers(self.key))
+            self.services.tasks.chore(end_leftovers(self.key, live.process.pid))
 
     def _let_go(self, live: LiveProcess) -> None:
         """A process image is none of this session's any more."""

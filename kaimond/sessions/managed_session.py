@@ -20,7 +20,7 @@ from kaimond.interrupts.interrupt import interrupt
 from kaimond.julia_process.process import SessionProcess, end_descendants
 from kaimond.registry.state import Event, State
 from kaimond.sessions import session_log
-from kaimond.sessions.end import GRACE, MARK, end_leftovers, end_process
+from kaimond.sessions.end import GRACE, MARK, children_to_end, end_leftovers, end_process
 from kaimond.sessions.lifecycle import ended_meanwhile, not_gone
 from kaimond.sessions.restart import Restarted, execute_anew
 from kaimond.sessions.session import Session
@@ -256,7 +256,7 @@ class ManagedSession(Session):
                 self.services.registry.note(self.key, nonce="")
                 if not await end_process(self.key, live, self.services.settings.stop_timeout):
                     raise self._stuck(live)
-            await end_leftovers(self.key)
+            await end_leftovers(self.key, record.pid)
             if record.state is State.RESTARTING:
                 self._begin_respawn()
             planner = self.services.planner
@@ -304,7 +304,7 @@ class ManagedSession(Session):
             free = came.free
         if running and free:
             free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
-        children = live.process.descendants()
+        children = children_to_end(live.process)
         if children:
             await end_descendants(children, GRACE)
         self.close_evals(Status.INTERRUPTED, reason)

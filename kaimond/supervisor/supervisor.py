@@ -357,7 +357,7 @@ class Supervisor:
         asked = "as was asked, " if record.state is State.STOPPING else ""
         ended = "ended" if gone.status == UNKNOWN else str(gone.status)
         session.never_ran(f"{asked}its process {ended} while no daemon was running", gone.status)
-        self.tasks.chore(cleanup.clear_unknown(self._paths, self.history, record.key))
+        self.tasks.chore(cleanup.clear_unknown(self._paths, self.history, record))
 
     async def _finish_stop(self, session: Session) -> None:
         await session.stop("it was being shut down when the previous daemon ended")

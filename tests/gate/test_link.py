@@ -40,6 +40,17 @@ async def test_a_request_sent_before_the_gate_binds_is_answered(
     await until(lambda: link.up)
 
 
+async def test_a_ping_tells_the_gate_which_process_may_look_at_it(
+    link: GateLink, gate: FakeGate
+) -> None:
+    gate.bind()
+    asking = asyncio.create_task(link.request("ping", timeout=SOON))
+    heard = await gate.hear()
+    assert heard.get("daemon") == str(os.getpid())
+    await gate.say(heard.request, "pong")
+    await asking
+
+
 async def test_answers_find_their_requests_in_any_order(link: GateLink, gate: FakeGate) -> None:
     gate.bind()
     tasks = [asyncio.create_task(link.request(verb, timeout=SOON)) for verb in "abc"]

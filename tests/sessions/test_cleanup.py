@@ -66,11 +66,16 @@ class World:
         self.store.save_eval(eval_id, key, finished, item.to_json())
         Spool(self.where.session_spool(key)).path(eval_id).write_bytes(b"printed")
 
-    def process(self, key: str) -> int:
+    def process(self, key: str, *, independent: bool = False) -> int:
         """A process that a session has started; its number."""
         child = subprocess.Popen(
-            [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, MARK: key}
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            env={**os.environ, MARK: key},
+            start_new_session=independent,
         )
+        if not independent and self.registry.get(key):
+            # Julia has ended and was the first of the process session.
+            self.registry.note(key, pid=os.getsid(child.pid))
         child.returncode = 0
         self.children.append(child.pid)
         return child.pid
@@ -158,18 +163,26 @@ async def test_evals_of_a_session_that_nobody_knows_end(world: World) -> None:
 
 
 async def test_processes_of_sessions_that_ended_are_ended_and_no_others(world: World) -> None:
-    stray = world.process(world.session(ended=True))
-    kept = [world.process(world.session(ended=False)), world.process("ffff0000")]
+    ended = world.session(ended=True)
+    stray = world.process(ended)
+    kept = [
+        world.process(world.session(ended=False)),
+        world.process("ffff0000"),
+        world.process(ended, independent=True),
+    ]
     await cleanup.end_strays(world.registry)
     await until(lambda: not runs(stray))
-    assert [runs(pid) for pid in kept] == [True, True]
+    assert [runs(pid) for pid in kept] == [True, True, True]
 
 
 async def test_a_session_without_a_known_process_leaves_nothing(
     world: World,
 ) -> None:
     key = world.session(ended=True)
-    left = world.process(key)
-    await cleanup.clear_unknown(world.where, world.swept(), key)
+    left, free = world.process(key), world.process(key, independent=True)
+    record = world.registry.get(key)
+    assert record
+    await cleanup.clear_unknown(world.where, world.swept(), record)
     await until(lambda: not runs(left))
+    assert runs(free)
     assert world.files(key) == [False, False, False]

@@ -17,7 +17,8 @@ from kaimond.gate.link import GateSilentError
 from kaimond.julia_process.process import SessionProcess
 from kaimond.registry.record import ExitStatus
 from kaimond.sessions import end
-from kaimond.sessions.end import MARK, end_leftovers, end_process
+from kaimond.sessions.end import MARK, children_to_end, end_leftovers, end_process
+from kaimond.toolchain.start_plan import BOOT
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from kaimond.julia_process.live import LiveProcess
 
-    Start = Callable[[str], "Double"]
+    Start = Callable[..., "Double"]
 
 SOON = 30.0
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
@@ -41,6 +42,7 @@ class Double:
         self.key = key
         self.asked: list[str] = []
         self.obeys = False
+        self.up = False
 
     async def request(self, verb: str, *, timeout: float) -> None:
         self.asked.append(verb)
@@ -49,19 +51,23 @@ class Double:
         os.kill(self.process.pid, signal.SIGINT)
 
     async def end(self, timeout: float = SOON, *, ask: bool = False) -> bool:
-        live = SimpleNamespace(process=self.process, link=self)
-        return await end_process(self.key, cast("LiveProcess", live), timeout, ask=ask)
+        return await end_process(self.key, self.live, timeout, ask=ask)
+
+    @property
+    def live(self) -> LiveProcess:
+        return cast("LiveProcess", SimpleNamespace(process=self.process, link=self))
 
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     made: list[SessionProcess] = []
 
-    def start(code: str) -> Double:
+    def start(code: str, *arguments: str) -> Double:
         key = os.urandom(4).hex()
         log = tmp_path / key
         env = {**os.environ, MARK: key}
-        process = SessionProcess.spawn([sys.executable, "-c", code], cwd=tmp_path, env=env, log=log)
+        command = [sys.executable, "-c", code, *arguments]
+        process = SessionProcess.spawn(command, cwd=tmp_path, env=env, log=log)
         made.append(process)
         return Double(process, key)
 
@@ -131,27 +137,88 @@ async def test_a_process_that_survives_is_told_to_be_there(
     monkeypatch.setattr(end, "_KILL_TIMEOUT", 0.05)
     with monkeypatch.context() as patched:
         patched.setattr(double.process, "signal", lambda _: None)
-        patched.setattr(end, "end_leftovers", lambda _: asyncio.sleep(0))
+        patched.setattr(end, "end_leftovers", lambda *_: asyncio.sleep(0))
         assert not await double.end(timeout=0.05)
 
 
-async def test_children_go_with_their_session_even_if_they_hide(
+async def test_children_go_with_their_session_even_if_their_parents_are_gone(
     start: Start, tmp_path: Path
 ) -> None:
-    # In a session and a group of its own, its parent gone: only the mark is left.
-    hide = (
-        "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', "
-        f"{STUBBORN!r}], start_new_session=True); os._exit(0)"
-    )
-    double = start(
-        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hide!r}]); {SLEEP}"
-    )
+    # In a group of its own; the process session and the mark are left.
+    double = start(orphan("process_group=0"))
+    left = await both(double, tmp_path)
+    assert await double.end()
+    await until(lambda: not any(_runs(pid) for pid in left))
+
+
+async def test_what_made_itself_independent_outlives_the_session(
+    start: Start, tmp_path: Path
+) -> None:
+    # As an editor does that was opened from Julia, or a daemon that was started there.
+    orphaned = start(orphan("start_new_session=True", SLEEP))
+    below = start(child("start_new_session=True", code=SLEEP))
+    for double in (orphaned, below):
+        (free,) = set(await both(double, tmp_path)) - {double.process.pid}
+        try:
+            assert await double.end()
+            assert _runs(free)
+        finally:
+            os.kill(free, signal.SIGKILL)
+
+
+async def test_a_restart_leaves_alone_what_made_itself_independent(
+    start: Start, tmp_path: Path
+) -> None:
+    bound = start(child("", code=SLEEP))
+    free = start(child("start_new_session=True", code=SLEEP))
+    for double in (bound, free):
+        (below,) = set(await both(double, tmp_path)) - {double.process.pid}
+        ended = children_to_end(double.process)
+        try:
+            assert [child.pid for child in ended] == ([] if double is free else [below])
+        finally:
+            os.kill(below, signal.SIGKILL)
+
+
+async def test_workers_go_with_their_session_though_julia_detaches_them(
+    start: Start, tmp_path: Path
+) -> None:
+    double = start(child("start_new_session=True", "--bind-to", "127.0.0.1", "--worker"))
+    left = await both(double, tmp_path)
+    assert await double.end()
+    await until(lambda: not any(_runs(pid) for pid in left))
+
+
+async def test_a_session_whose_process_nobody_has_noted_is_found_by_its_program(
+    start: Start, tmp_path: Path
+) -> None:
+    # Of a daemon that was killed between the start of the process and the note of it.
+    double, free = start(child(""), str(BOOT)), start(child(""))
+    left = [*await both(double, tmp_path), *await both(free, tmp_path)]
+    await end_leftovers(double.key, 0)
+    await end_leftovers(free.key, 0)
+    assert [_runs(pid) for pid in left] == [False, False, True, True]
+
+
+def child(how: str, *arguments: str, code: str = STUBBORN) -> str:
+    """Code that starts a process, with these settings of `Popen`, and stays."""
+    command = f"[sys.executable, '-c', {code!r}, *{arguments}]"
+    return f"import subprocess, sys; subprocess.Popen({command}, {how}); {SLEEP}"
+
+
+def orphan(how: str, code: str = STUBBORN) -> str:
+    """Code that has a process started by one that is gone then, and stays."""
+    parent = child(how, code=code).removesuffix(SLEEP) + "import os; os._exit(0)"
+    return f"import subprocess, sys; subprocess.run([sys.executable, '-c', {parent!r}]); {SLEEP}"
+
+
+async def both(double: Double, tmp_path: Path) -> list[int]:
+    """The two processes of a session, once both are ready."""
     log = tmp_path / double.key
     await until(lambda: log.read_text().count("ready") == 2)
-    hidden = [process.pid for mark, process in end._marked() if mark == double.key]
-    assert len(hidden) == 2
-    assert await double.end()
-    await until(lambda: not any(_runs(pid) for pid in hidden))
+    found = [process.pid for mark, process in end._marked() if mark == double.key]
+    assert len(found) == 2
+    return found
 
 
 def _runs(pid: int) -> bool:
@@ -164,7 +231,7 @@ async def test_leftovers_of_another_session_are_left_alone(start: Start, tmp_pat
     one, other = start(SLEEP), start(SLEEP)
     await ready(one, tmp_path)
     await ready(other, tmp_path)
-    await end_leftovers(one.key)
+    await end_leftovers(one.key, one.process.pid)
     await until(lambda: not one.process.running)
     assert other.process.running
 

@@ -54,8 +54,9 @@ end
 
 const FileWatching = stdlib("FileWatching", "7b1f6079-737a-58dc-b8bc-7a2ca5c1b5ee")
 const Libdl = stdlib("Libdl", "8f399da3-3557-5675-b5ff-fb832c97cbdb")
-"Not a constant as those above, because most sessions start without it."
+"Not constants as those above, because most sessions start without it."
 sha_library() = stdlib("SHA", "ea8e919c-243c-51af-8825-aaa63cd721ce")
+repl_library() = stdlib("REPL", "3fa0cd96-eef1-5676-8a61-b3b8758bbffb")
 
 """
 The exceptions being handled, cause first, as (exception, backtrace) pairs.

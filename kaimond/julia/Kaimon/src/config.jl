@@ -18,6 +18,9 @@ const ENVIRONMENT_PREFIX = "KAIMON_"
 "Stays in the environment, so that every descendant of a session can be recognised as one."
 const SESSION_VARIABLE = "KAIMON_SESSION"
 
+"Names the depot that the precompiled gate is in, if there is one."
+const CACHE_VARIABLE = ENVIRONMENT_PREFIX * "CACHE"
+
 "The configuration in `environment`, as the daemon sets it. An ErrorException names what misses."
 Config(environment::Dict{String,String}, directory::String) =
     Config(needed(environment, "LIBZMQ"), needed(environment, "ENDPOINT"),

@@ -100,5 +100,6 @@ function trim_frames(frames)
     return filter(!is_ours, frames[1:last])
 end
 
-is_ours(frame) = startswith(String(frame.file), SOURCE * "/")
+is_ours(frame) =
+    any(folder -> startswith(String(frame.file), folder * "/"), (SOURCE, TERMINAL_SOURCE))
 is_entry(frame) = frame.func === :evaluate_toplevel && is_ours(frame)

@@ -34,8 +34,8 @@ is_mirrored(request::EvalRequest) =
 function mirror(text::String)
     foreach(terminal -> notify_person(terminal, text), TERMINALS)
     if OWN_REPL[] && repl_backend() !== nothing
-        load_frontend()
-        in_frontend(:show_at_own_prompt, text)
+        load_terminal()
+        in_terminal(:show_at_own_prompt, text)
     end
     return nothing
 end

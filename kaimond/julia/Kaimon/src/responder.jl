@@ -150,10 +150,9 @@ function answer_late_pings(server, responder::Responder)
     end
     for (message, waited) in late
         answering(server, Frame[message.peer, message.id]) do
-            fields = pong_fields(server)
-            server.running === nothing &&
-                push!(fields, Field("silent", decimal_seconds(1000waited)))
-            reply(server, message, "pong", fields)
+            silent = server.running === nothing ?
+                Field[Field("silent", decimal_seconds(1000waited))] : Field[]
+            on_ping(server, message, silent)
         end
     end
     return next

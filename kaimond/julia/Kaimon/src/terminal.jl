@@ -1,7 +1,7 @@
 # A person at the session: the part that every gate loads.
 #
 # The daemon opens a pseudo-terminal and sends its path. On it the gate runs Julia's own line editor
-# (`terminal_frontend.jl`), on a task of its own. What a person enters goes through the queue of the
+# (the package KaimonTerminal), on a task of its own. What a person enters goes through the queue of the
 # evaluations, so that persons and agents evaluate one after the other, on one task, in one Main.
 #
 # While a person's input runs, all output of the process goes to that person's terminal: by
@@ -55,25 +55,6 @@ end
 
 "The terminals that are open, the oldest first."
 const TERMINALS = Any[]
-
-const FRONTEND_FILES = map(name -> joinpath(SOURCE, name * ".jl"),
-                           ("terminal_frontend", "compat_terminal"))
-foreach(include_dependency, FRONTEND_FILES)
-"Read now and evaluated when it is needed: the files may be another version's by then."
-const FRONTEND = map(file -> read(file, String), FRONTEND_FILES)
-
-"""
-Load the line editor.
-
-Most sessions never need it, and REPL, which is outside the system image from 1.11 on, costs more
-than all of the gate.
-"""
-load_frontend() = global_value(@__MODULE__, :open_frontend) === nothing &&
-    foreach((text, file) -> Base.include_string(@__MODULE__, text, file), FRONTEND, FRONTEND_FILES)
-
-"Call the function `name` of the line editor, which is younger than the code that runs here."
-in_frontend(name::Symbol, arguments...) =
-    Base.invokelatest(global_value(@__MODULE__, name), arguments...)
 
 "The open terminal `id`, or nothing."
 function find_terminal(id::String)

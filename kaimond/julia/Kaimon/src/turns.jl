@@ -24,7 +24,7 @@ function give_turn(capture::Capture, terminal::Terminal)
     DISPLAY_SIZE[] = size_of(terminal)
     OUTPUT_COLOR[] = terminal.color
     set_standard_input(terminal.tty)
-    in_frontend(:enter_repl, terminal)
+    in_terminal(:enter_repl, terminal)
     return nothing
 end
 
@@ -37,7 +37,7 @@ function take_turn_back(capture::Capture)
     redirect_fd(nothing_fd, 0)
     close_fd(nothing_fd)
     set_standard_input(devnull)
-    in_frontend(:leave_repl)
+    in_terminal(:leave_repl)
     return nothing
 end
 
@@ -130,13 +130,13 @@ function open_terminal(server::Server, message::Message)
         known.peer = message.peer
         return nothing
     end
-    load_frontend()
+    load_terminal(get(server.config.environment, CACHE_VARIABLE, ""))
     type = optional(message, "term", "dumb")
-    terminal = Terminal(id, message.peer, type, in_frontend(:has_color, type),
+    terminal = Terminal(id, message.peer, type, in_terminal(:has_color, type),
                         get(server.config.environment, ENVIRONMENT_PREFIX * "REVISE", "auto"),
                         -1, nothing, nothing, Channel{Any}(Inf), nothing)
     try
-        in_frontend(:open_frontend, server, terminal, path)
+        in_terminal(:open_frontend, server, terminal, path)
     catch error
         throw(Refusal("the terminal $path cannot be used: $(error_text(error))"))
     end

@@ -1,6 +1,9 @@
 # What can be asked of a gate: one handler per verb. A handler may throw Refusal.
 
-on_ping(server::Server, message::Message) = reply(server, message, "pong", pong_fields(server))
+function on_ping(server::Server, message::Message, more::Vector{Field}=Field[])
+    permit_to_look(message)
+    reply(server, message, "pong", append!(pong_fields(server), more))
+end
 
 function pong_fields(server::Server)
     identity, config = server.identity, server.config

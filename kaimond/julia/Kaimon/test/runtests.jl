@@ -4,7 +4,7 @@ using Kaimon
 using Test
 
 @testset "Kaimon" begin
-    @testset "$name" for name in ("package", "frames", "config", "code", "render", "displays",
+    @testset "$name" for name in ("package", "frames", "looking", "config", "code", "render", "displays",
                                   "errors", "gateapi", "spoolio", "zmq", "restart", "announce",
                                   "pieces", "files", "tools", "rehearsal")
         include("test_$name.jl")

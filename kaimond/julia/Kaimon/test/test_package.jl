@@ -6,6 +6,11 @@ root = dirname(@__DIR__)
     @test occursin("\"$uuid\"", read(joinpath(root, "Project.toml"), String))
 end
 
+@testset "the package of terminals is the one beside this" begin
+    file = joinpath(dirname(Kaimon.TERMINAL_SOURCE), "Project.toml")
+    @test occursin("uuid = \"$(Kaimon.TERMINAL_PACKAGE.uuid)\"", read(file, String))
+end
+
 @testset "the version is that of Project.toml" begin
     @test VersionNumber(Kaimon.PACKAGE_VERSION) >= v"0.1.0"
 end

@@ -97,7 +97,7 @@ end
 
 "The entry file of the package `top` if its source may change, else nothing."
 function followed_root(id::Base.PkgId, top::Module)
-    (top === @__MODULE__) && return nothing
+    (id == TERMINAL_PACKAGE || top === @__MODULE__) && return nothing
     path = try
         Base.invokelatest(pathof, top)
     catch

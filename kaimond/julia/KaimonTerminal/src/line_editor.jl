@@ -1,11 +1,8 @@
-# Julia's line editor on a terminal. Loaded when the first terminal is opened.
+# Julia's line editor on a terminal.
 #
 # The prompt, its keys, completion and modes are those of the REPL library. What it does with a line
 # is ours: the line goes to the eval task as one piece of work, which evaluates it and shows the
 # value there, so that ^C and the order of things are the same for all of it.
-
-const REPL = stdlib("REPL", "3fa0cd96-eef1-5676-8a61-b3b8758bbffb")
-const LineEdit = REPL.LineEdit
 
 "What was entered in this session, as pairs of mode and line: the history of the next terminal."
 const HISTORY = Tuple{Symbol,String}[]
@@ -88,7 +85,8 @@ What `LineEdit.run_interface` does, for modes that come while it does so, too: a
 loaded meanwhile may bring one.
 """
 function pass_lines_on(server::Server, terminal::Terminal)
-    repl, state = terminal.repl, terminal.repl.mistate
+    repl = terminal.repl::REPL.LineEditREPL
+    state = repl.mistate::LineEdit.MIState
     ours = Any[]
     while !state.aborted
         take_over_modes!(ours, server, terminal)
@@ -100,17 +98,26 @@ end
 
 "Have what is entered in each mode that is not in `ours` yet evaluated by the eval task."
 function take_over_modes!(ours::Vector{Any}, server::Server, terminal::Terminal)
-    main = terminal.repl.interface.modes[1]
-    for mode in terminal.repl.interface.modes
+    modes = (terminal.repl::REPL.LineEditREPL).interface.modes
+    main = modes[1]
+    for mode in modes
         (mode isa LineEdit.Prompt && !any(other -> other === mode, ours)) || continue
         push!(ours, mode)
-        name = findfirst(other -> other === mode, main.hist.mode_mapping)
+        name = name_of(mode, main.hist)
         mode.on_done =
             name === :julia ? entering(evaluate_line, server, terminal, name, main) :
             name === :shell ? entering(run_in_shell, server, terminal, name, main) :
             name === :help ? entering(show_help, server, terminal, name, main; also_empty=true) :
             passing_on(mode.on_done, server, terminal)
     end
+end
+
+"What `history` calls the `mode` if it is one of those that every line editor has, else nothing."
+function name_of(mode::LineEdit.Prompt, @nospecialize history)
+    for name in (:julia, :shell, :help)
+        get(history.mode_mapping, name, nothing) === mode && return name
+    end
+    return nothing
 end
 
 "A line editor for `terminal`."
@@ -145,7 +152,8 @@ function load_interactive_names()
     return nothing
 end
 
-function take_history!(history)
+# The compiler does not look into it for this type of history: that takes longer than what it does.
+function take_history!(@nospecialize history)
     for (mode, line) in HISTORY
         haskey(history.mode_mapping, mode) && push_history!(history, mode, line)
     end
@@ -171,10 +179,14 @@ function entering(f, server::Server, terminal::Terminal, name::Symbol, main; als
             remember(name, line)
             enter(server, terminal, () -> with_errors_shown(() -> f(terminal, line), terminal))
         end
-        println(terminal.tty)
-        LineEdit.reset_state(state)
-        return state.current_mode.sticky ? true : LineEdit.transition(state, main)
+        return next_line(state, terminal, main)
     end
+end
+
+function next_line(state::LineEdit.MIState, terminal::Terminal, @nospecialize main)
+    println(terminal.tty)
+    LineEdit.reset_state(state)
+    return state.current_mode.sticky ? true : LineEdit.transition(state, main)
 end
 
 "What a mode of another library does, on the eval task."
@@ -189,7 +201,7 @@ function passing_on(on_done, server::Server, terminal::Terminal)
 end
 
 "Have `work` done on the eval task, in its turn, and wait for its end."
-function enter(server::Server, terminal::Terminal, work)
+function enter(server::Server, terminal::Terminal, @nospecialize work)
     input = PersonInput(terminal.id, terminal, work, terminal.revise, false, Channel{Any}(1), false)
     terminal.input = input
     running = server.running
@@ -251,7 +263,7 @@ run_in_shell(terminal::Terminal, line::String) =
     evaluate_toplevel(Expr(:call, :(Base.repl_cmd), shell_command(line), terminal.repl.t))
 
 "Call `f()`; what it throws is described on `terminal`."
-function with_errors_shown(f, terminal::Terminal)
+function with_errors_shown(@nospecialize(f), terminal::Terminal)
     try
         f()
     catch
