@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.notes import STASH
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.cuts import end_of, shown
-from kaimond.mcp.text import clean, shorten
+from kaimond.mcp.text import clean, end_of, shorten, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

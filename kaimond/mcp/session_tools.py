@@ -16,7 +16,7 @@ import mcp_types as types
 
 from kaimond.errors import KaimonError
 from kaimond.gate.tools import call_fields
-from kaimond.mcp.evaluating import answer_of, joined
+from kaimond.mcp.eval_answer import answer_of, resumed
 from kaimond.mcp.tool import ArgumentError, SessionArguments
 from kaimond.mcp.tool_types import complaint, names_complaint, object_schema
 from kaimond.supervisor.view import available, choose
@@ -136,7 +136,7 @@ async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Ans
         ArgumentError: the arguments are wrong; nothing was done.
         kaimond.errors.SessionError: the session cannot be told, or evaluates nothing.
     """
-    item = joined(call)
+    item = resumed(call)
     if item is None:
         candidates = [one for one in offered(call.core) if one.name == name]
         if not candidates:

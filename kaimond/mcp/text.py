@@ -1,11 +1,15 @@
-"""Makes bytes from a process into text for a model."""
+"""Makes bytes from a process into text for a model, and cuts it where nothing is cut in two."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
 
 # An escape may be cut by the end of the text. One that is never closed takes its own line at most.
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kaimond.evals.spool import Spool
+
 MOST_OUTPUT: Final = 25_000
 """Characters of an answer; clients cut or refuse longer ones."""
 
@@ -54,3 +58,76 @@ def shorten(text: str, limit: int, hint: str) -> str:
     tail = limit - head
     gap = f"\n[... {len(text) - head - tail} characters left out; {hint} ...]\n"
     return text[:head] + gap + (text[-tail:] if tail else "")
+
+
+READ: Final = 2**18
+"""Bytes read from each end of an eval's output; more than any answer shows."""
+
+REACH: Final = 2**12
+"""Bytes in which an escape sequence that a cut goes through is looked for; terminals give longer
+ones up, too."""
+
+_WHOLE: Final = re.compile(
+    rb"""\x1b (?: \[ [0-?]*+ [ -/]*+ [@-~]
+    | \] [^\n\x07\x1b]*+ (?: \x07 | \x1b\\ )
+    | [PX^_] [^\x1b]*+ \x1b\\
+    | [ -/]*+ [0-OQ-WYZ\\`-~] )""",
+    re.VERBOSE,
+)
+_LONGEST: Final = 4
+"""Bytes of a character of UTF-8."""
+
+
+def end_of(data: bytes) -> int:
+    """How much of ``data`` can be shown before its next bytes are known."""
+    end = len(data)
+    escape = data.rfind(b"\x1b", max(0, end - REACH))
+    if escape >= 0 and not _WHOLE.match(data, escape) and b"\n" not in data[escape:]:
+        return escape
+    for back in range(1, min(_LONGEST, end + 1)):
+        byte = data[end - back]
+        if byte & 0xC0 != 0x80:  # noqa: PLR2004 - no continuation byte
+            return end - back if back < _length(byte) else end
+    return end
+
+
+def begin_of(before: bytes, data: bytes) -> int:
+    """How much of ``data`` belongs to what ``before`` ends with, and is to be skipped."""
+    rest = len(before) - end_of(before)
+    if not rest:
+        return 0
+    joined = before[-rest:] + data[:REACH]
+    if joined[:1] != b"\x1b":
+        missing = data[: _length(joined[0]) - rest]
+        others = (at for at, byte in enumerate(missing) if byte & 0xC0 != 0x80)  # noqa: PLR2004
+        return next(others, len(missing))
+    whole = _WHOLE.match(joined)
+    return max(0, whole.end() - rest) if whole else 0
+
+
+def _length(byte: int) -> int:
+    """Bytes of the character that begins with this one."""
+    if byte < 0xC0:  # noqa: PLR2004 - ASCII
+        return 1
+    return 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004
+
+
+def shown(spool: Spool, eval_id: str, begin: int, end: int) -> str:
+    """Output from one byte to another as text; of a long one both ends."""
+    if end - begin <= 2 * READ:
+        return clean(_after(spool, eval_id, begin, end))
+    head = spool.piece(eval_id, begin, begin + READ)
+    head = head[begin_of(_before(spool, eval_id, begin), head) : end_of(head)]
+    tail = _after(spool, eval_id, end - READ, end)
+    left = end - begin - len(head) - len(tail)
+    gap = f"\n[... {left} bytes left out; all of the output: {spool.path(eval_id)} ...]\n"
+    return clean(head) + gap + clean(tail)
+
+
+def _after(spool: Spool, eval_id: str, begin: int, end: int) -> bytes:
+    data = spool.piece(eval_id, begin, end)
+    return data[begin_of(_before(spool, eval_id, begin), data) :]
+
+
+def _before(spool: Spool, eval_id: str, begin: int) -> bytes:
+    return spool.piece(eval_id, max(0, begin - REACH), begin)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.eval import ENDS, Status
 from kaimond.evals.spool import Spool
-from kaimond.mcp.cuts import shown
-from kaimond.mcp.text import clean
+from kaimond.mcp.text import clean, shown
 from kaimond.spans import span
 
 if TYPE_CHECKING:

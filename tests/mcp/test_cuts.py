@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from kaimond.evals.eval import Eval
 from kaimond.evals.spool import Spool
-from kaimond.mcp.cuts import READ, begin_of, end_of, shown
-from kaimond.mcp.text import clean
+from kaimond.mcp.text import READ, begin_of, clean, end_of, shown
 from kaimond.mcp.tools.check_eval import _page
 from tests.mcp.test_text import ESCAPES
 

@@ -10,8 +10,8 @@ import pytest
 
 from kaimond.evals.eval import Eval, Outcome, Status
 from kaimond.evals.spool import Spool
-from kaimond.mcp.cuts import READ
 from kaimond.mcp.render import render, stashed
+from kaimond.mcp.text import READ
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from kaimond.mcp.cancelled import told
-from kaimond.mcp.find_eval import find_eval
+from kaimond.mcp.eval_answer import find_eval, told
 from kaimond.mcp.tool import Arguments, Tool
 
 if TYPE_CHECKING:

@@ -8,12 +8,10 @@ from pydantic import Field
 
 from kaimond.evals.spool import Spool
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.background import notes_of, so_far
-from kaimond.mcp.cuts import end_of
-from kaimond.mcp.find_eval import find_eval
+from kaimond.mcp.eval_answer import find_eval, notes_of, so_far
 from kaimond.mcp.render import render, stashed
-from kaimond.mcp.stale_source import with_finding
-from kaimond.mcp.text import MOST_OUTPUT, clean, shorten
+from kaimond.mcp.restart_rules import with_finding
+from kaimond.mcp.text import MOST_OUTPUT, clean, end_of, shorten
 from kaimond.mcp.tool import Arguments, Tool
 from kaimond.mcp.waiting import describe
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from kaimond.mcp.evaluating import answer_of, joined
-from kaimond.mcp.stale_source import restarted_if_stale
+from kaimond.mcp.eval_answer import answer_of, resumed
+from kaimond.mcp.restart_rules import restarted_if_stale
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
 from kaimond.supervisor.view import choose
@@ -51,7 +51,7 @@ class ExArguments(SessionArguments):
 
 async def run(call: Call, arguments: ExArguments) -> Answer:
     """Evaluate, or join the evaluation that this request had started before a break."""
-    item, restarted = joined(call), ""
+    item, restarted = resumed(call), ""
     if item is None:
         _check(arguments)
         restarted = await restarted_if_stale(call, arguments.key())

@@ -11,8 +11,8 @@ from pydantic import Field
 from kaimond.config import projects
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.cancelled import told
-from kaimond.mcp.restarts import refused
+from kaimond.mcp.eval_answer import told
+from kaimond.mcp.restart_rules import refused
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.mcp.waiting import wait_for
 from kaimond.sessions.reread import read_again

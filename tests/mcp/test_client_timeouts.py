@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kaimond.mcp.ceilings import patience
+from kaimond.mcp.client_timeouts import patience
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from kaimond.mcp.find_eval import find_eval
+from kaimond.mcp.eval_answer import find_eval
 from kaimond.mcp.tool import ArgumentError
 from kaimond.store.database import Dropped
 

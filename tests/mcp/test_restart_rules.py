@@ -9,7 +9,7 @@ import pytest
 from kaimond.config.preferences import Preferences
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Eval, Outcome, Status
-from kaimond.mcp import stale_source
+from kaimond.mcp import restart_rules
 from kaimond.registry.record import Record
 from kaimond.registry.state import State
 
@@ -76,8 +76,8 @@ async def test_a_stale_session_is_restarted_only_if_its_user_and_its_person_let_
 ) -> None:
     record = Record(KEY, "/p", "", state, "user", 0.0, allow_restart=person_allows)
     stale = Stale(record, Preferences(restart_when_stale=wanted, allow_restart=project_allows))
-    monkeypatch.setattr(stale_source, "choose", lambda *_: stale)
-    said = await stale_source.restarted_if_stale(stale.call, KEY)
+    monkeypatch.setattr(restart_rules, "choose", lambda *_: stale)
+    said = await restart_rules.restarted_if_stale(stale.call, KEY)
     assert stale.done == done
     assert (STALE in said) == ("restarted" in done)
 
@@ -88,6 +88,6 @@ async def test_a_session_that_cannot_read_its_files_is_not_restarted_for_that(
     record = Record(KEY, "/p", "", State.READY, "agent", 0.0)
     stale = Stale(record, Preferences(restart_when_stale=True))
     stale.refuses = True
-    monkeypatch.setattr(stale_source, "choose", lambda *_: stale)
-    assert not await stale_source.restarted_if_stale(stale.call, KEY)
+    monkeypatch.setattr(restart_rules, "choose", lambda *_: stale)
+    assert not await restart_rules.restarted_if_stale(stale.call, KEY)
     assert stale.done == []
