@@ -13,10 +13,40 @@ if TYPE_CHECKING:
 
     from kaimond.config.settings import Settings
     from kaimond.events import Bus
-    from kaimond.mcp.call import Agent
     from kaimond.paths import Paths
     from kaimond.store.database import Store
     from kaimond.supervisor.supervisor import Supervisor
+
+
+@dataclass
+class Agent:
+    """One MCP client connection.
+
+    Attributes:
+        id: 16 hex characters; the same while the shim's process lives.
+        pid: of the shim.
+        cwd: of the shim, a hint for the agent's project.
+        since: when it connected, seconds since the epoch.
+        shim: version of its kaimon-mcp.
+        client: the MCP client's own name and version, once it has said them.
+        replay: requests that it sends again because the connection broke.
+        heard: bytes of output of evals that check_eval has shown it.
+    """
+
+    id: str
+    pid: int
+    cwd: str
+    since: float
+    shim: str = ""
+    client: str = ""
+    version: str = ""
+    replay: set[str] = field(default_factory=set)
+    heard: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """Enough of the id for logs and people."""
+        return self.id[:8]
 
 
 @dataclass

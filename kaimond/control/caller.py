@@ -14,7 +14,7 @@ from kaimond import wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kaimond.control.connection import Connection
+    from kaimond.connections.connection import Connection
 
 _log = logging.getLogger("kaimond.control")
 

@@ -16,7 +16,7 @@ from kaimond.errors import ErrorKind
 from kaimond.failure import told
 
 if TYPE_CHECKING:
-    from kaimond.control.connection import Connection
+    from kaimond.connections.connection import Connection
     from kaimond.core import Core
 
 _log = logging.getLogger("kaimond.control")

@@ -13,8 +13,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from kaimond import wire
-from kaimond.control.connection import Connection, StrangerError
-from kaimond.control.hello import Hello, read_hello, refusal, welcome
+from kaimond.connections.connection import Connection, StrangerError
+from kaimond.connections.hello import Hello, read_hello, refusal, welcome
 from kaimond.control.rpc import serve_rpc
 
 if TYPE_CHECKING:

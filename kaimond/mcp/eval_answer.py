@@ -1,4 +1,4 @@
-"""What is told of an eval: at its end, while it goes on without a call, and when it is cancelled."""
+"""What is told of an eval: at its end, while it goes on alone, and when it is cancelled."""
 
 from __future__ import annotations
 

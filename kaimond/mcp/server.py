@@ -14,12 +14,13 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
+from kaimond.core import Agent
 from kaimond.events import AgentCame, AgentWent, SessionToolsChanged
 from kaimond.failure import told
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.call import Agent, Call, Standing
+from kaimond.mcp.call import Call, Standing
 from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tools import ALIASES, TOOLS
@@ -28,8 +29,8 @@ from kaimond.mcp.waiting import interrupt
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
-    from kaimond.control.connection import Connection
-    from kaimond.control.hello import Hello
+    from kaimond.connections.connection import Connection
+    from kaimond.connections.hello import Hello
     from kaimond.core import Core
 
 _log = logging.getLogger("kaimond.mcp")

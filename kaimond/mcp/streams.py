@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from kaimond.control.connection import Connection
+    from kaimond.connections.connection import Connection
 
     ReadStream = MemoryObjectReceiveStream[SessionMessage | Exception]
     WriteStream = MemoryObjectSendStream[SessionMessage]

@@ -17,9 +17,9 @@ from kaimond.mcp.text import clean, shown
 from kaimond.spans import span
 
 if TYPE_CHECKING:
-    from kaimond.core import Core
+    from kaimond.core import Agent, Core
     from kaimond.evals.eval import Eval
-    from kaimond.mcp.call import Agent, Call
+    from kaimond.mcp.call import Call
 
 SAY_EVERY: Final = 1.0
 """Seconds between two words of progress while there is output."""

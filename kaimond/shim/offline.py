@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 
 from kaimond import __version__
-from kaimond.shim import requests
+from kaimond.shim.request import UNAVAILABLE, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
+
+    from kaimond.shim.request import Request
 
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _OLDEST_PROTOCOL: Final = "2024-11-05"
 _CURE: Final = "`kaimonctl doctor` in a terminal says more."
 
 
-def answer(request: requests.Request, trouble: str) -> bytes:
+def answer(request: Request, trouble: str) -> bytes:
     """The answer to ``request``, as a line without newline.
 
     Args:
@@ -34,7 +36,7 @@ def answer(request: requests.Request, trouble: str) -> bytes:
     result = _result(request, params, trouble)
     reply: dict[str, Any] = {"jsonrpc": "2.0", "id": request.id}
     if result is None:
-        reply["error"] = {"code": requests.UNAVAILABLE, "message": _situation(request, trouble)}
+        reply["error"] = {"code": UNAVAILABLE, "message": _situation(request, trouble)}
     else:
         meta = params.get("_meta")
         if isinstance(meta, dict) and _VERSION_KEY in meta:
@@ -42,12 +44,10 @@ def answer(request: requests.Request, trouble: str) -> bytes:
             if request.method == "tools/list":
                 result |= {"ttlMs": 0, "cacheScope": "private"}
         reply["result"] = result
-    return requests.encode(reply)
+    return encode(reply)
 
 
-def _result(
-    request: requests.Request, params: dict[str, Any], trouble: str
-) -> dict[str, Any] | None:
+def _result(request: Request, params: dict[str, Any], trouble: str) -> dict[str, Any] | None:
     if request.method == "initialize":
         version = params.get("protocolVersion")
         return {
@@ -67,7 +67,7 @@ def _result(
     return None
 
 
-def _situation(request: requests.Request, trouble: str) -> str:
+def _situation(request: Request, trouble: str) -> str:
     if request.sent:
         now = (
             "The request had reached the daemon, so it may have been acted on. Julia sessions "

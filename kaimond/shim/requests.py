@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import json
 
+from kaimond.shim.request import LISTEN, UNAVAILABLE, Request, encode
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any, Final, TypeGuard
 
     from kaimond.shim.lines import TooLong
@@ -34,38 +35,10 @@ MAX_CANCELLED: Final = 100
 MAX_ID: Final = 200
 """Longest id in bytes; the hello names the ids of replayed requests and is a short line."""
 
-LISTEN: Final = "subscriptions/listen"
 LIST_CHANGED: Final = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
-UNAVAILABLE: Final = -32000
-
-
-class Request:
-    """A request of the client that has no answer yet.
-
-    Attributes:
-        id: its id, a string or an integer.
-        method: its method.
-        line: the line as the client sent it.
-        sent: whether it was given to a connection at least once, so that it may have been acted on.
-        replays: how often it was given to a further connection.
-    """
-
-    __slots__ = ("id", "line", "method", "replays", "sent")
-
-    def __init__(self, ident: str | int, method: str, line: bytes) -> None:
-        self.id = ident
-        self.method = method
-        self.line = line
-        self.sent = False
-        self.replays = 0
-
-    @property
-    def standing(self) -> bool:
-        """Whether it is a subscription that is at work: nobody waits for its answer."""
-        return self.method == LISTEN and self.sent
 
 
 class OpenRequests:
@@ -304,11 +277,6 @@ class OpenRequests:
         self.to_client.append(
             encode({"jsonrpc": "2.0", "id": ident, "error": {"code": code, "message": message}})
         )
-
-
-def encode(message: Mapping[str, Any]) -> bytes:
-    """One message as one line, without newline."""
-    return json.dumps(message, separators=(",", ":")).encode()
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

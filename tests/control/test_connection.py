@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from kaimond.control.connection import Connection
+from kaimond.connections.connection import Connection
 
 LINES = 1000
 

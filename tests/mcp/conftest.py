@@ -10,7 +10,7 @@ import pytest
 from mcp import Client
 
 from kaimond import wire
-from kaimond.control.connection import Connection
+from kaimond.connections.connection import Connection
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tool import Arguments, Tool

@@ -24,10 +24,10 @@ from kaimond import paths
 from kaimond.config.settings import JuliaSettings, SessionSettings, Settings
 from kaimond.control.command import Params
 from kaimond.control.commands import COMMANDS
-from kaimond.core import Core
+from kaimond.core import Agent, Core
 from kaimond.errors import SessionError
 from kaimond.events import Bus
-from kaimond.mcp.call import Agent, Call
+from kaimond.mcp.call import Call
 from kaimond.mcp.tools import TOOLS
 from kaimond.registry.registry import Registry
 from kaimond.runtime import ensure_private

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaimond import __version__, wire
-from kaimond.control.hello import read_hello, refusal, welcome
+from kaimond.connections.hello import read_hello, refusal, welcome
 from tests.skew.versions import MIDDLE, NEW, OLD, RELEASES, Release, agree
 from tests.support.wait import until
 

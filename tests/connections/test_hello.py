@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaimond import __version__, wire
-from kaimond.control.hello import read_hello, refusal, welcome
+from kaimond.connections.hello import read_hello, refusal, welcome
 
 GOOD: dict[str, Any] = {"kaimon": 1, "version": "9.9", "role": "mcp", "pid": 7}
 
