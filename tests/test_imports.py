@@ -33,6 +33,7 @@ CTL = {
     "spans",
     "start_daemon",
     "startup_jl",
+    "toolchain",
     "wire",
 }
 """kaimonctl asks the daemon or reads files; only the doctor, loaded if asked for, looks inside."""

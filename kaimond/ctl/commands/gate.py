@@ -1,4 +1,4 @@
-"""Help `using Kaimon` to work in a Julia that you start yourself; needs no daemon.
+"""Help with what runs inside Julia: find it, try it, compile it in advance; needs no daemon.
 
 Nothing of it changes an environment of yours: Julia finds the package through its LOAD_PATH.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond.ctl import render
-from kaimond.ctl.output import ExitCode, say, say_json
+from kaimond.ctl.output import CtlError, ExitCode, remark, say, say_json
 from kaimond.startup_jl import block, places
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("path", "print the entry of LOAD_PATH with which `using Kaimon` works"),
         ("dev", "say what to type for `using Kaimon` to work: once, in a shell, everywhere"),
         ("doctor", "start Julia once, and say whether Kaimon loads and finds what it needs"),
+        ("precompile", "compile the gate now for the Julia of sessions, so that they start fast"),
     ):
         action = actions.add_parser(
             name, help=text, description=text, epilog=f"example: kaimonctl gate {name}"
@@ -45,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.action == "dev":
         return _dev(directory, as_json=options.json)
+    if options.action == "precompile":
+        return _precompile(as_json=options.json)
     return _doctor(directory, as_json=options.json)
 
 
@@ -85,6 +88,39 @@ def _doctor(directory: Path, *, as_json: bool) -> int:
         word = style.paint("ok", "green") if tried.works else style.paint("fail", "red")
         say(f"{word}: {render.escape(what)}" + (f"\n  -> {render.escape(cure)}" if cure else ""))
     return ExitCode.DONE if tried.works else ExitCode.FAILED
+
+
+def _precompile(*, as_json: bool) -> int:
+    from kaimond.doctor.checks.julia import split_cure  # noqa: PLC0415 - as below
+    from kaimond.doctor.precompile import (  # noqa: PLC0415 - it takes long to load
+        NotPrecompiledError,
+        precompile,
+    )
+    from kaimond.doctor.world import Contact, DaemonState, World  # noqa: PLC0415 - as above
+    from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - as above
+
+    world = World(Contact(DaemonState.ABSENT))
+    path = None
+    try:
+        julia = world.julia()
+        if not as_json:
+            remark(f"compiling the gate for Julia {julia.version} ({julia.path}), a minute or two")
+        path = precompile(world, julia)
+    except JuliaError as error:
+        text, cure = split_cure(str(error))
+        raise CtlError(f"{text}. Nothing was done. {cure}") from None
+    except NotPrecompiledError as error:
+        raise CtlError(
+            f"The gate could not be precompiled for {julia.path}. Sessions start without it, only "
+            f"slower. {error}"
+        ) from None
+    if as_json:
+        say_json({"julia": julia.path, "path": str(path) if path else None})
+    elif path:
+        say(f"The gate is precompiled for Julia {julia.version} ({path}).")
+    else:
+        say(f"Julia {julia.version} keeps no machine code, as 1.9 and newer do: nothing was done.")
+    return ExitCode.DONE
 
 
 _SHOWN: Final = {"file": "Kaimon", "version": "version", "libzmq": "libzmq"}

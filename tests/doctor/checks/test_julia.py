@@ -114,6 +114,7 @@ def test_a_julia_without_a_precompiled_gate_is_told_and_what_comes_of_it(patient
     patient.julia(version="1.12.5")
     missing = patient.one(julia.precompiled)
     assert "not precompiled" in missing.text
+    assert "kaimonctl gate precompile" in missing.cure
     place = cache_of(patient)
     place.mkdir(parents=True)
     found = patient.one(julia.precompiled)
