@@ -2,6 +2,9 @@
 
 It evaluates nothing: ``hang`` runs until it is interrupted, ``exit N`` ends the process, anything
 else is done at once. What only real Julia can show is tested with real Julia.
+
+The file that FAKE_GATE_FAULT names, if it is there, says what goes wrong: ``exits`` at its start,
+``silent``, another ``nonce`` than it was given, ``refuses`` to restart, is ``deaf`` to that.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ def main() -> None:
     if "--version" in sys.argv:
         print("julia version 1.9.0")
         return
+    if fault() == "exits":
+        print("cannot start: a library is missing", flush=True)
+        sys.exit(3)
     import zmq
 
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
@@ -34,6 +40,12 @@ def main() -> None:
     gate = Gate(socket)
     while True:
         gate.answer(*socket.recv_multipart())
+
+
+def fault() -> str:
+    """What goes wrong now, "" if nothing."""
+    file = Path(os.environ.get("FAKE_GATE_FAULT", os.devnull))
+    return file.read_text() if file.is_file() else ""
 
 
 class Gate:
@@ -51,34 +63,49 @@ class Gate:
 
     def answer(self, peer: bytes, request: bytes, verb: bytes, *rest: bytes) -> None:
         fields = dict(zip(rest[::2], rest[1::2], strict=True))
+        if fault() == "silent":
+            return
         if verb == b"ping":
             protocol = os.environ.get("FAKE_GATE_PROTOCOL", "1")
-            pong = ["boot", self.boot, "nonce", os.environ["KAIMON_NONCE"], "protocol", protocol]
+            nonce = "another" if fault() == "nonce" else os.environ["KAIMON_NONCE"]
+            pong = ["boot", self.boot, "nonce", nonce, "protocol", protocol]
             self.send(peer, request, "pong", *pong, "julia", "1.9.0", "pwd", str(Path.cwd()))
         elif verb == b"eval":
             self.send(peer, request, "accepted")
             self.evaluate(peer, request, fields[b"code"].decode())
         elif verb == b"result":
-            wanted = fields[b"eval"]
-            if wanted in self.results:
-                self.send(peer, wanted, *self.results[wanted])
-            else:
-                word = "pending" if wanted == self.running else "unknown"
-                self.send(peer, request, word, "eval", wanted)
+            self.tell(peer, request, fields[b"eval"])
         elif verb == b"ack":
             self.results.pop(fields[b"eval"], None)
         elif verb == b"interrupt":
-            mine = fields[b"eval"] == self.running
-            if mine:
-                self.finish(peer, self.running, "interrupted")
-            self.send(peer, request, "interrupt", "outcome", "thrown" if mine else "not-running")
+            self.interrupt(peer, request, fields[b"eval"])
         elif verb == b"restart":
-            os.environ["KAIMON_NONCE"] = fields[b"nonce"].decode()
-            words = [rest[at + 1] for at in range(0, len(rest), 2) if rest[at] == b"arg"]
-            os.execv(words[0], words)
+            self.restart(peer, request, rest)
         elif verb == b"exit":
             self.send(peer, request, "bye")
             sys.exit(0)
+
+    def tell(self, peer: bytes, request: bytes, wanted: bytes) -> None:
+        if wanted in self.results:
+            self.send(peer, wanted, *self.results[wanted])
+        else:
+            word = "pending" if wanted == self.running else "unknown"
+            self.send(peer, request, word, "eval", wanted)
+
+    def interrupt(self, peer: bytes, request: bytes, wanted: bytes) -> None:
+        mine = wanted == self.running
+        if mine:
+            self.finish(peer, self.running, "interrupted")
+        self.send(peer, request, "interrupt", "outcome", "thrown" if mine else "not-running")
+
+    def restart(self, peer: bytes, request: bytes, rest: tuple[bytes, ...]) -> None:
+        if fault() == "refuses":
+            self.send(peer, request, "failed", "reason", "a thread holds the lock")
+        elif fault() != "deaf":
+            fields = list(zip(rest[::2], rest[1::2], strict=True))
+            os.environ["KAIMON_NONCE"] = dict(fields)[b"nonce"].decode()
+            words = [value for name, value in fields if name == b"arg"]
+            os.execv(words[0], words)
 
     def evaluate(self, peer: bytes, request: bytes, code: str) -> None:
         if code == "hang":
