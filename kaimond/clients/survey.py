@@ -38,7 +38,7 @@ class SeenClient:
 
     @property
     def state(self) -> str:
-        """In words."""
+        """Describe the client and its entry, in one line for people."""
         return str(self.found.state) if self.found else "unreadable"
 
 

@@ -50,7 +50,7 @@ class Scope:
         return str(self.path) if self.path else self.name or EVERYWHERE
 
     def __str__(self) -> str:
-        """A phrase for people."""
+        """Describe whom the preference is for, as a phrase."""
         if self.path:
             return str(self.path)
         return f"every project named {self.name}" if self.name else "every project"

@@ -74,7 +74,7 @@ class Connection:
         return line
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """All further lines."""
+        """Yield each further line, without its newline, until the client hangs up."""
         while (line := await self.line()) is not None:
             yield line
 

@@ -55,7 +55,7 @@ class ControlServer:
         return agents
 
     async def start(self, listener: socket.socket) -> None:
-        """Begin to accept."""
+        """Accept connections from now on."""
         self._server = await asyncio.start_unix_server(self._accepted, sock=listener)
 
     async def answered(self, timeout: float) -> None:

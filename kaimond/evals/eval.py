@@ -68,7 +68,7 @@ class Outcome:
         return next((value for key, value in self.parts if key == name), b"")
 
     def text(self, name: str) -> str:
-        """The same as text."""
+        """Return the first part with this name, decoded as UTF-8."""
         return self.part(name).decode("utf-8", "replace")
 
     def to_json(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Eval:
 
     @property
     def status(self) -> Status:
-        """Where it is."""
+        """The present status."""
         if self.outcome:
             return self.outcome.status
         return Status.RUNNING if self.began else Status.QUEUED

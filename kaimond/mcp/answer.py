@@ -29,7 +29,7 @@ class Answer:
     meta: dict[str, Any] | None = None
 
     def to_mcp(self) -> types.CallToolResult:
-        """In the protocol's form."""
+        """Convert to the result of MCP's `tools/call`."""
         content: list[types.ContentBlock] = [types.TextContent(type="text", text=_safe(self.text))]
         content += [
             types.ImageContent(type="image", data=data, mime_type=mime)

@@ -104,7 +104,7 @@ _FAILED: Final = (Cancelled.BEHIND, Cancelled.STUBBORN)
 
 
 def told(item: Eval, came: Cancelled) -> Answer:
-    """The answer."""
+    """Tell an agent what came of a cancellation."""
     meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
     return Answer(f"Eval {item.id} {_WORDS[came]}", is_error=came in _FAILED, meta=meta)
 

@@ -78,7 +78,7 @@ class Tool(Generic[A]):
     open_world: bool = False
 
     def to_mcp(self) -> types.Tool:
-        """In the protocol's form."""
+        """Convert to the entry of MCP's `tools/list`."""
         return types.Tool(
             name=self.name,
             title=self.title,

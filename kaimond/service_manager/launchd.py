@@ -30,7 +30,7 @@ class Launchd:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """What it is called, for people."""
         return "launchd"
 
     @property
@@ -46,7 +46,7 @@ class Launchd:
         return Path(agent_file(str(self.installation.home)))
 
     def files(self) -> tuple[File, ...]:
-        """The agent."""
+        """The plist of the agent."""
         agent = plistlib.loads(template(f"{LABEL}.plist").encode())
         agent["ProgramArguments"][:1] = self.installation.program("kaimond.daemon")
         agent["EnvironmentVariables"] = self.installation.kept
@@ -86,7 +86,7 @@ class Launchd:
         return (self._out(),)
 
     def removing(self) -> tuple[Step, ...]:
-        """Unload it."""
+        """The commands that unload the agent."""
         return (self._out(),)
 
     def removed(self) -> tuple[Step, ...]:

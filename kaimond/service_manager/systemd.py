@@ -32,7 +32,7 @@ class Systemd:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """What it is called, for people."""
         return "systemd"
 
     def files(self) -> tuple[File, ...]:

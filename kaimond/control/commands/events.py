@@ -37,7 +37,7 @@ class Feed:
         self._more = asyncio.Event()
 
     def put(self, event: events.Event) -> None:
-        """An event has happened."""
+        """Queue an event for the client, or count it as missed."""
         if len(self._waiting) < MOST:
             self._waiting.append(event)
         else:
@@ -59,7 +59,7 @@ class Feed:
 
 
 async def run(core: Core, _params: Params, caller: Caller) -> dict[str, Any]:
-    """Begin."""
+    """Subscribe the caller to every kind of event."""
     feed = Feed(caller)
     ends = [core.bus.subscribe(kind, feed.put) for kind in events.ALL]
     task = asyncio.create_task(feed.run(), name="events")

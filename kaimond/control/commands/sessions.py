@@ -18,7 +18,7 @@ class SessionsParams(Params):
 
 
 async def run(core: Core, params: SessionsParams) -> dict[str, Any]:
-    """Look at all of them now."""
+    """Measure and describe all sessions now."""
     found = await views(core.supervisor, ended=params.ended)
     return {"sessions": [seen.to_json() for seen in found]}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, _params: Params) -> dict[str, Any]:
-    """Look at everything now."""
+    """Describe the daemon, its agents and its sessions as they are now."""
     sessions = await views(core.supervisor)
     listed = projects.load(core.paths.projects_file)
     return {

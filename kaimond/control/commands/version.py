@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, _params: Params) -> dict[str, Any]:
-    """Say it."""
+    """Report the versions of kaimond, Python and the protocol."""
     return {
         "version": __version__,
         "protocol": wire.PROTOCOL,

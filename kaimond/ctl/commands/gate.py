@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say it."""
+    """Print where the package is, how to load it, or whether that works; or precompile the gate."""
     directory = places.package_directory()
     if options.action == "path":
         if options.json:

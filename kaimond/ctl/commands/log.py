@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read and print."""
+    """Print the last records of the server log, and follow it if asked to."""
     where = paths.resolve()
     log = _log_path(where)
     if options.session_output:

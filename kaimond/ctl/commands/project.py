@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read or change the list."""
+    """List the allowed projects, or change the list."""
     file = paths.resolve().projects_file
     if options.action == "list":
         return _list(file, json=options.json)

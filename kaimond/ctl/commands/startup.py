@@ -77,7 +77,7 @@ def _of_project(project: Path) -> _Place:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write, remove or show."""
+    """Write, remove or show the block in Julia's startup files."""
     directory = places.package_directory()
     if options.action == "show":
         if options.block:

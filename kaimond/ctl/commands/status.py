@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask and print."""
+    """Ask the daemon for its status and print it."""
     with client.connect() as daemon:
         facts = daemon.call("status")
     if options.json:

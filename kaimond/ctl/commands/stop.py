@@ -20,7 +20,7 @@ LIMIT: Final = 120.0
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """Add no arguments: the command has none."""
 
 
 def run(_options: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ class CheckArguments(Arguments):
 
 
 async def run(call: Call, arguments: CheckArguments) -> Answer:
-    """Tell what is known of it."""
+    """Report the state of an eval and what it has printed since it was last asked for."""
     item = find_eval(call, arguments.eval_id)
     spool = Spool(call.core.paths.session_spool(item.session))
     if arguments.offset is not None:

@@ -27,7 +27,7 @@ class ListArguments(SessionArguments):
 
 
 async def run(call: Call, arguments: ListArguments) -> Answer:
-    """List them."""
+    """List the newest evals that match."""
     wanted = call.core.supervisor.history.recent(arguments.key(), arguments.limit, arguments.status)
     lines = [_line(item) for item in wanted]
     rows = [

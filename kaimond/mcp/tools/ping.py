@@ -27,7 +27,7 @@ class PingArguments(Arguments):
 
 
 async def run(call: Call, arguments: PingArguments) -> Answer:
-    """Look at every session now."""
+    """Measure and report every session now."""
     core = call.core
     sessions = await views(core.supervisor)
     uptime = time.time() - core.started
