@@ -33,7 +33,8 @@ def environment(tmp_path: Path, julia_program: Path) -> dict[str, str]:
     return {**os.environ, **depot, "JULIA": str(julia_program)}
 
 
-def run(environment: dict[str, str], project: Path, program: str) -> str:
+def run(environment: dict[str, str], project: Path, program: str) -> tuple[str, str]:
+    """Run Julia; return what it printed, and what it said of its work, as of precompiling."""
     command = [environment["JULIA"], "--startup-file=no", f"--project={project}", "-e", program]
     done = subprocess.run(
         command,
@@ -46,14 +47,14 @@ def run(environment: dict[str, str], project: Path, program: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout, done.stderr
 
 
 def test_its_manifest_is_complete_and_its_own_tests_pass_offline(
     mypkg: Path, environment: dict[str, str]
 ) -> None:
     before = files(mypkg)
-    said = run(environment, mypkg, 'using Pkg; Pkg.instantiate(); Pkg.test(); Pkg.test("MyDep")')
+    _, said = run(environment, mypkg, 'using Pkg; Pkg.instantiate(); Pkg.test(); Pkg.test("MyDep")')
     assert "MyPkg tests passed" in said
     assert "MyDep tests passed" in said
     assert files(mypkg) == before
@@ -62,7 +63,7 @@ def test_its_manifest_is_complete_and_its_own_tests_pass_offline(
 def test_the_script_is_included_by_its_path_in_the_project(
     mypkg: Path, environment: dict[str, str]
 ) -> None:
-    said = run(environment, mypkg, 'show(stdout, "text/plain", include("scripts/hello.jl"))')
+    said, _ = run(environment, mypkg, 'show(stdout, "text/plain", include("scripts/hello.jl"))')
     assert said.startswith("Hello, from scripts/hello.jl!\nSummary of 12 readings")
 
 
@@ -70,5 +71,5 @@ def test_the_example_in_its_docstring_is_what_it_prints(
     mypkg: Path, environment: dict[str, str]
 ) -> None:
     program = 'using MyPkg; show(stdout, "text/plain", summarize(read_log(MyPkg.sample_log())))'
-    said = run(environment, mypkg, program)
+    said, _ = run(environment, mypkg, program)
     assert said in (mypkg / "src" / "MyPkg.jl").read_text(encoding="utf-8")
