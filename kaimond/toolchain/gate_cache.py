@@ -47,7 +47,7 @@ _NO_CACHE: Final = ("--compiled-modules=", "--pkgimages=", "--code-coverage", "-
 """Flags with which Julia uses no cache, or none with machine code."""
 
 _TIMEOUT: Final = 900.0
-"""Seconds; making one takes 20 on a free machine."""
+"""Seconds; making one takes 40 of CPU time, of which a busy machine gives little."""
 
 NICENESS: Final = 5
 """A third of what a session gets on a busy machine: with less, a cache might never be made."""
