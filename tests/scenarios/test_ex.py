@@ -149,7 +149,7 @@ async def test_a_cancelled_call_costs_no_later_call_its_answer(shared: Home) -> 
         with pytest.raises(asyncio.CancelledError):
             await slow
         # It may have waited for the interrupt.
-    assert (await one.value('"next"')).startswith('"next"')
+        assert (await one.value('"next"')).startswith('"next"')
         assert await one.value('"one more"') == '"one more"'
 
 
