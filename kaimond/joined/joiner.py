@@ -96,6 +96,7 @@ class Joiner:
     def _session_changed(self, event: SessionChanged) -> None:
         """A new process image may have announced something new before it proved itself."""
         if not isinstance(self._sessions.get(event.session), JoinedSession):
+            self._generations.pop(event.session, None)
             return
         before = self._generations.get(event.session, 1)
         if event.state in USABLE and event.generation > before:
