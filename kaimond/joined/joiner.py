@@ -67,7 +67,7 @@ class Joiner:
         self._told: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._courted: dict[str, tuple[Announcement, asyncio.Task[None]]] = {}
+        self._waits: dict[str, tuple[Announcement, asyncio.Task[None]]] = {}
         self._next_look: asyncio.TimerHandle | None = None
         self._problem = ""
         self._generations: dict[str, int] = {}
@@ -88,7 +88,7 @@ class Joiner:
         await self._watch.close()
         if self._next_look:
             self._next_look.cancel()
-        tasks = [*self._tasks.values(), *(task for _, task in self._courted.values())]
+        tasks = [*self._tasks.values(), *(task for _, task in self._waits.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -160,7 +160,7 @@ class Joiner:
             start = announcement.check_process(announced, self._uid, platform.process_start, _owner)
             self._check_known(record, announced, start)
         except NotAnnouncedError as problem:
-            self._give_up(key)
+            self._stop_waiting(key)
             if record and record.alive and record.joined:
                 if problem.gone:
                     await self._gone(record)
@@ -175,7 +175,7 @@ class Joiner:
                 self._told.pop(key, None)
             return
         if record is None:
-            self._court(announced, start)
+            self._await_gate(announced, start)
         else:
             await self._renewed(record, announced)
 
@@ -257,30 +257,30 @@ class Joiner:
 
     # A session that may begin
 
-    def _court(self, announced: Announcement, start: str) -> None:
+    def _await_gate(self, announced: Announcement, start: str) -> None:
         """Wait for the gate's own word."""
-        courted = self._courted.get(announced.key)
-        if courted and courted[0] == announced:
+        waits = self._waits.get(announced.key)
+        if waits and waits[0] == announced:
             return
-        self._give_up(announced.key)
-        if len(self._courted) >= MOST:
+        self._stop_waiting(announced.key)
+        if len(self._waits) >= MOST:
             self._tell(announced.key, f"{MOST} gates are waited for already")
             return
         task = asyncio.create_task(
             self._joins(announced, start), name=f"gate {announced.key} is waited for"
         )
-        self._courted[announced.key] = announced, task
-        task.add_done_callback(lambda _: self._parted(announced.key, task))
+        self._waits[announced.key] = announced, task
+        task.add_done_callback(lambda _: self._wait_ended(announced.key, task))
 
-    def _give_up(self, key: str) -> None:
-        courted = self._courted.pop(key, None)
-        if courted:
-            courted[1].cancel()
+    def _stop_waiting(self, key: str) -> None:
+        waits = self._waits.pop(key, None)
+        if waits:
+            waits[1].cancel()
 
-    def _parted(self, key: str, task: asyncio.Task[None]) -> None:
-        courted = self._courted.get(key)
-        if courted and courted[1] is task:
-            del self._courted[key]
+    def _wait_ended(self, key: str, task: asyncio.Task[None]) -> None:
+        waits = self._waits.get(key)
+        if waits and waits[1] is task:
+            del self._waits[key]
         if not task.cancelled() and task.exception():
             _log.error("joining failed", exc_info=task.exception(), extra={"session": key})
 
