@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import time
+from enum import Enum
 
 from kaimond import runtime
 from kaimond.service_manager import service_state
@@ -103,30 +104,55 @@ def daemon_is_there(directory: str) -> bool:
     return bool(runtime.daemon_lock_held(directory))
 
 
+class Phase(Enum):
+    """Where one client's part in a start is."""
+
+    WAITING = "waiting"
+    """Another client may be starting the daemon: this one waits for the start lock."""
+    LOCKED = "locked"
+    """It has the lock. A daemon that is still ending is waited for."""
+    RUNNING = "running"
+    """The command that starts the daemon runs."""
+    ENDED = "ended"
+    """That command has ended: the daemon is in the background, or the start has failed."""
+    CONNECTED = "connected"
+    """The socket is open; the command gets a moment to end."""
+
+
+TRANSITIONS: Final = {
+    Phase.WAITING: {Phase.LOCKED, Phase.CONNECTED},
+    Phase.LOCKED: {Phase.RUNNING, Phase.CONNECTED},
+    Phase.RUNNING: {Phase.ENDED, Phase.CONNECTED},
+    # Of several commands the next one is tried when one has failed.
+    Phase.ENDED: {Phase.RUNNING, Phase.CONNECTED},
+    Phase.CONNECTED: set(),
+}
+"""The phases that may follow each phase; a verdict may come in any of them."""
+
+
 class Starter:
     """One client's part in starting the daemon.
 
     Attributes:
         pause: seconds until the next `step` makes sense.
+        phase: where it is.
     """
 
     def __init__(self, directory: str, command: Sequence[str] | None = None) -> None:
         self.pause = FIRST_PAUSE
+        self.phase = Phase.WAITING
         self._directory = directory
         self._commands = [list(command)] if command else commands(directory)
         self._last: list[str] = []
         self._socket_path = os.path.join(directory, runtime.CONTROL_SOCKET)
         self._log_path = os.path.join(directory, runtime.START_LOG)
         self._since = time.time()
-        self._lock = -1
-        self._process: subprocess.Popen[bytes] | None = None
-        self._code: int | None = None
-        self._code_until = 0.0
+        self._until = 0.0
         self._other_until = 0.0
         self._met_other = False
+        self._lock = -1
+        self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
-        self._reap_until = 0.0
-        self._spawn_from = 0.0
 
     def step(self) -> Verdict | None:
         """Do what can be done now; return the verdict once there is one."""
@@ -154,37 +180,77 @@ class Starter:
             self._lock = -1
 
     def _step(self) -> Verdict | None:
-        if self._sock:
-            return self._hand_over(self._sock)
-        runtime.ensure_private(self._directory)
-        runtime.check_socket_path(self._socket_path)
-        sock = connect(self._socket_path)
-        if sock:
-            self._reap_until = time.monotonic() + REAP_LIMIT
-            return self._hand_over(sock)
-        if self._process:
-            return self._watch(self._process)
-        if self._lock < 0 and not self._take_lock():
+        if self.phase is not Phase.CONNECTED:
+            runtime.ensure_private(self._directory)
+            runtime.check_socket_path(self._socket_path)
+            self._sock = connect(self._socket_path)
+            if self._sock:
+                self._enter(Phase.CONNECTED, REAP_LIMIT)
+        return {
+            Phase.WAITING: self._waiting,
+            Phase.LOCKED: self._locked,
+            Phase.RUNNING: self._running,
+            Phase.ENDED: self._ended,
+            Phase.CONNECTED: self._connected,
+        }[self.phase]()
+
+    def _enter(self, phase: Phase, limit: float = 0.0) -> None:
+        """Go on to a phase that may last ``limit`` seconds."""
+        assert phase in TRANSITIONS[self.phase], f"{self.phase} -> {phase}"
+        self.phase = phase
+        self._until = time.monotonic() + limit
+
+    def _waiting(self) -> Verdict | None:
+        if not self._take_lock():
             return None
+        self._enter(Phase.LOCKED, ENDING_LIMIT)
         # Whoever held the lock before may have succeeded between the look and the lock.
         sock = connect(self._socket_path)
         if sock:
             return Verdict(sock)
-        failed = self._failed_meanwhile()
-        if failed:
-            return failed
-        now = time.monotonic()
-        self._spawn_from = self._spawn_from or now + ENDING_LIMIT
-        if now >= self._spawn_from or not daemon_is_there(self._directory):
-            self._process = self._spawn()
+        return self._failed_meanwhile() or self._locked()
+
+    def _locked(self) -> Verdict | None:
+        if time.monotonic() >= self._until or not daemon_is_there(self._directory):
+            self._start()
         return None
 
-    def _hand_over(self, sock: socket.socket) -> Verdict | None:
-        running = self._process and self._process.poll() is None
-        if running and time.monotonic() < self._reap_until:
-            self._sock = sock
+    def _start(self) -> None:
+        self._process = self._spawn()
+        self._enter(Phase.RUNNING)
+
+    def _running(self) -> Verdict | None:
+        code = self._process.poll() if self._process else None
+        if code is not None:
+            self._enter(Phase.ENDED, GRACE if code else DETACHED_LIMIT)
+            self._other_until = self._other_until or time.monotonic() + OTHER_LIMIT
+        return None
+
+    def _ended(self) -> Verdict | None:
+        now = time.monotonic()
+        if now < self._until:
             return None
-        self._sock = None
+        code = self._process.poll() if self._process else None
+        if not code:
+            said = _tail(self._log_path)
+            return Verdict(
+                reason=f"kaimond went into the background but has not opened {self._socket_path} "
+                f"for {DETACHED_LIMIT:.0f} s." + (f" It said: {said}" if said else "")
+            )
+        if now < self._other_until and self._waits_for_other():
+            return None
+        if self._commands:
+            self._start()
+            return None
+        with open(self._log_path, "ab") as log:
+            log.write(f"\n{_ENDED}{code}\n".encode())
+        return self._failure(code)
+
+    def _connected(self) -> Verdict | None:
+        runs = self._process and self._process.poll() is None
+        if runs and time.monotonic() < self._until:
+            return None
+        sock, self._sock = self._sock, None
         return Verdict(sock)
 
     def _take_lock(self) -> bool:
@@ -222,32 +288,6 @@ class Starter:
             return self._spawn()
         finally:
             os.close(log)
-
-    def _watch(self, process: subprocess.Popen[bytes]) -> Verdict | None:
-        now = time.monotonic()
-        if self._code is None:
-            self._code = process.poll()
-            if self._code is not None:
-                self._code_until = now + (GRACE if self._code else DETACHED_LIMIT)
-                self._other_until = self._other_until or now + OTHER_LIMIT
-            return None
-        if now < self._code_until:
-            return None
-        if self._code and now < self._other_until and self._waits_for_other():
-            return None
-        if self._code and self._commands:
-            self._code = None
-            self._process = self._spawn()
-            return None
-        if self._code:
-            with open(self._log_path, "ab") as log:
-                log.write(f"\n{_ENDED}{self._code}\n".encode())
-            return self._failure(self._code)
-        said = _tail(self._log_path)
-        return Verdict(
-            reason=f"kaimond went into the background but has not opened {self._socket_path} "
-            f"for {DETACHED_LIMIT:.0f} s." + (f" It said: {said}" if said else "")
-        )
 
     def _waits_for_other(self) -> bool:
         """Whether another daemon is on its way, up or down; behind one that ends, ours tries again.
