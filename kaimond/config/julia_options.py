@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.config.problem import Problem, shown
+from kaimond.config.problem import Problem, Rule, shown
 from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
@@ -83,12 +83,6 @@ class LaunchConfig:
         return os.path.expanduser(self.julia_bin or default)  # noqa: PTH111 - may be a bare name
 
 
-class _Rule(NamedTuple):
-    types: tuple[type, ...]
-    check: Callable[[Any], bool]
-    allowed: str
-
-
 def _empty_or(pattern: re.Pattern[str]) -> Callable[[object], bool]:
     return lambda value: value == "" or pattern.fullmatch(str(value)) is not None
 
@@ -116,22 +110,22 @@ def _is_argument(text: str) -> bool:
 
 
 _RULES: Final = {
-    "threads": _Rule((str, int), _empty_or(_THREADS), '"auto", "4", "4,1" or the like'),
-    "gcthreads": _Rule((str, int), _empty_or(_GC_THREADS), '"2", "2,1" or the like'),
-    "heap_size_hint": _Rule((str, int), _empty_or(_HEAP_SIZE), '"4G", "500M", "50%" or the like'),
-    "extra_flags": _Rule(
+    "threads": Rule((str, int), '"auto", "4", "4,1" or the like', _empty_or(_THREADS)),
+    "gcthreads": Rule((str, int), '"2", "2,1" or the like', _empty_or(_GC_THREADS)),
+    "heap_size_hint": Rule((str, int), '"4G", "500M", "50%" or the like', _empty_or(_HEAP_SIZE)),
+    "extra_flags": Rule(
         (list,),
-        _flags_are_passable,
         "a list of texts, the first of which begins with -, none of which begins with + (write a "
         "channel of juliaup as julia_bin), and none of which is " + ", ".join(sorted(_TAKEN)),
+        _flags_are_passable,
     ),
-    "sysimage": _Rule((str,), _is_argument, "the path of a file"),
-    "julia_bin": _Rule(
+    "sysimage": Rule((str,), "the path of a file", _is_argument),
+    "julia_bin": Rule(
         (str,),
-        _is_program,
         "a program's name, a path that begins with / or ~, or a juliaup channel such as +lts",
+        _is_program,
     ),
-    "startup_file": _Rule((bool,), lambda _: True, "true or false"),
+    "startup_file": Rule((bool,), "true or false"),
 }
 assert set(_RULES) == {item.name for item in fields(LaunchConfig)}
 
@@ -164,9 +158,7 @@ def parse(
         value = raw.get(name)
         if value is None:
             continue
-        # bool is a subclass of int, yet `"threads": true` is a mistake.
-        is_stray_bool = isinstance(value, bool) and bool not in rule.types
-        if is_stray_bool or not isinstance(value, rule.types) or not rule.check(value):
+        if not rule.accepts(value):
             what = f"{name_of_it}.{name} = {shown(value)} is not allowed"
             cure = f"Allowed is {rule.allowed}; or remove the key."
             problems.append(Problem(where, what, cure))

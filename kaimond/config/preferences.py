@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from types import NoneType
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from kaimond.config.problem import Problem, shown
+from kaimond.config.problem import Problem, Rule, shown
 from kaimond.config.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 Value: TypeAlias = bool | str | float | None
@@ -66,32 +66,17 @@ class FoundPreferences(NamedTuple):
     pattern: str | None
 
 
-class _Rule(NamedTuple):
-    check: Callable[[object], bool]
-    allowed: str
-    null_is_a_value: bool = False
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_span(value: object) -> bool:
-    # bool is a subclass of int, yet `true` is no number of seconds.
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value is None or (is_number and 0 < value <= LONGEST)  # type: ignore[operator]
-
+_FLAG: Final = Rule((bool,), "true or false")
 
 _RULES: Final = {
-    "mirror_repl": _Rule(_is_flag, "true or false"),
-    "allow_restart": _Rule(_is_flag, "true or false"),
-    "revise": _Rule(
-        lambda value: isinstance(value, str) and value in set(Reviser),
-        ", ".join(f'"{item}"' for item in Reviser),
-    ),
-    "restart_when_stale": _Rule(_is_flag, "true or false"),
-    "idle_timeout": _Rule(
-        _is_span, "a number of seconds above 0, or null for never", null_is_a_value=True
+    "mirror_repl": _FLAG,
+    "allow_restart": _FLAG,
+    "revise": Rule((str,), ", ".join(f'"{item}"' for item in Reviser), set(Reviser).__contains__),
+    "restart_when_stale": _FLAG,
+    "idle_timeout": Rule(
+        (int, float, NoneType),
+        "a number of seconds above 0, or null for never",
+        lambda value: value is None or 0 < value <= LONGEST,
     ),
 }
 assert set(_RULES) == {item.name for item in fields(Preferences)}
@@ -111,7 +96,7 @@ def fault(name: str, value: object) -> tuple[str, str] | None:
         A clause and a sentence, or None if the value can be used.
     """
     rule = _RULES[name]
-    if rule.check(value):
+    if rule.accepts(value):
         return None
     return f"{name} = {shown(value)} is not allowed", f"Allowed is {rule.allowed}."
 
@@ -137,7 +122,7 @@ def parse(raw: object, where: str) -> tuple[dict[str, dict[str, Value]], tuple[P
         patterns[pattern] = {}
         for name, rule in _RULES.items():
             value = given.get(name)
-            if name not in given or (value is None and not rule.null_is_a_value):
+            if name not in given or (value is None and NoneType not in rule.types):
                 continue
             if wrong := fault(name, value):
                 what, cure = wrong

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kaimond.config import files
+from kaimond.config.problem import Rule
 from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 DAY: Final = 86_400
@@ -29,22 +30,6 @@ _VARIABLES: Final = re.compile(r"[A-Za-z_*?\[][A-Za-z0-9_*?\[\]!-]*")
 
 class SettingsError(KaimonError):
     """A settings file that cannot be used; the text names file, key, value and what is allowed."""
-
-
-class Rule(NamedTuple):
-    """What the value of a key must be.
-
-    Attributes:
-        types: The Python types that the TOML value may have; never bool by accident.
-        allowed: The same in words, for error texts.
-        check: Whether a value of the right type is in range.
-        meaning: What the key does, for people.
-    """
-
-    types: tuple[type, ...]
-    allowed: str
-    check: Callable[[Any], bool]
-    meaning: str
 
 
 def _choice(default: str, options: Sequence[str], meaning: str) -> str:
@@ -324,8 +309,7 @@ def checked(key: Key, value: object) -> object:
         SettingsError: The key cannot have this value.
     """
     # bool is a subclass of int, yet `backups = true` is a mistake.
-    right_type = isinstance(value, key.rule.types) and not isinstance(value, bool)
-    if not right_type or not key.rule.check(value):
+    if not key.rule.accepts(value):
         raise SettingsError(
             f"{key.name} = {_shown(value)} is not allowed. Allowed is {key.rule.allowed}; "
             f"without the key it is {_shown(key.default)}."
