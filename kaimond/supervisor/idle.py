@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from kaimond.config import projects
 from kaimond.errors import SessionError
 from kaimond.registry.state import USABLE, State
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from kaimond.registry.registry import Registry
     from kaimond.sessions.sessions import Sessions
+    from kaimond.source.project_preferences import CurrentPreferences
 
 _log = logging.getLogger("kaimond.sessions")
 
@@ -64,7 +64,7 @@ class LiveFacts:
     """The facts about the sessions of a running daemon.
 
     Args:
-        projects_file: whose `session_prefs` have the timeouts; read whenever one matters.
+        preferences: of projects; they have the timeouts.
         registry: of sessions.
         sessions: that have not ended.
         clock: seconds since the epoch.
@@ -72,12 +72,12 @@ class LiveFacts:
 
     def __init__(
         self,
-        projects_file: Path,
+        preferences: CurrentPreferences,
         registry: Registry,
         sessions: Sessions,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._projects_file = projects_file
+        self._preferences = preferences
         self._registry = registry
         self._sessions = sessions
         self._clock = clock
@@ -92,11 +92,8 @@ class LiveFacts:
             for record in self._registry.alive()
             if record.state in USABLE and record.spawned_by != "user"
         ]
-        if not alive:
-            return {}
-        read = projects.load(self._projects_file)
         spans = {
-            record.key: read.preferences(Path(record.project)).idle_timeout for record in alive
+            record.key: self._preferences.of(Path(record.project)).idle_timeout for record in alive
         }
         return {key: span for key, span in spans.items() if span is not None}
 

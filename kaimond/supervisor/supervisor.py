@@ -106,7 +106,7 @@ class Supervisor:
         self._joiner = Joiner(self.sessions)
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._ending = False
-        facts = LiveFacts(paths.projects_file, registry, self.sessions)
+        facts = LiveFacts(self.preferences, registry, self.sessions)
         self.idle = IdleWatch(facts, self._stop_idle, self.tasks.watch)
         self._limit = OutputLimit(
             paths.spool, settings.eval, self.history, self.cancel, self.tasks.watch

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
-from kaimond.config import projects
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.eval_answer import told
@@ -58,8 +57,8 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
 
 async def _restart(call: Call, session: Session) -> Answer:
     record = session.record
-    file = call.core.paths.projects_file
-    refusal = refused(record, projects.load(file).preferences(Path(record.project)), file)
+    preferences = call.core.supervisor.preferences.of(Path(record.project))
+    refusal = refused(record, preferences, call.core.paths.projects_file)
     if refusal:
         raise refusal
     done = await session.restart(f"the session was restarted by agent {call.agent.short}")
