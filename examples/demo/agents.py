@@ -47,6 +47,11 @@ class Agent:
         return text(await self.call("ex", e=code, q=False, **arguments))
 
 
+def facts(result: types.CallToolResult) -> dict[str, Any]:
+    """What an answer tells programs beside its text; models do not see it."""
+    return dict((result.meta or {}).get("kaimon/facts", {}))
+
+
 def text(result: types.CallToolResult) -> str:
     """The text of an answer."""
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))

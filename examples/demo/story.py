@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from agents import Agent, agent, text
+from agents import facts as facts_of
 from find_or_fetch import NoJuliaError
 from narrator import Narrator
 from stage import Stage
@@ -111,7 +112,7 @@ async def _start(one: Agent, stage: Stage, narrator: Narrator) -> str:
         "Julia.",
     )
     answer = await one.call("start_session", project_path=str(stage.project))
-    facts = answer.structured_content or {}
+    facts = facts_of(answer)
     key = str(facts.get("key", ""))
     narrator.claim(
         "the session has a key of 8 hex digits", re.fullmatch("[0-9a-f]{8}", key), text(answer)
@@ -149,7 +150,7 @@ async def _share(two: Agent, stage: Stage, narrator: Narrator, key: str) -> None
         "It has a kaimon-mcp of its own and asks for the same project.",
     )
     answer = await two.call("start_session", project_path=str(stage.project))
-    facts = answer.structured_content or {}
+    facts = facts_of(answer)
     narrator.claim("it gets the same session", facts.get("key") == key, text(answer))
     narrator.claim(
         f"it speaks MCP {WITHOUT_INITIALIZE}, which has no `initialize`",
@@ -159,7 +160,7 @@ async def _share(two: Agent, stage: Stage, narrator: Narrator, key: str) -> None
     shown = await two.value("maximum(reading.celsius for reading in station)")
     narrator.claim("it sees the variable of agent one", shown == WARMEST, shown)
     answer = await two.call("ping")
-    sessions = (answer.structured_content or {}).get("sessions", [])
+    sessions = facts_of(answer).get("sessions", [])
     narrator.claim(
         "there is one session, and it is well",
         [(one["key"], one["state"], one["health"]) for one in sessions] == [(key, "ready", "ok")],

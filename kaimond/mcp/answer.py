@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import mcp_types as types
 
 from kaimond.mcp.text import clean
+
+FACTS: Final = "kaimon/facts"
+"""Key in an answer's ``_meta`` of what its text says, for programs; models do not see it."""
 
 
 @dataclass(frozen=True)
@@ -15,15 +18,15 @@ class Answer:
     """The answer of a tool.
 
     Attributes:
-        text: for the model; says everything that the structured content says.
-        structured: the same facts for programs, where there are any.
+        text: for the model; says everything that the facts say.
+        facts: the same for programs, where there are any.
         is_error: whether the call failed.
         images: pairs of MIME type and base64 text.
-        meta: for programs that know us; models do not see it.
+        meta: further facts for programs that know us.
     """
 
     text: str
-    structured: dict[str, Any] | None = None
+    facts: dict[str, Any] | None = None
     is_error: bool = False
     images: tuple[tuple[str, str], ...] = ()
     meta: dict[str, Any] | None = None
@@ -35,12 +38,11 @@ class Answer:
             types.ImageContent(type="image", data=data, mime_type=mime)
             for mime, data in self.images
         ]
-        return types.CallToolResult(
-            content=content,
-            structured_content=_safe(self.structured),
-            is_error=self.is_error,
-            _meta=self.meta,
-        )
+        # Not as `structuredContent`: where an answer has that, Claude Code and Codex give the model
+        # nothing else, and our words never arrive (anthropics/claude-code#79944,
+        # openai/codex#38287).
+        meta = {**(self.meta or {}), **({FACTS: _safe(self.facts)} if self.facts else {})}
+        return types.CallToolResult(content=content, is_error=self.is_error, _meta=meta or None)
 
 
 def _safe(value: Any) -> Any:

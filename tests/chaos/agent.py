@@ -220,5 +220,6 @@ def _take(request: Request, message: dict[str, Any]) -> None:
     request.failed = bool(result.get("isError", False))
     blocks = result.get("content", [])
     request.text = "\n".join(block.get("text", "") for block in blocks)
-    request.structured = result.get("structuredContent") or {}
-    request.eval_id = (result.get("_meta") or {}).get("kaimon/eval", "")
+    meta = result.get("_meta") or {}
+    request.structured = meta.get("kaimon/facts") or {}
+    request.eval_id = meta.get("kaimon/eval", "")

@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from kaimond import __version__, wire
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp import window
-from kaimond.mcp.answer import Answer
+from kaimond.mcp.answer import FACTS, Answer
 from kaimond.mcp.server import INSTRUCTIONS
 from kaimond.mcp.tools import TOOLS
 from tests.mcp.conftest import sdk_client
@@ -54,12 +54,13 @@ async def test_a_client_of_either_era_calls_tools_and_is_told_how_it_goes(
         said.append(message)
 
     scripted.go.set()
-    scripted.answer = Answer("done", structured={"n": 1})
+    scripted.answer = Answer("done", facts={"n": 1})
     async with sdk_client(running, mode) as client:
         result = await client.call_tool("scripted", {"word": "a"}, progress_callback=progress)
         assert text(result) == "done"
         assert isinstance(result, types.CallToolResult)
-        assert result.structured_content == {"n": 1}
+        assert result.structured_content is None, "clients would show the model nothing else"
+        assert (result.meta or {})[FACTS] == {"n": 1}
         await until(lambda: said == ["under way"])
         (agent,) = running.core.agents.values()
         assert agent.id == "a" * 16
@@ -115,7 +116,7 @@ async def test_bytes_that_no_utf8_can_say_do_not_break_the_connection(
     running: Running, scripted: Scripted, mode: str
 ) -> None:
     scripted.go.set()
-    scripted.answer = Answer("path \udcff", structured={"project": ["\udcff"]})
+    scripted.answer = Answer("path \udcff", facts={"project": ["\udcff"]})
     async with sdk_client(running, mode) as client:
         assert text(await client.call_tool("scripted", {})) == "path \\udcff"
         assert text(await client.call_tool("scripted", {})) == "path \\udcff"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests.support.agent import Agent, agent, last_line, text
+from tests.support.agent import Agent, agent, facts, last_line, text
 from tests.support.wait import DEADLINE, until
 
 if TYPE_CHECKING:
@@ -28,17 +28,16 @@ async def assert_views_agree(home: Home, one: Agent, expected: set[str]) -> list
     """Ping, start_session, the errors' list and kaimonctl tell of the same living sessions."""
     pinged = await one.sessions()
     assert {seen["key"] for seen in pinged} == expected
-    listed = (await one.call("start_session")).structured_content
-    assert listed
+    listed = facts(await one.call("start_session"))
     in_list = {seen["key"] for row in listed["projects"] for seen in row["sessions"]}
     assert in_list == expected
     error = await one.refused("ex", e="1", session="ffffffff")
     assert set(KEY.findall(error)) == expected
     status = await asyncio.to_thread(home.status)
     assert {seen["key"] for seen in status["sessions"]} == expected
-    facts = ("key", "pid", "generation", "boot_id", "project", "name")
-    assert [[seen[f] for f in facts] for seen in pinged] == [
-        [seen[f] for f in facts] for seen in status["sessions"]
+    named = ("key", "pid", "generation", "boot_id", "project", "name")
+    assert [[seen[f] for f in named] for seen in pinged] == [
+        [seen[f] for f in named] for seen in status["sessions"]
     ]
     return pinged
 
@@ -175,8 +174,7 @@ async def test_issue_5_already_running_is_said_only_of_a_session_that_answers(
         psutil.Process(seen["pid"]).send_signal(signal.SIGKILL)
         fresh = await one.call("start_session", project_path=str(project))
         assert "already running" not in text(fresh)
-        assert fresh.structured_content
-        new = fresh.structured_content["key"]
+        new = facts(fresh)["key"]
         assert new != key
         assert await one.value("1 + 1", session=new) == "2"
         await assert_views_agree(daemon_home, one, {new})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.agent import agent, text
+from tests.support.agent import agent, facts, text
 from tests.support.home import PROGRAMS
 from tests.support.wait import until, wait_until
 
@@ -54,9 +54,7 @@ def test_a_daemon_with_another_socket_leaves_sessions_to_the_one_that_has_them(
 async def test_twenty_agents_that_find_no_daemon_start_one(home: Home) -> None:
     async def ping() -> int:
         async with agent(home) as one:
-            result = await one.call("ping")
-            assert result.structured_content
-            return int(result.structured_content["pid"])
+            return int(facts(await one.call("ping"))["pid"])
 
     pids = await asyncio.gather(*(ping() for _ in range(20)))
     assert set(pids) == {home.announced()}

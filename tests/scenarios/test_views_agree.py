@@ -118,8 +118,8 @@ class World:
         return facts([json.loads(text) for (text,) in rows])
 
     async def look(self) -> dict[str, Facts]:
-        ping = (await self.call("ping")).structured["sessions"]
-        listed = (await self.call("start_session")).structured["projects"]
+        ping = (await self.call("ping")).facts["sessions"]
+        listed = (await self.call("start_session")).facts["projects"]
         status = await COMMANDS["status"].run(self.core, Params())
         try:
             choose(self.supervisor, "no-key")

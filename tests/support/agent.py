@@ -12,6 +12,7 @@ import mcp_types as types
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from kaimond.mcp.answer import FACTS
 from tests.support.home import PROGRAMS
 
 if TYPE_CHECKING:
@@ -67,20 +68,24 @@ class Agent:
         """Start a session and return its key."""
         result = await self.call("start_session", project_path=str(project), **arguments)
         assert not result.is_error, text(result)
-        assert result.structured_content
-        return str(result.structured_content["key"])
+        return str(facts(result)["key"])
 
     async def sessions(self) -> list[dict[str, Any]]:
         """What ping says."""
         result = await self.call("ping")
-        assert result.structured_content
-        found: list[dict[str, Any]] = result.structured_content["sessions"]
+        found: list[dict[str, Any]] = facts(result)["sessions"]
         return found
 
 
 def last_line(answer: str) -> str:
     """The value of an answer; before it, Julia 1.11 and newer tell what they precompile."""
     return answer.splitlines()[-1]
+
+
+def facts(result: types.CallToolResult) -> dict[str, Any]:
+    """What an answer tells programs."""
+    found: dict[str, Any] = (result.meta or {})[FACTS]
+    return found
 
 
 def text(result: types.CallToolResult) -> str:

@@ -35,7 +35,7 @@ async def run(call: Call, arguments: InvestigateArguments) -> Answer:
     threads = pong.get("threads") if pong else ""
     return Answer(
         "\n".join(_lines(seen, found, threads)),
-        structured={
+        facts={
             "session": seen.to_json(),
             "threads": threads,
             "environment": dataclasses.asdict(found),

@@ -42,7 +42,7 @@ async def run(call: Call, arguments: ListArguments) -> Answer:
         }
         for item in wanted
     ]
-    return Answer("\n".join(lines) or "No such evals.", structured={"evals": rows})
+    return Answer("\n".join(lines) or "No such evals.", facts={"evals": rows})
 
 
 def _line(item: Eval) -> str:

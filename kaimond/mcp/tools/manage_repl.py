@@ -92,7 +92,7 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
         f"Session {record.key} restarted{when}: generation {record.generation}, pid {record.pid}, "
         f"proved by boot id {record.boot_id}. All Julia state is cleared. "
         f"It is {seen.state}, health {seen.health}.",
-        structured=seen.to_json(),
+        facts=seen.to_json(),
     )
 
 
@@ -124,7 +124,7 @@ async def _revised(call: Call, key: str, eval_id: str) -> Answer:
     item = await wait_for(call, item, 0)
     text, source = await read_again(supervisor.source, item)
     failed = source.off or bool(source.stale)
-    return Answer(text, structured=dataclasses.asdict(source), is_error=failed)
+    return Answer(text, facts=dataclasses.asdict(source), is_error=failed)
 
 
 async def _shutdown(call: Call, session: Session) -> Answer:
@@ -136,7 +136,7 @@ async def _gone(call: Call, final: Record) -> Answer:
     seen = await view(call.core.supervisor, final)
     return Answer(
         f"Session {final.key} shut down. {final.ending} Its key is not used again.",
-        structured=seen.to_json(),
+        facts=seen.to_json(),
     )
 
 

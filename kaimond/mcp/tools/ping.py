@@ -45,14 +45,14 @@ async def run(call: Call, arguments: PingArguments) -> Answer:
             f"Control socket: {core.paths.control_socket}",
             f"Server log: {core.paths.server_log}",
         ]
-    structured = {
+    facts = {
         "version": __version__,
         "pid": os.getpid(),
         "uptime": round(uptime, 3),
         "agents": len(core.agents),
         "sessions": [seen.to_json() for seen in sessions],
     }
-    return Answer("\n".join(lines), structured=structured)
+    return Answer("\n".join(lines), facts=facts)
 
 
 def _skew(shim: str) -> list[str]:

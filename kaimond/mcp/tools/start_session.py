@@ -65,7 +65,7 @@ async def run(call: Call, arguments: StartArguments) -> Answer:
             f"Session {record.key} of this project ended in this moment. {seen.ending} "
             "Call start_session again for a new one.",
         )
-    return Answer(_words(record, seen, fresh=fresh), structured=seen.to_json())
+    return Answer(_words(record, seen, fresh=fresh), facts=seen.to_json())
 
 
 def _words(record: Record, seen: View, *, fresh: bool) -> str:
@@ -143,13 +143,13 @@ async def _list(call: Call) -> Answer:
     if listed.allow_any_project:
         lines.append("Any other project may be started, too (allow_any_project).")
     lines += [f"Problem: {problem}" for problem in listed.problems]
-    structured = {
+    facts = {
         "projects": rows,
         "other_sessions": [seen.to_json() for seen in others],
         "allow_any_project": listed.allow_any_project,
         "problems": [str(problem) for problem in listed.problems],
     }
-    return Answer("\n".join([head, *lines]), structured=structured)
+    return Answer("\n".join([head, *lines]), facts=facts)
 
 
 def _named(seen: View) -> str:
