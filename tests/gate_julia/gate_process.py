@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -17,6 +18,8 @@ import private_depot
 import zmq
 
 from kaimond import platform
+from kaimond.interrupts.interrupt import may_force
+from kaimond.julia_process import code_location
 from kaimond.julia_process.signal_lock import SignalLock
 from tests.support import precompiled
 
@@ -28,8 +31,11 @@ BOOT = CHECKOUT / "kaimond" / "julia" / "Kaimon" / "boot.jl"
 SESSION = "0badcafe"
 READY_SECONDS = 60.0
 REPLY_SECONDS = 30.0
+LOOK_SECONDS = 1.0
+"""How long a reply is waited for before it is looked whether the process is still there."""
+LAST_WORDS_SECONDS = 0.2
+CRASH_BYTES = 4000
 
-PATIENT_SECONDS = 2.5
 SPACING = 0.35
 FORCING_SPACING = 0.02
 
@@ -195,6 +201,18 @@ class GateProcess:
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def told(self) -> str:
+        """What is known of the process, for the message of a failed test.
+
+        What Julia says of a crash goes where output goes at that moment: to the evaluation's spool.
+        """
+        last = max(self.home.glob("spool-*"), key=lambda path: path.stat().st_mtime, default=None)
+        output = _read(last)[-CRASH_BYTES:].decode(errors="replace") if last else ""
+        return f"exit code {self.process.poll()}; log:\n{self.log}\nlast output:\n{output}"
+
     def new_id(self) -> str:
         return next(self._ids)
 
@@ -208,13 +226,19 @@ class GateProcess:
         return request_id
 
     def receive(self, request_id: str, timeout: float = REPLY_SECONDS) -> Reply | None:
-        """Return the next reply to `request_id`, or None if there is none within `timeout`."""
+        """Return the next reply to `request_id`, or None if there is none within `timeout`.
+
+        None as well, without the wait, once the process has ended and all that it sent is read.
+        """
         key = request_id.encode()
         end = time.monotonic() + timeout
         while not self._replies.get(key):
-            left = end - time.monotonic()
+            ended = self.has_ended()
+            left = LAST_WORDS_SECONDS if ended else min(end - time.monotonic(), LOOK_SECONDS)
             if not self.socket.poll(max(0, int(1000 * left))):
-                return None
+                if ended or time.monotonic() >= end:
+                    return None
+                continue
             sender, *frames = self.socket.recv_multipart()
             self._replies.setdefault(sender, []).append(Reply.parse(frames))
         return self._replies[key].pop(0)
@@ -222,7 +246,7 @@ class GateProcess:
     def expect(self, request_id: str, verb: str, timeout: float = REPLY_SECONDS) -> Reply:
         """Return the next reply to `request_id`, which must be a `verb`."""
         reply = self.receive(request_id, timeout)
-        assert reply is not None, f"no answer within {timeout} s; log:\n{self.log}"
+        assert reply is not None, f"no answer within {timeout} s, or before it ended; {self.told()}"
         assert reply.verb == verb, reply
         return reply
 
@@ -292,8 +316,14 @@ class GateProcess:
 
     def signal(self) -> None:
         """Send one SIGINT and wait until it is delivered."""
+        assert not self.has_ended(), self.told()
         os.kill(self.pid, signal.SIGINT)
-        wait_until(lambda: not platform.is_pending(self.pid, signal.SIGINT), "it is delivered")
+        # To a process that has ended it stays pending for ever.
+        wait_until(
+            lambda: self.has_ended() or not platform.is_pending(self.pid, signal.SIGINT),
+            "it is delivered",
+        )
+        assert not self.has_ended(), self.told()
 
     def interrupt(self, eval_id: str) -> str:
         """Ask for an interrupt; returns the outcome."""
@@ -304,26 +334,24 @@ class GateProcess:
 
         SIGINTs that follow each other faster than 0.36 s make Julia throw by force wherever it
         is. In code without safepoints nothing else helps, but in the midst of the compiler it
-        crashes the process, so the ladder is patient for longer than the compiler usually takes.
+        crashes the process, so it is looked where that computes, as the daemon does.
         """
         begun = time.monotonic()
         while time.monotonic() < begun + timeout:
             heard = self.receive(self.send("interrupt", ("eval", eval_id)), 0.15)
             reply = self.receive(eval_id, 0.02)
             if heard is None and reply is None:
+                seen = asyncio.run(code_location.look(self.pid))
                 with self.shield.taken() as may:
                     if may:
                         self.signal()
-                patient = time.monotonic() < begun + PATIENT_SECONDS
-                reply = self.receive(eval_id, SPACING if patient else FORCING_SPACING)
+                quick = may_force(seen, time.monotonic() - begun)
+                reply = self.receive(eval_id, FORCING_SPACING if quick else SPACING)
             if reply is not None:
                 assert reply.verb == "result", reply
                 self.send("ack", ("eval", eval_id))
                 return self.outcome(eval_id, reply)
-        raise AssertionError(
-            f"{eval_id} was not interrupted in {timeout} s; exit code {self.process.poll()}; "
-            f"log:\n{self.log}"
-        )
+        raise AssertionError(f"{eval_id} was not interrupted in {timeout} s; {self.told()}")
 
 
 def _read(path: Path) -> bytes:

@@ -136,6 +136,31 @@ def test_a_sigint_that_comes_as_an_eval_ends_hits_nothing_that_runs_after(
         assert fresh.value_of("istaskdone(beater)") == "false"
 
 
+def test_a_sigint_that_comes_while_julia_infers_spoils_no_code(fresh: GateProcess) -> None:
+    if fresh.value_of('isdefined(Base, Symbol("@assume_effects"))') == "false":
+        pytest.skip("before Julia 1.8 no call is done beforehand, while its caller is inferred")
+    beat, ends = fresh.home / "beat", fresh.home / "ends"
+    fresh.evaluate(f"""
+        Base.@assume_effects :total function known(number)
+            while !isfile("{ends}"); touch("{beat}"); end
+            return number
+        end
+    """)
+    code = "for _ in 1:2; println(known(7)); end"
+    eval_id = fresh.begin(code)
+    wait_until(beat.exists, "the call is done beforehand")
+    with fresh.shield.taken() as may:
+        assert may, "code of the user's runs"
+        fresh.signal()
+    for _ in range(2):
+        beat.unlink()
+        wait_until(beat.exists, "the call has met the SIGINT and goes on")
+    ends.touch()
+    # Julia 1.12 interrupts once it has inferred; with older ones the next SIGINT would.
+    assert fresh.finish(eval_id).status in ("ok", "interrupted")
+    assert fresh.evaluate(code).output == b"7\n7\n"
+
+
 def test_the_shield_is_raised_whenever_no_code_of_the_users_runs(gate: GateProcess) -> None:
     for code in ("1 + 1", 'error("wanted")', "sleep(60)"):
         with gate.shield.taken() as may:

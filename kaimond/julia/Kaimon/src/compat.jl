@@ -34,6 +34,15 @@ function keeping_inferred(f)
     return nothing
 end
 
+"""
+May a SIGINT be thrown while the compiler infers? Before 1.9, and from 1.12 on, a lock defers it.
+"""
+const INFERS_UNLOCKED = v"1.9-" <= VERSION < v"1.12-"
+
+"The types of what Julia hands to the function that infers a method."
+const INFERENCE_ARGUMENTS = VERSION < v"1.11-" ? (Core.MethodInstance, UInt) :
+    (Core.MethodInstance, UInt, UInt8)
+
 "Can a thread that Julia has not started run Julia code? From 1.9 on."
 const ADOPTS_THREADS = VERSION >= v"1.9-"
 

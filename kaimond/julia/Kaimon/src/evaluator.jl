@@ -7,8 +7,8 @@ function eval_loop(server::Server)
                           rehearse_trace, rehearse_backtrace, () -> rehearse_failure(server),
                           rehearse_looking, rehearse_parsing, rehearse_walking,
                           rehearse_taking_up]
-    # A person's processor is not busied for agents that may never come; see `in_turn`.
-    server.joined === nothing || empty!(rehearsals)
+    # A person's process is left alone for agents that may never come; see `in_turn`.
+    server.joined === nothing ? guard_inference() : empty!(rehearsals)
     disable_sigint() do
         while !has_hung_up(server)
             try

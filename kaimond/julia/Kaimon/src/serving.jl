@@ -120,6 +120,7 @@ end
 function rehearse_once(joined::Joined)
     joined.rehearsed && return nothing
     joined.rehearsed = true
+    guard_inference()
     foreach(rehearse -> rehearse(),
             (rehearse_interrupt, rehearse_value, rehearse_message, rehearse_trace,
              rehearse_backtrace))

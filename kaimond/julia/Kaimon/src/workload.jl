@@ -14,6 +14,7 @@ foreach(signature -> precompile(signature...), (
     (start_responder, (Server,)),
     (listen, (Ptr{Cvoid},)),
     (eval_loop, (Server,)),
+    (infer_guarded, INFERENCE_ARGUMENTS),
     (pump, (Server,)),
     # Requests.
     (handle, (Server, Vector{Frame})),
