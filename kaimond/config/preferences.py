@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Value: TypeAlias = bool | str | float | None
-"""What one preference may be in the file."""
+"""The type of one preference in the file."""
 
 Patterns: TypeAlias = Mapping[str, Mapping[str, Value]]
 """For each pattern the fields that it sets; every value has been checked."""
 
 LONGEST: Final = 1_000_000_000
-"""Seconds; about thirty years. A timer cannot be given everything that is a number."""
+"""Seconds, about thirty years; timers do not accept every number."""
 
 
 class Reviser(StrEnum):
-    """What takes up edited source in a session."""
+    """The code that loads edited source into a session."""
 
     AUTO = "auto"
     REVISE = "revise"
@@ -35,15 +35,15 @@ class Reviser(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What holds for the sessions of one project.
+    """The preferences in effect for the sessions of one project.
 
     Attributes:
         mirror_repl: Whether an agent's code and results are shown in the session's terminal.
         allow_restart: Whether an agent may restart the session.
-        revise: What takes up edited source: Revise if the session has it and else our own reviser
+        revise: What loads edited source: Revise if the session has it, otherwise our own reviser
             (auto), one of the two, or nothing.
-        restart_when_stale: Whether a session that runs outdated code which no reviser can
-            replace is restarted before the next eval.
+        restart_when_stale: Whether a session with outdated code that no reviser can replace is
+            restarted before the next eval.
         idle_timeout: Seconds without an eval after which the session is ended; None for never.
     """
 
@@ -55,11 +55,11 @@ class Preferences:
 
 
 class FoundPreferences(NamedTuple):
-    """One preference of one project.
+    """The value of one preference of one project, and its source.
 
     Attributes:
-        value: What holds.
-        pattern: The pattern that says so; None for the default.
+        value: The value in effect.
+        pattern: The pattern that sets it; None for the default.
     """
 
     value: Value
@@ -77,7 +77,7 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_span(value: object) -> bool:
-    # bool is a subclass of int, yet `true` is no number of seconds.
+    # bool is a subclass of int, but `true` is not a number of seconds.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value is None or (is_number and 0 < value <= LONGEST)  # type: ignore[operator]
 
@@ -97,18 +97,18 @@ _RULES: Final = {
 assert set(_RULES) == {item.name for item in fields(Preferences)}
 
 NAMES: Final = tuple(_RULES)
-"""The names of all preferences, in the order in which they are listed."""
+"""The names of all preferences, in listing order."""
 
 
 def fault(name: str, value: object) -> tuple[str, str] | None:
-    """Return what is wrong with `value` for the preference `name`, and what is allowed.
+    """Return what is wrong with `value` for the preference `name`, and which values are allowed.
 
     Args:
         name: One of `NAMES`.
-        value: A value of the JSON document.
+        value: A value from the JSON document.
 
     Returns:
-        A clause and a sentence, or None if the value can be used.
+        A clause and a sentence, or None if the value is valid.
     """
     rule = _RULES[name]
     if rule.check(value):
@@ -117,13 +117,13 @@ def fault(name: str, value: object) -> tuple[str, str] | None:
 
 
 def parse(raw: object, where: str) -> tuple[dict[str, dict[str, Value]], tuple[Problem, ...]]:
-    """Read a `session_prefs` object: pattern to the fields it sets.
+    """Read a `session_prefs` object: a map from patterns to the fields they set.
 
-    `null` counts as "not set here", as for every other key of the file; only for `idle_timeout`
-    it is a value (never), since nothing else could lift a time-out that `*` sets.
+    `null` means "not set here", as for every other key of the file, except for `idle_timeout`,
+    where it means never, since nothing else could lift a time-out set by `*`.
 
     Returns:
-        The patterns with every field that can be used, and what is wrong with the others.
+        The patterns with all valid fields, and the problems of the other fields.
     """
     if not isinstance(raw, dict):
         return {}, (Problem(where, "session_prefs is not an object", "Write it as {...}."),)
@@ -161,11 +161,11 @@ def lookup(patterns: Patterns, project: Path) -> Preferences:
 
 
 def explain(patterns: Patterns, scope: Scope) -> dict[str, FoundPreferences]:
-    """Return every preference of a scope, and who says so.
+    """Return every preference of a scope, with the pattern that sets it.
 
-    Each field is taken by itself from the most specific pattern that sets it: the project's
-    full path, then its name whatever the case, then `*`. Of two equally specific patterns the
-    first in the file counts.
+    Each field is looked up separately, in the most specific pattern that sets it: the project's
+    full path, then its name (ignoring case), then `*`. Of two equally specific patterns the
+    first in the file is used.
     """
     default = Preferences()
     found = {name: FoundPreferences(getattr(default, name), None) for name in NAMES}

@@ -1,4 +1,4 @@
-"""One thing that is wrong with a configuration file, told so that a person can mend it."""
+"""A fault in a configuration file, described so that a person can fix it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 _WIDEST: Final = 80
-"""Characters of a value in a message."""
+"""Characters of a value that a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A fault that did not stop the rest of the file from being used.
+    """A fault that does not keep the rest of the file from being used.
 
     Attributes:
-        where: The file, the entry and the key, as far as they apply.
+        where: The file, the entry and the key, as far as known.
         what: What is wrong there, as a clause without a full stop.
         cure: What to do about it, as a sentence.
     """
@@ -28,7 +28,7 @@ class Problem:
 
 
 def shown(value: object) -> str:
-    """Return a value of a configuration file as a message shows it: plain, on one line, short."""
+    """Return a value as messages show it: printable, on one line, short."""
     try:
         text = ascii(value)
     except RecursionError:

@@ -1,11 +1,11 @@
 """The daemon's settings: kaimond.toml and the overlay files beside it.
 
-The dataclasses below *are* the table of keys: each field carries its default, its meaning and
-the rule its value must obey. Reading, the error texts and `describe` are all derived from them,
-so a new setting is one field.
+The dataclasses below are the only list of keys: each field has its default, its meaning and the
+rule for its value. Reading, error messages and `describe` are derived from them, so a new setting
+is one field.
 
-kaimond.toml belongs to the user and is only read. The files of the overlay directory
-(`kaimond.d/*.toml`, in the order of their names) are read after it; a later file wins key by key.
+kaimond.toml belongs to the user and is only read. The overlay files (`kaimond.d/*.toml`, sorted
+by name) are read after it; a later file wins key by key.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _VARIABLES: Final = re.compile(r"[A-Za-z_*?\[][A-Za-z0-9_*?\[\]!-]*")
 
 
 class SettingsError(KaimonError):
-    """A settings file that cannot be used; the text names file, key, value and what is allowed."""
+    """A settings file cannot be used; the message gives file, key, value and what is allowed."""
 
 
 class Rule(NamedTuple):
-    """What the value of a key must be.
+    """The rule for the value of a key.
 
     Attributes:
-        types: The Python types that the TOML value may have; never bool by accident.
-        allowed: The same in words, for error texts.
-        check: Whether a value of the right type is in range.
+        types: The Python types that the TOML value may have; bool does not count as int.
+        allowed: The allowed values in words, for error messages.
+        check: Tells whether a value of the right type is in range.
         meaning: What the key does, for people.
     """
 
@@ -71,7 +71,7 @@ def _whole(default: int, least: int, most: int, meaning: str) -> int:
 
 def _seconds(default: float, meaning: str) -> float:
     allowed = f"a number of seconds above 0 and at most {DAY}"
-    # Written so that nan, which compares false with everything, is refused too.
+    # Written so that nan, for which every comparison is false, is refused too.
     rule = Rule((float, int), allowed, lambda value: 0 < value <= DAY, meaning)
     return field(default=default, metadata={"rule": rule})
 
@@ -101,7 +101,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """Table [session]: deadlines of a session's life."""
+    """Table [session]: time limits in a session's life."""
 
     start_timeout: float = _seconds(120.0, "seconds that a session has to become ready")
     stop_timeout: float = _seconds(
@@ -112,7 +112,7 @@ class SessionSettings:
 
 @dataclass(frozen=True, slots=True)
 class EvalSettings:
-    """Table [eval]: evaluations."""
+    """Table [eval]: evals."""
 
     promote_after: float = _seconds(
         30.0, "seconds after which a call returns while its eval goes on in the background"
@@ -136,9 +136,9 @@ class JuliaSettings:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSettings:
-    """Table [environment]: what sessions see of the daemon's environment."""
+    """Table [environment]: which of the daemon's variables sessions get."""
 
-    # `pass` is a Python keyword; the TOML name is the field's without the underscore.
+    # `pass` is a Python keyword; the TOML key has no underscore.
     pass_: tuple[str, ...] = _variables("further variables that sessions inherit")
 
 
@@ -153,7 +153,7 @@ class DaemonSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that kaimond.toml can say, checked, with defaults filled in."""
+    """All settings, checked, with defaults filled in."""
 
     log: LogSettings = field(default_factory=LogSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
@@ -178,9 +178,9 @@ class Loaded:
     """The result of reading the settings.
 
     Attributes:
-        settings: What is in force.
-        warnings: Sentences about keys and tables that were ignored.
-        origins: For each dotted key that a file sets, the file whose value is in force.
+        settings: The settings in effect.
+        warnings: Sentences about ignored keys and tables.
+        origins: For each dotted key that a file sets, the file whose value is in effect.
     """
 
     settings: Settings
@@ -190,7 +190,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One key, its value in force, and the file that it comes from; None for the default."""
+    """One key, its value in effect, and the file that sets it; None for the default."""
 
     name: str
     value: object
@@ -237,7 +237,7 @@ def load(path: Path, overlay: Path) -> Loaded:
 
 
 def describe(loaded: Loaded) -> tuple[Described, ...]:
-    """Return every known key with its value in force, in the order of the table above."""
+    """Return every known key with its value in effect, in the order of the table above."""
     return tuple(
         Described(
             key.name,
@@ -258,7 +258,7 @@ def _overlay_files(overlay: Path) -> list[Path]:
         return []
     except OSError as error:
         raise SettingsError(f"{overlay}: cannot be listed ({error.strerror}).") from error
-    # Editors keep half-written copies under hidden names.
+    # Editors keep temporary copies under hidden names.
     return sorted(entry for entry in found if not entry.name.startswith("."))
 
 
@@ -284,10 +284,10 @@ def _read(file: Path, warnings: list[str]) -> Iterator[tuple[str, object]]:
 
 
 def parse(file: Path) -> dict[str, Any]:
-    """Return what a settings file says, unchecked; nothing if there is none.
+    """Return the unchecked content of a settings file; empty if there is no file.
 
     Raises:
-        SettingsError: It cannot be read, or is not TOML.
+        SettingsError: The file cannot be read, or is not TOML.
     """
     text = ""
     try:
@@ -307,7 +307,7 @@ def parse(file: Path) -> dict[str, Any]:
 
 
 def _syntax(message: str, text: str) -> str:
-    """Put the line first; tomllib says it last, and for the end of the text not at all."""
+    """Put the line first; tomllib puts it last, and omits it at the end of the text."""
     found = re.fullmatch(
         r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL
     )
@@ -318,12 +318,12 @@ def _syntax(message: str, text: str) -> str:
 
 
 def checked(key: Key, value: object) -> object:
-    """Return a value from TOML as `Settings` holds it.
+    """Return a TOML value in the form that `Settings` stores.
 
     Raises:
         SettingsError: The key cannot have this value.
     """
-    # bool is a subclass of int, yet `backups = true` is a mistake.
+    # bool is a subclass of int, but `backups = true` is a mistake.
     right_type = isinstance(value, key.rule.types) and not isinstance(value, bool)
     if not right_type or not key.rule.check(value):
         raise SettingsError(
@@ -339,7 +339,7 @@ def _unknown(name: str, value: object) -> str:
     what = "table" if isinstance(value, dict) and "." not in name else "key"
     close = difflib.get_close_matches(name, _TABLES if what == "table" else KEYS, n=1)
     if not close:
-        # `level` at the top, or in the wrong table, most likely means `log.level`.
+        # `level` at the top level or in the wrong table most likely means `log.level`.
         last = name.rpartition(".")[2]
         close = [known for known in KEYS if known.rpartition(".")[2] == last][:1]
     hint = f" Did you mean {close[0]}?" if close else ""
@@ -347,7 +347,7 @@ def _unknown(name: str, value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return `value` as TOML would write it, more or less, and never at length."""
+    """Return `value` approximately as TOML would write it, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
