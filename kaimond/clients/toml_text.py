@@ -144,7 +144,7 @@ def _pieces(text: str) -> list[str]:
     """
     cuts = [0]
     for found in re.finditer(rf"(?<![^\n{_MARK}])[ \t]*\[", text):
-        # A line that only looks like a header, inside a string or a list, leaves invalid TOML.
+        # Inside a string or a list it is no header: the text before it is then not valid TOML.
         with contextlib.suppress(EditError):
             parse(text[: found.start()])
             cuts.append(found.start())
