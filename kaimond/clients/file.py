@@ -60,7 +60,7 @@ def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bo
     """
     target = files.target(path)
     try:
-        # Only our own writers take this lock; clients do not know about it.
+        # Keeps two of our own writers apart; clients do not know about this lock.
         with files.locked(backups / "any"):
             for _ in range(_TRIES):
                 before = _content(target)

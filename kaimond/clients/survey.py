@@ -94,7 +94,7 @@ def is_present(client: Client, environ: Mapping[str, str]) -> bool:
 
 
 def _is_made_by_us(client: Client, text: str) -> bool:
-    """Return whether a configuration holds nothing but our entry, or nothing at all without it."""
+    """Return whether a configuration holds only our entry, or what removing that leaves."""
     found = entry.look(client, text, "")
     made = entry.install(client, "", found.command)
     left = entry.remove(client, made, foreign=True)

@@ -144,7 +144,7 @@ def _pieces(text: str) -> list[str]:
     """
     cuts = [0]
     for found in re.finditer(rf"(?<![^\n{_MARK}])[ \t]*\[", text):
-        # Inside a string or a list it is no header: the text before it is then not valid TOML.
+        # Inside a string or a list it is not a header, and the text before it is not valid TOML.
         with contextlib.suppress(EditError):
             parse(text[: found.start()])
             cuts.append(found.start())
