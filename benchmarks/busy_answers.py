@@ -25,7 +25,7 @@ KINDS: Final = {
 
 
 async def run(soak: Soak, calls: int) -> list[tuple[str, str]]:
-    """Ask while each kind of code runs; return the figures."""
+    """Call while each kind of code runs; return the figures."""
     await asyncio.to_thread(soak.home.start_daemon)
     one, two = await soak.agent(), await soak.agent()
     key = (await soak.start(one, soak.home.project("Busy")))["key"]

@@ -44,7 +44,7 @@ anyio.run(main)
 
 
 async def timed(asked: Callable[[], Awaitable[object]]) -> float:
-    """Seconds of one request."""
+    """Return the seconds that a request takes."""
     began = time.perf_counter()
     await asked()
     return time.perf_counter() - began
@@ -57,7 +57,7 @@ def _milliseconds(seconds: list[float]) -> str:
 
 
 async def run(soak: Soak, count: int) -> list[tuple[str, str]]:
-    """Ask all in turn; return the figures."""
+    """Make all kinds of requests in turn; return the figures."""
     await asyncio.to_thread(soak.home.start_daemon)
     peer = StdioServerParameters(command=sys.executable, args=["-c", PEER])
     async with (

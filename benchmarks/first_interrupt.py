@@ -15,11 +15,11 @@ from typing import Final
 from benchmarks.soak_common import Soak, ask, rounds, spread
 
 REHEARSED: Final = 8.0
-"""Seconds after which an idle gate has compiled what it will need."""
+"""Seconds after which an idle gate has compiled all that an interrupt needs."""
 
 
 async def run(soak: Soak, sessions: int) -> list[tuple[str, str]]:
-    """Start and interrupt them one after the other; return the figures."""
+    """Start and interrupt the sessions one after the other; return the figures."""
     await asyncio.to_thread(soak.home.start_daemon)
     one, two = await soak.agent(), await soak.agent()
     times = []

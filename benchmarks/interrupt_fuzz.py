@@ -75,7 +75,7 @@ KINDS: Final = {
         'error("wanted")',
     ),
 }
-"""What is evaluated, by kind; ``{0}`` becomes a short time."""
+"""The code to evaluate, by kind; ``{0}`` is replaced by a short time."""
 
 TOKEN: Final = re.compile(r"token(\d+);")
 BEATS: Final = (
@@ -85,14 +85,14 @@ BEATS: Final = (
 
 @dataclass
 class Fuzz:
-    """Interrupts one session again and again.
+    """A test that interrupts one session again and again.
 
     Args:
-        soak: counts what is lost.
-        one: evaluates.
-        two: interrupts.
-        key: of the session.
-        dice: decides everything.
+        soak: the run that counts losses.
+        one: the agent that evaluates.
+        two: the agent that interrupts.
+        key: the session's key.
+        dice: the source of all randomness.
     """
 
     soak: Soak
@@ -114,7 +114,7 @@ class Fuzz:
         await ask(self.two, "ex", e=BEATS, session=self.key)
 
     async def once(self) -> None:
-        """One eval, one interrupt."""
+        """Start one eval and interrupt it."""
         self._round += 1
         kind = self.dice.choice(list(KINDS))
         code = self.dice.choice(KINDS[kind])
@@ -126,7 +126,7 @@ class Fuzz:
         await way(kind, code, self.dice.choice((0.0, 0.01, 0.05, 0.2, 0.6)))
 
     async def _by_id(self, kind: str, code: str, after: float) -> None:
-        """cancel_eval of an eval that went on in the background."""
+        """Interrupt an eval that went on in the background, with cancel_eval."""
         begun = await ask(self.one, "ex", e=code, q=False, session=self.key, timeout=0.05)
         self._is_mine(begun)
         found = re.search(r"Eval (\w{8}) goes on", begun.text)
@@ -142,13 +142,13 @@ class Fuzz:
         self._is_mine(await ask(self.two, "check_eval", eval_id=found[1]))
 
     async def _by_session(self, kind: str, code: str, after: float) -> None:
-        """manage_repl while the call waits."""
+        """Interrupt the session with manage_repl while the call waits."""
         pending = self.one.call("ex", 0, e=code, q=False, session=self.key, timeout=0)
         await asyncio.sleep(after)
         while True:
             began = time.monotonic()
             said = await ask(self.two, "manage_repl", command="interrupt", session=self.key)
-            # The call may not have arrived yet.
+            # The call may not have reached the daemon yet.
             if "evaluates nothing" not in said.text or pending.over.is_set():
                 break
             await asyncio.sleep(0.02)
@@ -159,7 +159,7 @@ class Fuzz:
         self._is_mine(await self.one.finish(pending))
 
     async def _by_cancelling(self, kind: str, code: str, after: float) -> None:
-        """The client cancels its request; the session must be free soon after."""
+        """Cancel the client's request; the session must be free soon after."""
         pending = self.one.call("ex", 0, e=code, q=False, session=self.key, timeout=0)
         await asyncio.sleep(0.1 + after)
         began = time.monotonic()
@@ -187,9 +187,9 @@ class Fuzz:
             self.soak.lose("answers", f"round {self._round}: an empty one")
 
     async def look(self) -> None:
-        """The gate answers, the user's task lives, every eval has an end."""
+        """Check that the gate answers, the user's task lives and every eval has ended."""
         if self._again:
-            # What was not interrupted must not hold up the other rounds.
+            # Evals that resist interrupts must not delay the other rounds.
             await ask(self.two, "manage_repl", command="restart", session=self.key)
             await self.prepare()
             self._again = False
@@ -213,7 +213,7 @@ class Fuzz:
 
 
 async def run(soak: Soak, count: int, seed: int) -> list[tuple[str, str]]:
-    """Do all rounds; return the figures."""
+    """Run all rounds; return the figures."""
     if not soak.home.announced():
         await asyncio.to_thread(soak.home.start_daemon)
     one, two = await soak.agent(), await soak.agent()

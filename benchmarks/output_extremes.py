@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 MIB: Final = 2**20
 MOST_GROWTH: Final = 64 * MIB
-"""Bytes that the daemon may grow by; less than any flood here."""
+"""Bytes that the daemon's memory may grow by; less than any flood here."""
 
 LONGEST: Final = 7_000
-"""Characters of an answer: `max_output` and what is said about the rest."""
+"""Characters of an answer: `max_output` and the text about omitted output."""
 
 FLOODS: Final = {
     "10 MB in lines of 10 bytes": (
@@ -51,7 +51,7 @@ FLOODS: Final = {
         "Z",
     ),
 }
-"""Code, and what its answer must begin and end with."""
+"""The code of each flood, and what its answer must begin and end with."""
 
 ESCAPES: Final = (
     r"\e[1;38;5;214m",
@@ -66,19 +66,19 @@ ESCAPES: Final = (
 
 
 class Watch:
-    """Looks at a process's memory all the time."""
+    """A monitor of a process's memory."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self.first = self.most = self.now()
 
     def now(self) -> int:
-        """Resident bytes now."""
+        """Return the resident memory in bytes."""
         return int(self._process.memory_info().rss)
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Note the most from here on."""
+        """Record the maximum while the context lasts."""
         self.most = self.now()
         task = asyncio.create_task(self._look())
         try:
@@ -93,12 +93,12 @@ class Watch:
 
 
 async def flood(soak: Soak, agent: Agent, name: str, watch: Watch) -> tuple[str, str]:
-    """One flood; its figures."""
+    """Run one flood; return its figures."""
     code, first, last = FLOODS[name]
     before, began = watch.now(), time.monotonic()
     async with watch.watching():
         done = await ask(agent, "ex", e=code, timeout=59)
-        # The same while it runs: what is new since the last look.
+        # Repeat it in an eval that goes on: its answer has the output since the last one.
         running = await ask(agent, "ex", e=f"{code}; sleep(1000)", timeout=2)
         seen = await ask(agent, "check_eval", eval_id=running.eval_id)
         await ask(agent, "cancel_eval", eval_id=running.eval_id)
@@ -120,7 +120,7 @@ async def flood(soak: Soak, agent: Agent, name: str, watch: Watch) -> tuple[str,
 
 
 async def cuts(soak: Soak, agent: Agent) -> tuple[str, str]:
-    """Output that ends in the midst of an escape sequence or a character."""
+    """Test output that ends inside an escape sequence or a character."""
     count = 0
     for escape in ESCAPES:
         for end in range(1, 18):
@@ -134,7 +134,7 @@ async def cuts(soak: Soak, agent: Agent) -> tuple[str, str]:
 
 
 async def run(soak: Soak) -> list[tuple[str, str]]:
-    """All of them."""
+    """Run all floods; return the figures."""
     await asyncio.to_thread(soak.home.start_daemon)
     agent = await soak.agent()
     await soak.start(agent, soak.home.project("Extremes"))

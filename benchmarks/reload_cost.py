@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 NAME = "ManyFiles"
 UUID = "0f3c9f0e-6a52-4dc1-8a8e-1d2f5a0a7b11"
 SETTLE = 2.5
-"""Seconds after which no write can hide behind the times of the one before."""
+"""Seconds after which a write is sure to get another timestamp than the one before."""
 
 
 def create(home: Home, files: int) -> Path:
-    """A package of many files."""
+    """Create a package with many files."""
     root = home.path / NAME
     (root / "src").mkdir(parents=True)
     (root / "Project.toml").write_text(f'name = "{NAME}"\nuuid = "{UUID}"\nversion = "0.1.0"\n')
@@ -44,7 +44,7 @@ def create(home: Home, files: int) -> Path:
 
 
 def prefer(home: Home, reviser: str) -> None:
-    """Set who follows source."""
+    """Set the reviser that follows source."""
     file = home.paths.projects_file
     listed = json.loads(file.read_text())
     listed["session_prefs"] = {"*": {"revise": reviser}}
@@ -83,7 +83,7 @@ async def measure(soak: Soak, files: int, count: int, starts: int) -> int:
     for _ in range(count):
         for reviser, taken in seconds.items():
             prefer(home, reviser)
-            # The preference is read anew by this eval, not by the one that is measured.
+            # This eval reads the preference again, so that the measured one does not.
             await timed(agent, "1 + 1")
             took, shown = await timed(agent, "1 + 1")
             taken.append(took)

@@ -82,7 +82,7 @@ while True:
 
 
 def measure(command: list[str], environ: dict[str, str]) -> float:
-    """Seconds from spawn to the answer to ``initialize``."""
+    """Return the seconds from spawn to the answer to ``initialize``."""
     begin = time.perf_counter()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
@@ -129,7 +129,7 @@ def main() -> int:
 
 def report(rounds: int, directory: str, relay: list[str], limit: float | None) -> int:
     environ = {**os.environ, "KAIMON_RUNTIME_DIR": directory}
-    # An installed package has its bytecode; the first rounds, which do not count, write it here.
+    # An installed package has its bytecode; the uncounted first rounds write it here.
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     shim = Path(sys.executable).parent / "kaimon-mcp"
     commands = {"kaimon-mcp": [str(shim)], "bare relay": [sys.executable, *relay]}

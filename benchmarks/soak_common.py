@@ -1,4 +1,4 @@
-"""What the soak runs share: a home, agents, counting losses, words for the figures."""
+"""What the soak runs share: a home, agents, the count of losses, the layout of figures."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from tests.chaos.model import Request
 
 LOADED: Final = 0.75
-"""Runnable processes for each processor above which figures are marked."""
+"""Runnable processes per processor above which figures are marked."""
 
 __all__ = ["Soak", "ask", "rounds", "spread", "value"]
 
 
 class Soak:
-    """One soak run in a home of its own.
+    """A soak run in its own home.
 
     Attributes:
-        home: where.
-        losses: what was lost or wrong, by kind; must stay empty.
-        agents: clients, to be closed at the end.
+        home: the home directory of the run.
+        losses: what was lost or wrong, by kind; must remain empty.
+        agents: the clients to close at the end.
     """
 
     def __init__(self, home: Home) -> None:
@@ -45,7 +45,7 @@ class Soak:
     @classmethod
     @contextlib.contextmanager
     def opened(cls) -> Iterator[Soak]:
-        """A home without a running daemon; its end tells what was left behind."""
+        """Yield a run without a running daemon; closing its home checks for leftovers."""
         with tempfile.TemporaryDirectory() as depot:
             home = Home(julia(Path(depot)))
             soak = cls(home)
@@ -58,7 +58,7 @@ class Soak:
                     soak.lose("left behind at the end", str(error))
 
     def lose(self, kind: str, words: str) -> None:
-        """Something was lost or wrong."""
+        """Record that something was lost or wrong."""
         self.losses[kind] += 1
         print(f"LOST ({kind}): {words}", flush=True)
 
@@ -78,13 +78,13 @@ class Soak:
         return done.structured
 
     def count_processes(self, keys: list[str]) -> None:
-        """One Julia for each key, and none besides."""
+        """Check that there is one Julia for each key, and no other."""
         found = sorted(one.key for one in processes.julias(self.home))
         if found != sorted(keys):
             self.lose("second processes, orphans", f"processes of {found}, sessions {sorted(keys)}")
 
     def count_files(self, keys: list[str]) -> None:
-        """One socket and its shield for each key, and none besides."""
+        """Check that each key has one socket and its shield, and that there are no others."""
         files = {file.name for file in self.home.paths.sockets.iterdir()}
         expected = {self.home.paths.session_socket(key).name for key in keys}
         expected |= {self.home.paths.session_shield(key).name for key in keys}
@@ -116,12 +116,12 @@ async def ask(agent: Agent, tool: str, **arguments: Any) -> Request:
 
 
 def value(request: Request) -> str:
-    """The value that an answer begins with; words about its circumstances may follow."""
+    """Return the value at the beginning of an answer, which remarks may follow."""
     return (request.text.splitlines() or [""])[0]
 
 
 def rounds(description: str, **defaults: int) -> argparse.Namespace:
-    """Read the command line: one option for each default."""
+    """Parse the command line, which has one option for each default."""
     parser = argparse.ArgumentParser(description=description)
     for name, default in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from tests.chaos.agent import Agent, Pending
 
 BAR: Final = 1.0
-"""Seconds from the new daemon's start to its first answer that the design promises."""
+"""Seconds that the design promises from the new daemon's start to its first answer."""
 
 
 class Round:
-    """Kills the daemon once and looks for everything."""
+    """A round that kills the daemon and checks that everything survived."""
 
     def __init__(self, soak: Soak, agents: list[Agent], views: list[dict[str, Any]]) -> None:
         self._soak = soak
@@ -37,7 +37,7 @@ class Round:
         self.waited: list[float] = []
 
     async def once(self, busy: int) -> None:
-        """Do it."""
+        """Kill the daemon while ``busy`` sessions evaluate, and check the next one."""
         soak, self._count = self._soak, self._count + 1
         running = [await self._begin(which) for which in range(busy)]
         daemon = soak.home.daemons[-1]
@@ -52,7 +52,7 @@ class Round:
         for view in self._views:
             if tuple(view[fact] for fact in facts) not in present:
                 soak.lose("sessions", f"{view} is not among {present}")
-        # An agent that asks at once is answered as soon as its shim is connected again.
+        # An agent that calls at once is answered as soon as its shim has reconnected.
         await asyncio.gather(*(self._ask(which) for which in range(busy, len(self._agents))))
         for which, pending in enumerate(running):
             done = await self._agents[which].finish(pending)
@@ -62,7 +62,7 @@ class Round:
         soak.count_processes([view["key"] for view in self._views])
 
     async def _begin(self, which: int) -> Pending:
-        """Let a session work; return when it does."""
+        """Start an eval in a session; return once it runs."""
         agent, key = self._agents[which], self._views[which]["key"]
         mark = self._soak.home.path / f"begun-{which}"
         mark.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class Round:
         return pending
 
     async def _ask(self, which: int) -> None:
-        """A session's variable counts the rounds."""
+        """Increment a session's variable, which counts the rounds, and check it."""
         began = time.monotonic()
         code = "rounds = isdefined(Main, :rounds) ? rounds + 1 : 1"
         done = await ask(
@@ -86,7 +86,7 @@ class Round:
 
 
 async def _status(path: Path) -> dict[str, Any]:
-    """The first answer of the next daemon."""
+    """Wait for the next daemon's first answer and return it."""
     while True:
         try:
             reader, writer = await asyncio.open_unix_connection(str(path), limit=2**22)
@@ -106,7 +106,7 @@ async def _status(path: Path) -> dict[str, Any]:
 
 
 async def run(soak: Soak, count: int, sessions: int, busy: int) -> list[tuple[str, str]]:
-    """Do all rounds; return the figures."""
+    """Run all rounds; return the figures."""
     await asyncio.to_thread(soak.home.start_daemon)
     agents = [await soak.agent() for _ in range(sessions)]
     views = [

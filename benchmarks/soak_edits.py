@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 CODE = f"{NAME}.values()"
 
 WARM_SECONDS = 300.0
-"""Seconds that the session gets to load Revise, the package, and what takes up edits."""
+"""Seconds for the session to load Revise, the package and the reviser's own code."""
 
 
 async def edits(soak: Soak, count: int, seed: int) -> int:
-    """Make the edits and judge each answer; return the exit code."""
+    """Make the edits and check each answer; return the exit code."""
     dice = random.Random(seed)
     package = EditedPackage(soak.home.path / NAME, dice)
     package.create()
@@ -78,7 +78,7 @@ async def edits(soak: Soak, count: int, seed: int) -> int:
 
 
 async def _warm(agent: Agent, package: EditedPackage) -> None:
-    """Take up a first edit: compiling what does that can take longer than a call may."""
+    """Make a first edit: compiling the reviser can take longer than a call may."""
     until_then = time.monotonic() + WARM_SECONDS
     for edited in (False, True):
         if edited:
@@ -90,7 +90,7 @@ async def _warm(agent: Agent, package: EditedPackage) -> None:
 
 
 async def _during(agent: Agent, step: Step, place: Path) -> str:
-    """Edit while an eval runs: after it has begun, and before it calls the package."""
+    """Edit while an eval runs, after its beginning and before its call into the package."""
     assert step.during
     begun, edited = place / "begun", place / "edited"
     code = f'touch("{begun}"); while !isfile("{edited}"); sleep(0.01); end; {CODE}'

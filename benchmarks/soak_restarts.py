@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Restarts:
-    """Restarts one session again and again."""
+    """A test that restarts one session again and again."""
 
     def __init__(
         self, soak: Soak, agent: Agent, view: dict[str, object], others: list[str]
@@ -38,7 +38,7 @@ class Restarts:
         self.ways: Counter[str] = Counter()
 
     async def once(self) -> None:
-        """Restart, and check whatever the answer claims."""
+        """Restart, and check every claim of the answer."""
         key = self._key
         await ask(self._agent, "ex", e="before = 1", session=key)
         began = time.monotonic()
@@ -63,7 +63,7 @@ class Restarts:
 
 
 async def evaluate(soak: Soak, agent: Agent, key: str, marks: Path, said: Counter[str]) -> None:
-    """Evaluate all the time; each eval leaves a mark that tells how often it ran."""
+    """Evaluate all the time; each eval writes a mark that shows how often it ran."""
     for number in itertools.count():
         mark = marks / str(number)
         code = f'open(io -> print(io, "x"), "{mark}", "a"); sleep(0.05); {number}'
@@ -96,7 +96,7 @@ async def spin(soak: Soak, agent: Agent, key: str) -> None:
 
 
 async def run(soak: Soak, peaceful: int, loaded: int) -> list[tuple[str, str]]:
-    """Do both parts; return the figures."""
+    """Run both parts; return the figures."""
     home = soak.home
     project, other = home.project("P"), home.project("Q")
     agent = await soak.agent()

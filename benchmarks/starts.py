@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 CACHE_SECONDS: Final = 300.0
-"""Until when the precompiled gate has to be there."""
+"""Seconds until the precompiled gate must exist."""
 
 
 class Watch:
-    """Collects times by name."""
+    """A collection of times by name."""
 
     def __init__(self) -> None:
         self.times: defaultdict[str, list[float]] = defaultdict(list)
 
     async def run(self, name: str, work: Coroutine[object, object, object]) -> None:
-        """Await, and note how long that took."""
+        """Await the work and record its duration."""
         began = time.monotonic()
         await work
         self.times[name].append(time.monotonic() - began)
 
     def table(self) -> list[str]:
-        """A row for each name: median, least and most, in seconds."""
+        """Return a row for each name: median, minimum and maximum in seconds."""
         return [
             f"  {name:24} {statistics.median(times):7.3f}   ({min(times):.3f} to {max(times):.3f})"
             for name, times in self.times.items()
@@ -61,7 +61,7 @@ class Watch:
 
 
 def by_hand(home: Home, program: Path, project: Path, code: str) -> Callable[[], None]:
-    """Run code in a Julia of one's own, to its end."""
+    """Return a function that runs code to its end in a Julia started by hand."""
     command = [str(program), "--startup-file=no", f"--project={project}", "-e", code]
 
     def run() -> None:
@@ -71,13 +71,13 @@ def by_hand(home: Home, program: Path, project: Path, code: str) -> Callable[[],
 
 
 async def first_result(one: Agent, project: Path) -> None:
-    """Start a session and get a result."""
+    """Start a session and get its first result."""
     key = await one.start(project)
     assert (await one.value("println(1+1)", session=key)).startswith("2")
 
 
 async def restarted_result(one: Agent, key: str) -> None:
-    """Restart a session and get a result."""
+    """Restart a session and get its first result."""
     await one.ok("manage_repl", command="restart", session=key)
     assert (await one.value("println(1+1)", session=key)).startswith("2")
 
@@ -92,7 +92,7 @@ def attach(home: Home, key: str) -> None:
 
 
 async def measure(home: Home, program: Path, rounds: int) -> list[str]:
-    """All figures of one Julia."""
+    """Return all figures of one Julia."""
     watch = Watch()
     home.start_daemon()
     package = home.example()
@@ -101,7 +101,7 @@ async def measure(home: Home, program: Path, rounds: int) -> list[str]:
     await asyncio.to_thread(plain)
     async with agent(home) as one:
         await watch.run("start, the first", first_result(one, package))
-        # Precompiled by what comes first, and loaded by all others.
+        # The first session precompiles the package, and all others load it.
         await one.ok("ex", e="using MyPkg", timeout=600)
         if version(program) >= OLDEST:
             await until(lambda: "precompiled the gate" in home.server_log(), CACHE_SECONDS)
@@ -119,7 +119,7 @@ async def measure(home: Home, program: Path, rounds: int) -> list[str]:
 
 
 def version(program: Path) -> tuple[int, int]:
-    """Major and minor number of a Julia."""
+    """Return the major and minor version of a Julia."""
     said = subprocess.run([str(program), "--version"], check=True, capture_output=True, text=True)
     major, minor = said.stdout.split()[-1].split(".")[:2]
     return int(major), int(minor)
@@ -135,7 +135,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="kaimond-depot-") as depot:
             os.environ["KAIMON_JULIA"] = str(program)
             home = Home(julia(Path(depot)))
-            # As on a machine that is new to this Julia.
+            # As on a machine where this Julia has not been used before.
             shutil.rmtree(home.paths.gate_caches, ignore_errors=True)
             try:
                 table = asyncio.run(measure(home, program, options.rounds))

@@ -1,8 +1,7 @@
-"""MCP clients and their configuration files: which file, which format, which entry.
+"""MCP clients and their configuration files: which file, in which format, with which entry.
 
-`table` says what is known of each client, `jsonc` and `toml_text` change a text and nothing beside
-what they were asked to change, `entry` decides what is to be changed, and `file` is the only part
-that touches the disk.
+`table` describes each client, `jsonc` and `toml_text` change the requested part of a text and
+nothing else, `entry` decides what to change, and `file` is the only module that touches the disk.
 """
 
 from __future__ import annotations
@@ -11,4 +10,4 @@ from kaimond.errors import KaimonError
 
 
 class EditError(KaimonError):
-    """A configuration cannot be read, or not be changed without a risk; a clause says why."""
+    """A configuration cannot be read, or not changed safely; the message is a clause saying why."""

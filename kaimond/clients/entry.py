@@ -1,4 +1,4 @@
-"""What is to be changed in a client's configuration: from a text to a text."""
+"""Changes to our entry in a client's configuration, as functions from text to text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class ForeignEntryError(KaimonError):
-    """The name is taken by a server that is not ours; the text is how it is started."""
+    """Another server has our name; the message is the command that starts it."""
 
 
 class EntryState(StrEnum):
-    """What a configuration says of us."""
+    """The state of our entry in a configuration."""
 
     ABSENT = "not installed"
     OURS = "installed"
@@ -31,11 +31,11 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundEntry:
-    """Our entry in a configuration.
+    """Our entry as found in a configuration.
 
     Attributes:
-        state: what it is.
-        command: what it starts, as far as that can be told.
+        state: the entry's state.
+        command: the command that it starts, as far as it can be determined.
     """
 
     state: EntryState
@@ -43,11 +43,11 @@ class FoundEntry:
 
 
 def look(client: Client, text: str, command: str) -> FoundEntry:
-    """Find our entry.
+    """Find our entry in a configuration.
 
     Args:
-        client: whose configuration it is.
-        text: the configuration.
+        client: the client that owns the configuration.
+        text: the configuration's text.
         command: absolute path of `kaimon-mcp`.
 
     Raises:
@@ -71,19 +71,19 @@ def _judged(client: Client, entry: Any, command: str) -> FoundEntry:
 
 
 def install(client: Client, text: str, command: str, *, replace: bool = False) -> str:
-    """The configuration with our entry in it; the same text if it is there already.
+    """Return the configuration with our entry; the same text if it is already up to date.
 
-    Of an entry of ours, only what keeps it from working is changed: what the user has added to it,
-    time limits included, stays.
+    In an existing entry of ours, change only what keeps it from working; the user's additions,
+    time limits included, stay.
 
     Args:
-        client: whose configuration it is.
-        text: the configuration; empty if there is none yet.
+        client: the client that owns the configuration.
+        text: the configuration's text; empty if there is none yet.
         command: absolute path of `kaimon-mcp`.
-        replace: also if another server has our name.
+        replace: whether to replace another server that has our name.
 
     Raises:
-        EditError: the text cannot be read, or not be changed safely.
+        EditError: the text cannot be read, or not changed safely.
         ForeignEntryError: another server has our name.
     """
     entry = _entry(client, text)
@@ -106,15 +106,15 @@ def install(client: Client, text: str, command: str, *, replace: bool = False) -
 
 
 def remove(client: Client, text: str, *, foreign: bool = False) -> str:
-    """The configuration without our entry; the same text if there is none.
+    """Return the configuration without our entry; the same text if it has none.
 
     Args:
-        client: whose configuration it is.
-        text: the configuration.
-        foreign: also a server that is not ours but has our name.
+        client: the client that owns the configuration.
+        text: the configuration's text.
+        foreign: whether to remove even a server that has our name but is not ours.
 
     Raises:
-        EditError: the text cannot be read, or not be changed safely.
+        EditError: the text cannot be read, or not changed safely.
         ForeignEntryError: another server has our name.
     """
     found = look(client, text, "")
@@ -126,7 +126,7 @@ def remove(client: Client, text: str, *, foreign: bool = False) -> str:
 
 
 def snippet(client: Client, command: str) -> str:
-    """What a person adds by hand, in the client's own form."""
+    """Return the text that a person adds by hand, in the client's own format."""
     return _put_all(client, "", command).rstrip("\n")
 
 

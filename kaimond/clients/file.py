@@ -1,8 +1,8 @@
-"""Changing a client's configuration on the disk, so that nothing in it can be lost.
+"""Changes a client's configuration file without risking the loss of anything in it.
 
-The new text takes the old one's place in one step, with its mode and owner, and behind whatever
-links lead to it. What was there before is kept in our state directory, not beside the file: a
-project's file stands in a repository.
+The new text replaces the old one atomically, keeps its mode and owner, and follows any links
+to the real file. The previous text is kept in our state directory rather than beside the file,
+because a project's file lies in a repository.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TRIES: Final = 5
-"""How often a change begins anew because the client wrote its file in the same moment."""
+"""How often a change is tried again because the client wrote its file at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a file.
+    """The result of a change.
 
     Attributes:
-        target: the file itself, behind all links.
+        target: the file itself, with all links followed.
         changed: whether anything was written.
-        backup: where the text from before is; None if there was none.
+        backup: the file with the previous text; None if there was none.
     """
 
     target: Path
@@ -38,29 +38,29 @@ class Written:
 
 
 def read(path: Path) -> str:
-    """The text of a configuration; "" if there is none.
+    """Return the text of a configuration; "" if there is no file.
 
     Raises:
-        EditError: it cannot be read.
+        EditError: the file cannot be read.
     """
     return _decoded(_content(path) or b"")
 
 
 def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bool) -> Written:
-    """Replace the text of ``path`` by ``edit`` of it.
+    """Replace the text of the file at ``path`` by ``edit(text)``.
 
     Args:
-        path: of the configuration, which need not exist.
-        edit: from the old text to the new one; called anew if the file changed meanwhile.
-        backups: directory for what was there before.
-        private: whether a file that is made now is for the user alone.
+        path: the configuration file, which need not exist.
+        edit: maps the old text to the new one; called again if the file changed meanwhile.
+        backups: the directory for the previous text.
+        private: whether a newly created file is readable by the user only.
 
     Raises:
-        EditError: nothing was changed, with the reason.
+        EditError: nothing was changed; the message gives the reason.
     """
     target = files.target(path)
     try:
-        # Two of us must not change the same file at once; clients know nothing of this lock.
+        # Keeps two of our own writers apart; clients do not know about this lock.
         with files.locked(backups / "any"):
             for _ in range(_TRIES):
                 before = _content(target)

@@ -1,7 +1,7 @@
 """Changes one member of a JSON text and leaves every other byte as it is.
 
-Reading a text with comments as data and writing it again would lose what people put there, so both
-edits cut and insert text at the places that `jsonc_tree` found. Plain JSON is a case of it.
+Parsing JSON with comments and writing it again would lose the comments, so both edits cut and
+insert text at the offsets that `jsonc_tree` found. Plain JSON works the same way.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _BLANK: Final = " \t\r\n"
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """Set the member at ``path``; objects on the way are made if they are missing.
+    """Set the member at ``path``; create the objects on the way that are missing.
 
-    A member that has the value already is left as it is written.
+    A member that already has the value is left as it is written.
 
     Raises:
-        EditError: ``text`` cannot be read, or something on the way is no object.
+        EditError: ``text`` cannot be read, or something on the way is not an object.
     """
     if is_empty(text):
         text = f"{text}{_newline(text)}" if text.strip() and not text.endswith("\n") else text
@@ -47,10 +47,10 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
 
 
 def remove(text: str, path: Sequence[str]) -> str:
-    """Take the member at ``path`` out; a text without it is returned as it is.
+    """Remove the member at ``path``; return a text without it unchanged.
 
     Raises:
-        EditError: ``text`` cannot be read, or something on the way is no object.
+        EditError: ``text`` cannot be read, or something on the way is not an object.
     """
     if is_empty(text):
         return text
@@ -80,7 +80,7 @@ def remove(text: str, path: Sequence[str]) -> str:
 
 
 def _insert(text: str, node: Node, name: str, value: Any) -> str:
-    """Add a member behind the last one of the object ``node``."""
+    """Add a member after the last one of the object ``node``."""
     assert node.members is not None
     closing = node.end - 1
     key = json.dumps(name, ensure_ascii=False)
@@ -95,7 +95,7 @@ def _insert(text: str, node: Node, name: str, value: Any) -> str:
     if last and not text[_line_start(text, last.start) : last.start].strip(_BLANK):
         indent = _indent_at(text, last.start)
     body = f"{newline}{indent}{key}: {_written(text, value, indent)}"
-    # Behind whatever comment follows the last member.
+    # Insert after any comment that follows the last member.
     place = len(text[:closing].rstrip(_BLANK))
     line_end = text.find("\n", place, closing)
     if line_end >= 0:
@@ -111,7 +111,7 @@ def _insert(text: str, node: Node, name: str, value: Any) -> str:
 
 
 def _whole_lines(text: str, begin: int, end: int) -> tuple[int, int]:
-    """Widen a cut to whole lines if nothing else stands on them."""
+    """Widen a cut to whole lines if they hold nothing else."""
     first = _line_start(text, begin)
     last = text.find("\n", end)
     if last >= 0 and not text[first:begin].strip(_BLANK) and not text[end:last].strip(_BLANK):
@@ -143,7 +143,7 @@ def _written(text: str, value: Any, indent: str) -> str:
 
 
 def _proved(text: str, wanted: Any) -> str:
-    """``text``, if it says exactly what is wanted."""
+    """Return ``text`` if it parses to exactly ``wanted``."""
     if not _same(parse(text).value, wanted):
         raise EditError("it is written in a form that is not changed safely")
     return text
@@ -164,5 +164,5 @@ def _without(data: Any, path: Sequence[str]) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # Python's == takes 1, 1.0 and true for the same.
+    # Python's == treats 1, 1.0 and True as equal.
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,7 +1,7 @@
-"""Reads JSON with comments, and keeps where each member stands.
+"""Parses JSON with comments and records the position of each member.
 
-Editors write their settings with comments and with commas behind the last member; both are accepted
-here, and nothing else that JSON does not know.
+Editors write their settings with comments and trailing commas; this parser accepts both, and
+no other extension of JSON.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SCALAR: Final = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it stands.
+    """A value and its position in the text.
 
     Attributes:
-        start: offset of its first character.
-        end: offset behind its last one.
-        value: as Python data.
-        members: of an object, in the order of the text; None for everything else.
+        start: offset of the first character.
+        end: offset just after the last character.
+        value: the value as Python data.
+        members: the members of an object, in the order of the text; None for any other value.
     """
 
     start: int
@@ -43,10 +43,10 @@ class Member:
     """A member of an object.
 
     Attributes:
-        name: its key.
+        name: the key.
         start: offset of the key.
-        node: its value.
-        comma: offset of the comma behind it, -1 if there is none.
+        node: the value.
+        comma: offset of the comma after it, -1 if there is none.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Member:
 
 
 def parse(text: str) -> Node:
-    """The value that ``text`` holds.
+    """Return the value that ``text`` holds.
 
     Raises:
-        EditError: it is neither JSON nor JSON with comments; the line is named.
+        EditError: it is neither JSON nor JSON with comments; the message gives the line.
     """
     try:
         node = _Parser(text).document()
@@ -69,16 +69,16 @@ def parse(text: str) -> Node:
 
 
 def is_empty(text: str) -> bool:
-    """Whether there is nothing but blanks and comments, which editors take for ``{}``."""
+    """Return whether there are only blanks and comments, which editors treat as ``{}``."""
     found = _TRIVIA.match(text, _begin(text))
     return found is not None and found.end() == len(text)
 
 
 def find(root: Node, path: Sequence[str]) -> Member | None:
-    """The member at ``path``, None if there is none.
+    """Return the member at ``path``, or None.
 
     Raises:
-        EditError: something on the way is no object, or there twice.
+        EditError: something on the way is not an object, or is there twice.
     """
     node, member = root, None
     for depth, name in enumerate(path):
@@ -90,10 +90,10 @@ def find(root: Node, path: Sequence[str]) -> Member | None:
 
 
 def member_of(node: Node, path: Sequence[str], name: str) -> Member | None:
-    """The member ``name`` of the object ``node`` at ``path``, None if there is none.
+    """Return the member ``name`` of the object ``node`` at ``path``, or None.
 
     Raises:
-        EditError: it is no object, or the member is there twice.
+        EditError: ``node`` is not an object, or the member is there twice.
     """
     if node.members is None:
         where = ".".join(path) or "the outermost value"
@@ -105,12 +105,12 @@ def member_of(node: Node, path: Sequence[str], name: str) -> Member | None:
 
 
 def _begin(text: str) -> int:
-    """Where the text begins: editors may put a byte order mark before it."""
+    """Return the offset of the text proper: editors may put a byte order mark before it."""
     return 1 if text.startswith("\ufeff") else 0
 
 
 class _Parser:
-    """Reads one text."""
+    """A parser of one text."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -1,4 +1,4 @@
-"""Where `kaimon-mcp` is, by the absolute path that clients are given."""
+"""Locating `kaimon-mcp`, whose absolute path is given to clients."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ANSWER_LIMIT: Final = 60.0
-"""Seconds for `kaimon-mcp --version`: far more than a slow disk needs."""
+"""Seconds for `kaimon-mcp --version`; far more than a slow disk needs."""
 
 
 class ProgramError(KaimonError):
-    """There is no `kaimon-mcp` that works; the text says what to do."""
+    """No working `kaimon-mcp` was found; the message says what to do."""
 
 
 def locate(argv0: str, environ: Mapping[str, str]) -> str:
-    """The absolute path of the `kaimon-mcp` that belongs to this program.
+    """Return the absolute path of the `kaimon-mcp` that belongs to this program.
 
-    Links are not followed: those that package managers put into a folder of the user's PATH stay
-    where they are when what they point to is replaced by the next version.
+    Do not follow links: those that package managers put into a directory on PATH stay in place
+    when their target is replaced by the next version.
 
     Args:
         argv0: how this program was called.
-        environ: for PATH.
+        environ: the environment to take PATH from.
 
     Raises:
-        ProgramError: there is none.
+        ProgramError: no `kaimon-mcp` was found.
     """
     search = environ.get("PATH", os.defpath)
     called = shutil.which(argv0, path=search)
@@ -53,7 +53,7 @@ def locate(argv0: str, environ: Mapping[str, str]) -> str:
 
 
 def check(command: str) -> None:
-    """Make sure that a client can start ``command``.
+    """Check that a client can start ``command``.
 
     Raises:
         ProgramError: it does not run.

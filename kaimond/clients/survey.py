@@ -1,4 +1,4 @@
-"""Which clients are there, and which of them know us."""
+"""Which clients are installed, and which of them have an entry for us."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SeenClient:
-    """One client's file.
+    """The configuration file of one client.
 
     Attributes:
-        client: whose it is.
-        path: of the file, which need not exist.
+        client: the client that owns the file.
+        path: the file's path; the file need not exist.
         present: whether the client seems to be installed.
         found: our entry; None if the file cannot be read.
-        problem: why it cannot be read, or why our entry does not work; "" if all is well.
+        problem: why the file cannot be read or why our entry does not work; "" if neither.
     """
 
     client: Client
@@ -38,19 +38,19 @@ class SeenClient:
 
     @property
     def state(self) -> str:
-        """Describe the client and its entry, in one line for people."""
+        """The state of our entry, as a phrase for people."""
         return str(self.found.state) if self.found else "unreadable"
 
 
 def survey(
     environ: Mapping[str, str], command: str, project: Path | None = None
 ) -> list[SeenClient]:
-    """Look at the file of every client.
+    """Examine the configuration file of every client.
 
     Args:
-        environ: of the user.
+        environ: the user's environment.
         command: absolute path of `kaimon-mcp`.
-        project: look at the files for this project instead of those for all projects.
+        project: the project whose files are examined; None for the files for all projects.
     """
     return [_look(client, environ, command, project) for client in CLIENTS.values()]
 
@@ -73,15 +73,15 @@ def _look(
 
 
 def is_present(client: Client, environ: Mapping[str, str]) -> bool:
-    """Whether a client seems to be installed: its program is on PATH, or it has left files.
+    """Return whether a client seems to be installed: its program is on PATH, or it left files.
 
-    A file that we have made for it, and the folder of that file, say nothing.
+    A file that we created for it, and the directory of that file, do not count.
     """
     search = environ.get("PATH", os.defpath)
     if any(shutil.which(program, path=search) for program in client.programs):
         return True
     path = client.user_path(environ)
-    # The home directory says nothing; a folder of the client's own does.
+    # Every user has a home directory; only a directory of the client's own is a sign of it.
     own_folder = client.user_file.count("/") > 0
     try:
         if own_folder and {each.name for each in path.parent.iterdir()} != {path.name}:
@@ -94,7 +94,7 @@ def is_present(client: Client, environ: Mapping[str, str]) -> bool:
 
 
 def _is_made_by_us(client: Client, text: str) -> bool:
-    """Whether there is nothing in a configuration but our entry, or what is left without it."""
+    """Return whether a configuration holds only our entry, or what removing that leaves."""
     found = entry.look(client, text, "")
     made = entry.install(client, "", found.command)
     left = entry.remove(client, made, foreign=True)

@@ -1,8 +1,8 @@
-"""What is known of each MCP client: a client more is an entry more.
+"""What we know about each MCP client; to support another client, add an entry.
 
-Sources are the clients' own documents. Times are those of the clients: a call of ours returns after
-`eval.promote_after` while its evaluation goes on, so only the start of a session, which may install
-packages, takes longer.
+The facts come from the clients' own documentation. The time limits are the clients': a call to
+us returns after `eval.promote_after` even if its eval goes on, so only the start of a session,
+which may install packages, takes longer.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NAME: Final = "kaimon"
 PROGRAM: Final = "kaimon-mcp"
 
 CALL_LIMIT: Final = 600
-"""Seconds that a client should wait for a call: more than the start of a session takes with its
-packages installed, and short enough to notice a server that is stuck."""
+"""Seconds that a client should wait for a call: longer than starting a session and installing its
+packages takes, yet short enough to notice a server that hangs."""
 
 START_LIMIT: Final = 30
-"""Seconds that a client should wait for `kaimon-mcp` to answer; it answers for a daemon that does
-not come up after 20."""
+"""Seconds that a client should wait for `kaimon-mcp` to answer; after 20 it answers itself for a
+daemon that has not come up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +34,20 @@ class Client:
     """One MCP client.
 
     Attributes:
-        name: as on the command line.
-        title: as people call it.
-        form: of its file; ``json`` includes comments.
-        servers: the key below which its file keeps the servers by name.
-        user_file: its file for all projects, below the home directory.
-        project_file: its file for one project, below the project's directory.
-        limits: what it does with slow servers, in sentences.
-        moved_by: variable that names the directory of ``user_file`` instead of `moved_from`.
+        name: the name on the command line.
+        title: the name that people use.
+        form: the format of its file; ``json`` includes comments.
+        servers: the key in its file that holds the servers by name.
+        user_file: its file for all projects, relative to the home directory.
+        project_file: its file for one project, relative to the project's directory.
+        limits: how it treats slow servers, in sentences.
+        moved_by: variable naming the directory that replaces `moved_from` in ``user_file``.
         moved_from: directory below home that ``moved_by`` replaces; "" for home itself.
-        mac_file: ``user_file`` on macOS, if that differs.
-        fixed: keys of our entry besides ``command``, which are always set.
+        mac_file: ``user_file`` on macOS, if different.
+        fixed: keys of our entry besides ``command`` that are always set.
         defaults: keys of our entry that are set unless the user has set them.
-        programs: names of its programs, to tell whether it is installed.
-        project_note: what has to be known of the project's file.
+        programs: names of its programs, used to tell whether it is installed.
+        project_note: what users must know about the project's file.
     """
 
     name: str
@@ -67,30 +67,30 @@ class Client:
 
     @property
     def path(self) -> tuple[str, str]:
-        """Where our entry stands in the file."""
+        """The path of keys to our entry in the file."""
         return self.servers, NAME
 
     def user_path(self, environ: Mapping[str, str]) -> Path:
-        """Its file for all projects of the user whose environment this is."""
+        """Return the client's file for all projects of the user with this environment."""
         home = Path(environ.get("HOME") or Path.home())
         moved = environ.get(self.moved_by, "") if self.moved_by else ""
         if moved.startswith("/"):
             return Path(moved) / Path(self.user_file).relative_to(self.moved_from)
-        # A directory that macOS makes for everybody, and no other system has.
+        # macOS creates this directory for every user; no other system has it.
         if self.mac_file and (home / "Library" / "Application Support").is_dir():
             return home / self.mac_file
         return home / self.user_file
 
     def project_path(self, project: Path) -> Path:
-        """Its file for the project in this directory."""
+        """Return the client's file for the project in this directory."""
         return project / self.project_file
 
     def entry(self, command: str) -> dict[str, Any]:
-        """Our whole entry, as it is written where there is none."""
+        """Return our whole entry, as written when there is none yet."""
         return {**self.required(command), **self.defaults}
 
     def required(self, command: str) -> dict[str, Any]:
-        """The keys of our entry that must have these values."""
+        """Return the keys of our entry that must have these values."""
         first = {"type": self.fixed["type"]} if "type" in self.fixed else {}
         return {**first, "command": command, **self.fixed}
 

@@ -1,8 +1,8 @@
 """Changes one table of a TOML text and leaves everything else as it is.
 
-tomlkit keeps comments and layout. What the text says is asked of `tomllib`, before and after: an
-edit that changes anything but our table is refused. tomlkit is loaded where a text is changed,
-so that whoever only looks does not wait for it.
+tomlkit keeps comments and layout. `tomllib` parses the text before and after an edit, and an edit
+that changes anything but our table is refused. tomlkit is imported only where a text is changed,
+so that read-only callers do not wait for it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tomlkit.container import Container
 
 _MARK: Final = "\ufeff"
-"""What editors write at the beginning of a text, and TOML does not know."""
+"""A byte order mark, which editors write at the beginning of a text but TOML does not allow."""
 
 _UNSAFE: Final = "the servers are written in a form that is not changed safely"
 
 
 def parse(text: str) -> dict[str, Any]:
-    """What ``text`` says.
+    """Parse ``text``.
 
     Raises:
         EditError: it is not TOML.
@@ -43,10 +43,10 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def find(data: Mapping[str, Any], path: Sequence[str]) -> Any:
-    """What is at ``path``, None if there is nothing.
+    """Return the value at ``path``, or None.
 
     Raises:
-        EditError: something on the way is no table.
+        EditError: something on the way is not a table.
     """
     node: Any = data
     for depth, name in enumerate(path):
@@ -59,7 +59,7 @@ def find(data: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 
 def put(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
-    """Set keys of the table at ``path``, which is made at the end of the text if it is missing.
+    """Set keys of the table at ``path``; a missing table is added at the end of the text.
 
     Raises:
         EditError: ``text`` cannot be read, or the table is written in a form that cannot be
@@ -77,13 +77,13 @@ def put(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
 
 
 def remove(text: str, path: Sequence[str]) -> str:
-    """Take the table at ``path`` and those below it out; a text without it is returned as it is.
+    """Remove the table at ``path`` and its subtables; return a text without it unchanged.
 
-    Comments behind the last key of a table stay, because they are about what follows.
+    Comments after the last key of a table stay, because they belong to what follows.
 
     Raises:
-        EditError: ``text`` cannot be read, or the table is written in a form that cannot be taken
-            out safely.
+        EditError: ``text`` cannot be read, or the table is written in a form that cannot be
+            removed safely.
     """
     if find(parse(text), path) is None:
         return text
@@ -94,7 +94,7 @@ def remove(text: str, path: Sequence[str]) -> str:
             behind = table.body[_after_keys(table) :]
             pieces[index] = "".join(item.as_string() for _, item in behind)
     changed = "".join(pieces)
-    # The empty line that `put` has made goes with the table that it was made for.
+    # `put` adds an empty line before a new table; remove it together with the table.
     blank = _newline(text) * 2
     if changed.endswith(blank) and not text.endswith(blank):
         changed = changed.removesuffix(_newline(text))
@@ -124,27 +124,27 @@ def _set_keys(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
     piece = pieces[ours[0]]
     unended = "" if piece.endswith("\n") else newline
     document, table = _parsed(piece + unended)
-    # First those that are there: tomlkit does not know of what is inserted below.
+    # Set existing keys first: tomlkit does not see keys that are inserted below.
     for key, value in sorted(values.items(), key=lambda each: each[0] not in table):
         if key in table:
             table[key] = value
             continue
         added = tomlkit.item(value)
         added.trivia.trail = newline
-        # By itself, tomlkit would put it behind a comment that is about the next table.
+        # tomlkit itself would put the key after a comment that belongs to the next table.
         table.body.insert(_after_keys(table), (tomlkit.key(key), added))
     pieces[ours[0]] = document.as_string().removesuffix(unended)
     return "".join(pieces)
 
 
 def _pieces(text: str) -> list[str]:
-    """``text``, cut before each header.
+    """Split ``text`` before each header.
 
-    tomlkit is given these one by one, because it moves tables together that are written apart.
+    tomlkit gets the pieces one by one, because it moves scattered tables together.
     """
     cuts = [0]
     for found in re.finditer(rf"(?<![^\n{_MARK}])[ \t]*\[", text):
-        # What has a beginning inside a string or a list is no TOML without the rest of it.
+        # Inside a string or a list it is not a header, and the text before it is not valid TOML.
         with contextlib.suppress(EditError):
             parse(text[: found.start()])
             cuts.append(found.start())
@@ -152,13 +152,13 @@ def _pieces(text: str) -> list[str]:
 
 
 def _opens(piece: str, path: Sequence[str]) -> Any:
-    """What the header of ``piece`` makes at ``path``: {} for that table, None for nothing."""
+    """Return what the header of ``piece`` creates at ``path``: {} for that table, else None."""
     header = piece.partition("\n")[0].rstrip("\r")
     return find(parse(header), path) if header.lstrip().startswith("[") else None
 
 
 def _parsed(piece: str) -> tuple[TOMLDocument, Container]:
-    """A piece that begins with a header, and what stands below it."""
+    """Parse a piece that begins with a header; return it and the table's body."""
     import tomlkit  # noqa: PLC0415 - see above
     from tomlkit.items import AoT, Table  # noqa: PLC0415 - see above
 
@@ -179,12 +179,12 @@ def _parsed(piece: str) -> tuple[TOMLDocument, Container]:
 
 
 def _after_keys(body: Container) -> int:
-    """The place behind the last key; comments may stand there."""
+    """Return the index after the last key, where comments may follow."""
     return max((at for at, (key, _) in enumerate(body.body, 1) if key), default=0)
 
 
 def _proved(before: str, after: str, path: Sequence[str], entry: Mapping[str, Any] | None) -> str:
-    """``after``, if our entry in it is ``entry`` and all the rest is what it is in ``before``."""
+    """Return ``after`` if our entry in it is ``entry`` and all else equals ``before``."""
     old = parse(before)
     try:
         new = parse(after)
@@ -197,12 +197,12 @@ def _proved(before: str, after: str, path: Sequence[str], entry: Mapping[str, An
 
 
 def _comparable(value: Any) -> str:
-    """The same text for the same data: nan is itself, 1 is not true, and order does not count."""
+    """Return equal texts for equal data: nan equals itself, 1 is not true, order is ignored."""
     return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _without(data: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    """``data`` without our entry, nor the tables above it if they hold nothing else."""
+    """Return ``data`` without our entry, and without the tables above it if they are empty then."""
     name, *rest = path
     left = {key: value for key, value in data.items() if key != name}
     below = _without(data.get(name, {}), rest) if rest else {}

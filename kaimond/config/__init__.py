@@ -1,4 +1,4 @@
-"""What the user configures: kaimond.toml, projects.json, launch options and preferences.
+"""The user's configuration: kaimond.toml, projects.json, launch options and preferences.
 
 Only the standard library is imported here, so that `kaimonctl` stays small and quick.
 """

@@ -1,4 +1,4 @@
-"""projects.json as a raw document: what can be read, and written again without loss."""
+"""projects.json as a raw document that can be read and written back without loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class UnusableError(KaimonError):
-    """The file as a whole cannot be used, nor may it be written over.
+    """The file as a whole cannot be used, and must not be overwritten.
 
     Attributes:
         what: What is wrong, as a clause.
@@ -29,15 +29,15 @@ class UnusableError(KaimonError):
 
 
 class EditError(KaimonError):
-    """The file could not be changed; the text says why, and that it is as it was."""
+    """The file could not be changed; the message says why, and that the file is unchanged."""
 
 
 def edit(file: Path, change: Callable[[dict[str, Any]], bool]) -> None:
-    """Change the document, while no other program of ours does.
+    """Change the document while no other program of ours does.
 
     Args:
-        file: Need not exist.
-        change: Changes the document that it is given, and returns whether it did. It may raise
+        file: The file, which need not exist.
+        change: Changes the document that it is given and returns whether it did. May raise
             `UnusableError` if it finds something that it cannot change.
 
     Raises:
@@ -58,12 +58,12 @@ def edit(file: Path, change: Callable[[dict[str, Any]], bool]) -> None:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Return the document, whose `projects`, if there, is a list.
+    """Return the document; its `projects`, if present, is a list.
 
     A file that does not exist, or is empty, gives an empty document.
 
     Raises:
-        UnusableError: For every other content, and a file that cannot be read.
+        UnusableError: The file cannot be read or has any other content.
     """
     document = _decode(_content(file))
     cure = "Correct the file, or move it away to begin a new one."
@@ -75,10 +75,10 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def to_bytes(document: dict[str, Any]) -> bytes:
-    """Return the document as text to be written.
+    """Return the document as bytes to write.
 
     Raises:
-        UnusableError: It holds something that JSON would not bring back as it was.
+        UnusableError: The document holds something that JSON cannot represent without loss.
     """
     try:
         try:
@@ -124,7 +124,7 @@ def _decode(content: bytes) -> object:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that is there twice: of its two values, a rewrite would lose one."""
+    """Build an object, refusing a repeated key: a rewrite would lose one of the two values."""
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()

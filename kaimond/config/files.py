@@ -1,9 +1,9 @@
-"""Reading and replacing files that people and other programs edit too, without ever losing one.
+"""Reading and replacing files that people and other programs edit too, without losing any edit.
 
-A file is replaced by writing a neighbour, syncing it and renaming it over the old one, so a
-crash at any moment leaves either the old content or the new. Our own writers exclude each other
-with a lock file. It stays, because unlinking a lock that another process is about to take would
-give two processes "the" lock. Programs that know nothing of it are noticed by what they wrote.
+A file is replaced by writing a temporary file beside it, syncing that and renaming it over the
+old one, so a crash leaves either the old content or the new. Our own writers exclude each other
+with a lock file, which is never removed: unlinking a lock that another process is about to take
+would give two processes "the" lock. Other programs are noticed by the content they wrote.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from types import EllipsisType
 
 LARGEST: Final = 16 * 1024 * 1024
-"""Bytes; no configuration file or manifest comes near it, and a mistaken path might exceed it."""
+"""Bytes; no configuration file or manifest comes near it, but a wrong path might exceed it."""
 
 
 class ChangedError(KaimonError):
-    """Another program has changed the file since it was read; what it wrote is there."""
+    """Another program changed the file since it was read; its content was kept."""
 
 
 def target(path: Path) -> Path:
-    """Return the file itself behind all links, so that one into a folder of dotfiles stays one."""
+    """Return the file behind all links, so that a link into a dotfiles directory survives."""
     return Path(os.path.realpath(path))
 
 
@@ -40,9 +40,9 @@ def read(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: There is no such file.
-        OSError: It cannot be read, is no regular file, or is larger than `LARGEST`.
+        OSError: It cannot be read, is not a regular file, or is larger than `LARGEST`.
     """
-    # Non-blocking, so that a FIFO left at this path cannot hang the caller before the check.
+    # Non-blocking, so that a FIFO at this path cannot block the open before the check.
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb") as file:  # noqa: PTH123 - a file descriptor has no Path
         status = os.fstat(fd)
@@ -55,7 +55,7 @@ def read(path: Path) -> bytes:
 
 
 def read_if_there(path: Path) -> bytes | None:
-    """Return the content of a regular file; None if there is no file.
+    """Return the content of a regular file, or None if there is no file.
 
     Raises:
         OSError: As `read`.
@@ -69,26 +69,26 @@ def read_if_there(path: Path) -> bytes | None:
 def make_private_directory(path: Path) -> None:
     """Make `path` and its missing parents, readable by the owner only.
 
-    A directory that exists is left as it is: it may be a folder that the user shares on purpose.
+    An existing directory is left unchanged: the user may share it on purpose.
     """
     missing = []
     while not path.exists():
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        # Another process may make the same directory at the same time; a file in its place is
-        # reported by whatever is done next with the path.
+        # Another process may create the same directory at the same time; a file in its place is
+        # reported by the next operation on the path.
         with contextlib.suppress(FileExistsError):
             directory.mkdir(mode=0o700)
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock, waiting for other writers.
+    """Hold a lock, waiting for other writers to release it.
 
     Args:
-        path: The lock is a hidden file beside this one, which need not exist; a directory that is
-            missing is made. For files in folders that are not ours, it is a name in one of ours.
+        path: The lock is a hidden file beside this path, which need not exist; missing directories
+            are created. For files in directories that are not ours, pass a name in one of ours.
     """
     make_private_directory(path.parent)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -108,21 +108,21 @@ def replace(
     mode: int = 0o600,
     like: Path | None = None,
 ) -> None:
-    """Replace the content of `path` in one step; call it under a lock.
+    """Replace the content of `path` atomically; the caller must hold the lock.
 
-    The temporary name is always the same, so a crash leaves at most one such file behind and the
-    next writer (alone, by the lock) takes its place.
+    The temporary name is always the same, so crashes leave at most one such file, and the next
+    writer (alone, because of the lock) overwrites it.
 
     Args:
-        path: Of the file, which need not exist; no link, see `target`.
-        content: What it is to hold.
-        before: What it held when it was read, None for no file; if not given, that does not matter.
-        mode: Of the file if there is none yet, without what the umask forbids.
-        like: The file whose mode and owner it gets; its own by default.
+        path: The file, which need not exist; not a link, see `target`.
+        content: The new content.
+        before: The content as it was read, None for no file; not checked if omitted.
+        mode: The mode of a new file, before the umask is applied.
+        like: The file whose mode and owner are copied; by default the replaced file itself.
 
     Raises:
-        ChangedError: The content is not `before` any more.
-        OSError: The old content is still there, unharmed.
+        ChangedError: The content is no longer `before`.
+        OSError: The replacement failed; the old content is unharmed.
     """
     draft = path.with_name(f".{path.name}.kaimon.tmp")
     draft.unlink(missing_ok=True)
@@ -146,16 +146,16 @@ def replace(
 
 def _make_like(fd: int, path: Path) -> None:
     status = path.stat()
-    # A group that we are not in cannot be given; then it is the user's own.
+    # We cannot assign a group that we are not in; the file then gets the user's own.
     with contextlib.suppress(OSError):
         os.fchown(fd, status.st_uid, status.st_gid)
     os.fchmod(fd, stat.S_IMODE(status.st_mode))
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a rename in `directory` survive a power failure, where the filesystem can."""
-    # Some network filesystems cannot; and the rename itself has happened, so the caller must not
-    # hear that it failed.
+    """Make a rename in `directory` survive a power failure, where the filesystem supports that."""
+    # Some network filesystems do not. The rename itself has succeeded, so the caller must not
+    # get an error.
     with contextlib.suppress(OSError):
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -23,25 +23,25 @@ _TAKEN: Final = frozenset(
         *("-v", "--version", "-h", "--help", "--help-hidden"),
     }
 )
-"""Flags that would end Julia at once, or take the place of the program or project we give it."""
+"""Flags that would end Julia at once, or replace the program or the project that we give it."""
 
 
 class LaunchError(KaimonError):
-    """Julia cannot be started as configured; the text names the key and the way out."""
+    """Julia cannot be started as configured; the message names the key and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchConfig:
-    """Options of the Julia process. An empty text means "not given".
+    """Options of the Julia process. An empty string means "not given".
 
     Attributes:
-        threads: As for Julia's `--threads`; not given means "auto".
-        gcthreads: As for `--gcthreads`.
-        heap_size_hint: As for `--heap-size-hint`, such as "4G".
-        extra_flags: Further flags, passed as they are, after all others but the startup file.
+        threads: Value of Julia's `--threads`; "auto" if not given.
+        gcthreads: Value of `--gcthreads`.
+        heap_size_hint: Value of `--heap-size-hint`, such as "4G".
+        extra_flags: Further flags, passed unchanged after all others except the startup file's.
         sysimage: Path of a system image; relative to the project's directory.
-        julia_bin: Julia: a name on PATH, an absolute path (may be of a wrapper), or a juliaup
-            channel such as "1.10" or "+lts".
+        julia_bin: The Julia program: a name on PATH, an absolute path (a wrapper will do), or a
+            juliaup channel such as "1.10" or "+lts".
         startup_file: Whether the user's startup.jl is run.
     """
 
@@ -57,8 +57,8 @@ class LaunchConfig:
         """Return Julia's flags for the project whose directory is `project`.
 
         Raises:
-            LaunchError: The system image is not there. Julia's own image would start instead
-                without a word, and the session would lack what the user put into theirs.
+            LaunchError: The system image does not exist. Julia would silently start with its own
+                image, and the session would lack what the user put into theirs.
         """
         flags = []
         if self.sysimage:
@@ -79,7 +79,7 @@ class LaunchConfig:
         return flags
 
     def julia(self, default: str) -> str:
-        """Return the Julia program: the configured one with `~` expanded, else `default`."""
+        """Return the Julia program: the configured one with `~` expanded, or `default`."""
         return os.path.expanduser(self.julia_bin or default)  # noqa: PTH111 - may be a bare name
 
 
@@ -91,7 +91,7 @@ def _flags_are_passable(value: list[object]) -> bool:
     texts = [flag for flag in value if isinstance(flag, str) and flag and _is_argument(flag)]
     return (
         len(texts) == len(value)
-        # A text that is no flag would be taken for the program to run.
+        # Julia would take a text that is not a flag for the program to run.
         and all(flag.startswith("-") for flag in texts[:1])
         and not any(flag.partition("=")[0] in _TAKEN or flag.startswith("+") for flag in texts)
     )
@@ -102,7 +102,7 @@ def _is_program(value: str) -> bool:
 
 
 def _is_argument(text: str) -> bool:
-    """Whether `text` can be passed to a program: no NUL, and encodable."""
+    """Return whether `text` can be passed to a program: no NUL, and encodable."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
@@ -131,7 +131,7 @@ assert set(_RULES) == {item.name for item in fields(LaunchConfig)}
 
 
 DEFAULT: Final = LaunchConfig()
-"""How Julia is started where nothing is configured."""
+"""The options used where nothing is configured."""
 
 
 def parse(
@@ -139,16 +139,16 @@ def parse(
 ) -> tuple[LaunchConfig | None, tuple[Problem, ...]]:
     """Read a `launch_config` object.
 
-    Unknown keys are nobody's fault here: other tools keep theirs in the same file.
+    Unknown keys are no problem: other tools keep theirs in the same file.
 
     Args:
-        raw: What the JSON document holds.
-        where: File and entry, for the problems.
-        name_of_it: What the object is called there.
+        raw: The value in the JSON document.
+        where: The file and the entry, for the problems.
+        name_of_it: The object's name there.
 
     Returns:
-        The configuration and no problems, or None and what is wrong with it, key by key. A
-        configuration that is right in parts is not used: Julia would start otherwise than meant.
+        The configuration and no problems, or None and what is wrong with each key. A partly valid
+        configuration is not used: Julia would start differently from what was meant.
     """
     if not isinstance(raw, dict):
         return None, (Problem(where, "launch_config is not an object", "Write it as {...}."),)

@@ -1,4 +1,4 @@
-"""Changes of `session_prefs` in projects.json; everything else in the file stays as it is."""
+"""Edits `session_prefs` in projects.json; everything else in the file stays as it is."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Edited(NamedTuple):
-    """What a change did.
+    """The result of a change.
 
     Attributes:
-        pattern: Where in `session_prefs` the preference is, or was.
-        was_set: Whether it was there before.
-        before: What it was then, as the file had it.
+        pattern: The pattern in `session_prefs` that has, or had, the preference.
+        was_set: Whether the preference was set before.
+        before: Its previous value, as in the file.
         changed: Whether the file was written.
     """
 
@@ -43,7 +43,7 @@ def set_value(file: Path, scope: Scope, name: str, value: Value) -> Edited:
 
     def change(document: dict[str, Any]) -> bool:
         patterns = _patterns(document)
-        # The first one counts where several mean the same scope.
+        # If several patterns mean the same scope, the first one is used.
         pattern = next(filter(scope.matches, patterns), scope.pattern)
         given = _fields(patterns, pattern)
         same = name in given and given[name] == value and type(given[name]) is type(value)
@@ -56,7 +56,7 @@ def set_value(file: Path, scope: Scope, name: str, value: Value) -> Edited:
 
 
 def unset(file: Path, scope: Scope, name: str) -> Edited:
-    """Remove one preference of a scope, so that what is less specific counts.
+    """Remove one preference of a scope, so that a less specific pattern applies.
 
     Raises:
         EditError: The file could not be changed.

@@ -1,8 +1,8 @@
-"""Which directories can be a project, and when two paths mean the same one.
+"""Which directories can be a project, and when two paths mean the same directory.
 
-A project is named by its real path: symlinks are resolved before anything is compared, so
-neither a link nor `..` behind a link can lead around the list of allowed projects. This guards
-against mistakes; it is no sandbox, since Julia code can read whatever its user can.
+A project is identified by its real path: symlinks are resolved before anything is compared, so
+neither a link nor `..` after a link can bypass the list of allowed projects. This guards against
+mistakes; it is not a sandbox, since Julia code can read whatever its user can.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Final
 from kaimond.errors import KaimonError
 
 PROJECT_FILES: Final = ("JuliaProject.toml", "Project.toml")
-"""The names Julia looks for, in its order."""
+"""The file names that Julia looks for, in its order."""
 
 
 class PathRefusedError(KaimonError):
-    """A path that cannot be a project; the text says why and what would do."""
+    """The path cannot be a project; the message says why and what would be accepted."""
 
 
 def resolve(text: str) -> Path:
     """Return the real path that `text` names, which need not exist.
 
     Raises:
-        PathRefusedError: It is empty, relative, or no possible path at all.
+        PathRefusedError: The text is empty, relative, or not a possible path.
     """
     if not text:
         raise PathRefusedError("The project path is empty. Give the directory of a Julia project.")
@@ -49,7 +49,7 @@ def resolve_project(text: str) -> Path:
     """Return the real path of the Julia project that `text` names.
 
     Raises:
-        PathRefusedError: It is no directory with a project file, or one that nobody can mean.
+        PathRefusedError: It has no project file, or is a directory that is never meant.
     """
     path = resolve(text)
     if path.name in PROJECT_FILES and path.is_file():
@@ -71,16 +71,16 @@ def resolve_project(text: str) -> Path:
 
 
 def is_too_wide(path: Path) -> bool:
-    """Whether `path` is the root or the home directory, which are named by mistake as a rule."""
+    """Return whether `path` is the root or the home directory, usually named by mistake."""
     home = os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111 - Path.home may raise
     return path == Path("/") or same_directory(path, Path(home))
 
 
 def same_directory(one: Path, other: Path) -> bool:
-    """Whether two real paths are the same directory.
+    """Return whether two real paths are the same directory.
 
-    On a filesystem that ignores case (or the way accents are composed) two spellings of one
-    directory differ as text; those, and only those, are compared by device and inode.
+    On a filesystem that ignores case (or Unicode composition), two spellings of one directory
+    differ as text; only such spellings are compared by device and inode.
     """
     if one == other:
         return True

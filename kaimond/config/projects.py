@@ -1,11 +1,11 @@
-"""Which projects agents may start sessions in: `projects.json`, as it is specified.
+"""Which projects agents may start sessions in: `projects.json`, as specified.
 
-The file is shared with other tools and with the user's editor, which shapes everything here:
+Other tools and the user's editor write the file too, which determines the rules here:
 
-- One bad entry is reported as a `Problem` and hides no other.
-- A file that cannot be read as a whole yields no entries and is never written over.
-- A change is made to the document as it was read, so keys that we do not know survive.
-- Changes are made under a lock and by rename (`kaimond.config.files`), so writers lose nothing.
+- A bad entry is reported as a `Problem` and does not hide the others.
+- A file that cannot be read as a whole yields no entries and is never overwritten.
+- Changes are made to the document as it was read, so unknown keys survive.
+- Changes are made under a lock and by rename (`kaimond.config.files`), so no update is lost.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProjectEntry:
-    """One entry of the list whose path and switch could be read.
+    """One entry of the list with a valid path and `enabled`.
 
     Attributes:
-        index: Its position in the file from 0; None if `allow_any_project` stands in for it.
+        index: Its position in the file, from 0; None if `allow_any_project` takes its place.
         path: The real path of the project.
-        stored: The path as the file has it.
+        stored: The path as written in the file.
         enabled: Whether agents may start sessions in it.
-        launch: How Julia is started; None if launch_config is faulty, see `problems`.
-        problems: What is wrong with this entry.
-        repo_launch: What the user has decided of the repository's own words on that: the digest
-            that is approved, False if they are never used, None if nothing is decided.
+        launch: How Julia is started; None if launch_config is invalid, see `problems`.
+        problems: The faults of this entry.
+        repo_launch: The user's decision on the repository's launch options: the approved digest,
+            False if they are never used, None if undecided.
     """
 
     index: int | None
@@ -55,15 +55,15 @@ class ProjectEntry:
 
 @dataclass(frozen=True, slots=True)
 class Projects:
-    """What projects.json says.
+    """The content of projects.json.
 
     Attributes:
-        file: Where it was read from.
-        entries: The entries that could be read, in the order of the file.
-        problems: All that is wrong, those of the entries included.
-        patterns: The `session_prefs`; ask `preferences`.
+        file: The file that was read.
+        entries: The valid entries, in the order of the file.
+        problems: All faults, including those of the entries.
+        patterns: The `session_prefs`; use `preferences` to look one up.
         grep_paths: Directories that searches may read besides the projects.
-        allow_any_project: Whether the list is only advice.
+        allow_any_project: Whether projects that are not listed are allowed too.
         readable: False if the file as a whole could not be used.
     """
 
@@ -76,10 +76,10 @@ class Projects:
     readable: bool = True
 
     def allowed(self, path: Path) -> ProjectEntry | None:
-        """Return the entry that allows sessions in the real path `path`, if any does.
+        """Return the entry that allows sessions in the real path `path`, or None.
 
-        Only exactly this directory counts, no directory above it. With `allow_any_project` every
-        directory is allowed, save one that an entry switches off.
+        Only this exact directory counts, not a parent. With `allow_any_project` every directory is
+        allowed, except one that an entry disables.
         """
         matching = self._matching(path)
         for entry in matching:
@@ -90,7 +90,7 @@ class Projects:
         return None
 
     def refusal(self, path: Path) -> str:
-        """Return why `path` is not allowed, and what allows it; for a path that is not."""
+        """Return why `path` is not allowed, and what would allow it; only for such a path."""
         cure = f"To allow it, its owner runs: kaimonctl project allow {shlex.quote(str(path))}"
         if not self.readable:
             what = "; ".join(str(problem) for problem in self.problems)
@@ -106,7 +106,7 @@ class Projects:
         return f"{path} is not an allowed project. {cure}"
 
     def preferences(self, path: Path) -> Preferences:
-        """Return what `session_prefs` says for the real path `path`."""
+        """Return the preferences that `session_prefs` sets for the real path `path`."""
         return preferences.lookup(self.patterns or {}, path)
 
     def _matching(self, path: Path) -> list[ProjectEntry]:
@@ -114,7 +114,7 @@ class Projects:
 
 
 class Change(StrEnum):
-    """What `allow`, `deny` or `decide_launch` did."""
+    """The outcome of `allow`, `deny` or `decide_launch`."""
 
     ADDED = "added"
     ENABLED = "enabled"
@@ -137,7 +137,7 @@ _FAULTY: Final = "Correct the entry; the others are in force."
 
 
 def load(file: Path) -> Projects:
-    """Read projects.json; never raises. A file that does not exist is an empty list."""
+    """Read projects.json without ever raising; a file that does not exist is an empty list."""
     try:
         document = document_file.read(file)
     except UnusableError as error:
@@ -172,7 +172,7 @@ def load(file: Path) -> Projects:
 def allow(file: Path, directory: str) -> Done:
     """Allow sessions in `directory`, a Julia project.
 
-    An entry that exists is switched on and keeps everything else.
+    An existing entry is enabled and otherwise left unchanged.
 
     Raises:
         PathRefusedError: It cannot be a project, or is the root or the home directory.
@@ -203,13 +203,13 @@ def allow(file: Path, directory: str) -> Done:
 
 
 def deny(file: Path, directory: str) -> Done:
-    """Switch off every entry of `directory`, which need not exist any more.
+    """Disable every entry of `directory`, which need not exist any more.
 
-    The entry stays, so that its launch_config is there when it is allowed again. Where
-    `allow_any_project` holds, an entry is added, since nothing less would deny the directory.
+    The entries stay, so that launch_config is still there if the directory is allowed again. With
+    `allow_any_project` an entry is added, since nothing less would deny the directory.
 
     Raises:
-        PathRefusedError: It is no absolute path.
+        PathRefusedError: It is not an absolute path.
         EditError: The file could not be changed.
     """
     path = project_path.resolve(directory)
@@ -230,15 +230,15 @@ def deny(file: Path, directory: str) -> Done:
 
 
 def decide_launch(file: Path, directory: str, decision: str | bool) -> Done:
-    """Remember what the user decided of a repository's own words on how Julia is started.
+    """Store the user's decision on a repository's own launch options.
 
     Args:
         file: projects.json.
-        directory: of the project, which must be listed, or allowed by `allow_any_project`.
-        decision: as `ProjectEntry.repo_launch` has it.
+        directory: the project, which must be listed, or allowed by `allow_any_project`.
+        decision: a value of `ProjectEntry.repo_launch`.
 
     Raises:
-        PathRefusedError: It is no project.
+        PathRefusedError: It is not a project.
         document_file.EditError: The file could not be changed.
     """
     path = project_path.resolve_project(directory)
@@ -262,7 +262,7 @@ def decide_launch(file: Path, directory: str, decision: str | bool) -> Done:
 def _change(
     file: Path, path: Path, change: Callable[[dict[str, Any], list[ProjectEntry]], Change]
 ) -> Done:
-    """Apply `change(document, entries of path)` to the file, and write what came out."""
+    """Apply `change(document, entries of path)` to the file and return the result."""
     made = []
 
     def edit(document: dict[str, Any]) -> bool:
@@ -279,7 +279,7 @@ def _listed(document: dict[str, Any], path: Path) -> list[ProjectEntry]:
 
 
 def _entry(index: int, raw: object, where: str, problems: list[Problem]) -> ProjectEntry | None:
-    """Read one entry; what is wrong with it is added to `problems`."""
+    """Read one entry; add its faults to `problems`."""
     if not isinstance(raw, dict):
         problems.append(Problem(where, "not an object", _FAULTY))
         return None
@@ -294,7 +294,7 @@ def _entry(index: int, raw: object, where: str, problems: list[Problem]) -> Proj
         return None
     enabled = raw.get("enabled", True)
     if not isinstance(enabled, bool):
-        # Guessing could allow what was meant to be denied.
+        # Guessing could allow a project that was meant to be denied.
         what = f"enabled of {path} is neither true nor false, so it counts as false"
         faults: tuple[Problem, ...] = (Problem(where, what, "Correct it."),)
     else:

@@ -1,9 +1,9 @@
-"""What a repository itself says of how its Julia is started: `[launch]` in its `kaimon.toml`.
+"""A repository's own launch options for Julia: `[launch]` in its `kaimon.toml`.
 
-The user's own `launch_config` wins key by key. How many threads a project wants is the repository's
-business; which program is run with which flags and system image is the user's, since whoever can
-write to the repository could run anything that way. So a repository can propose those, and they
-count once the user has seen and approved them, as long as they stay word for word the same.
+The user's `launch_config` wins key by key. A repository may choose how many threads it wants; the
+program, its flags and the system image are the user's choice, since whoever can write to the
+repository could run anything that way. A repository can propose those, and they are used once the
+user has seen and approved them, until anything in them changes.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ FILE: Final = "kaimon.toml"
 TABLE: Final = "launch"
 
 FREE: Final = ("threads", "gcthreads", "heap_size_hint")
-"""Keys that a repository may choose by itself."""
+"""Keys that a repository may set without approval."""
 
 APPROVED: Final = ("julia_bin", "sysimage", "extra_flags")
-"""Keys that count only when the user has approved them."""
+"""Keys that take effect only when the user has approved them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepoLaunch:
-    """The `[launch]` of one repository.
+    """The `[launch]` table of one repository.
 
     Attributes:
-        file: where it stands.
-        config: what it says, of the keys that a repository may name.
-        ignored: other keys in it; they are the user's alone, or of a newer kaimond.
+        file: the file that holds it.
+        config: its values for the keys that a repository may set.
+        ignored: its other keys, which only the user may set or a newer kaimond knows.
     """
 
     file: Path
@@ -46,28 +46,28 @@ class RepoLaunch:
     ignored: tuple[str, ...] = ()
 
     def proposals(self, own: LaunchConfig = julia_options.DEFAULT) -> Mapping[str, Any]:
-        """The keys that need approval and would count beside the user's ``own`` configuration."""
+        """Return the keys that need approval and that the user's ``own`` options leave open."""
         values = {name: getattr(self.config, name) for name in APPROVED}
         return {name: value for name, value in values.items() if value and not getattr(own, name)}
 
     @property
     def digest(self) -> str:
-        """The same as long as everything that needs approval stays word for word the same."""
+        """A digest of everything that needs approval; it changes whenever any of that changes."""
         words = json.dumps(self.proposals(), sort_keys=True)
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
     def under(self, own: LaunchConfig) -> LaunchConfig:
-        """The user's ``own`` configuration, with what it does not say taken from here."""
+        """Return the user's ``own`` configuration, with missing keys taken from here."""
         named = (*FREE, *APPROVED)
         taken = {name: getattr(self.config, name) for name in named if not getattr(own, name)}
         return replace(own, **taken)
 
 
 def read(project: Path) -> RepoLaunch | None:
-    """What the repository in ``project`` says; None if it says nothing.
+    """Return the launch options of the repository in ``project``, or None if it has none.
 
     Raises:
-        LaunchError: its file cannot be used; Julia would start otherwise than meant.
+        LaunchError: the file cannot be used; Julia would start differently from what was meant.
     """
     file = project / FILE
     try:
@@ -103,16 +103,16 @@ def _faulty(file: Path, what: str) -> LaunchError:
 
 
 def combined(project: Path, own: LaunchConfig, decision: str | bool | None) -> LaunchConfig:
-    """How the project's Julia is started.
+    """Return the options with which the project's Julia is started.
 
     Args:
-        project: directory of the project.
-        own: the user's configuration of it.
-        decision: digest that the user has approved, False to ignore the repository's words, None if
-            the user has not decided.
+        project: the project's directory.
+        own: the user's configuration for it.
+        decision: the digest that the user approved, False to ignore the repository's options, None
+            if undecided.
 
     Raises:
-        LaunchError: the repository's file cannot be used, or waits for approval.
+        LaunchError: the repository's file cannot be used, or needs approval.
     """
     if decision is False:
         return own
@@ -131,7 +131,7 @@ def combined(project: Path, own: LaunchConfig, decision: str | bool | None) -> L
 
 
 def shown(values: Mapping[str, Any]) -> str:
-    """Values as the file has them, on one line."""
+    """Return values as written in the file, on one line."""
     return ", ".join(
         f"{name} = {json.dumps(list(value) if isinstance(value, tuple) else value)}"
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Whom a preference is for: one project, the projects of one name, or all."""
+"""The scope of a preference: one project, all projects of one name, or all projects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERYWHERE: Final = "*"
-"""The pattern that every project matches."""
+"""The pattern that matches every project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Scope:
 
     Attributes:
         path: The real path of the project.
-        name: The name of the folder, in any case.
+        name: The name of the project's directory, ignoring case.
     """
 
     path: Path | None = None
@@ -28,14 +28,14 @@ class Scope:
 
     @classmethod
     def of(cls, text: str, base: Path) -> Scope:
-        """Return the scope that a person means by `text`.
+        """Return the scope that `text` describes.
 
         Args:
-            text: `*`, a path (which has a slash, or is `.`, `..` or `~`), or a name.
-            base: The directory that a relative path begins at.
+            text: `*`, a path (containing a slash, or `.`, `..` or `~`), or a name.
+            base: The directory that relative paths start from.
 
         Raises:
-            PathRefusedError: It is empty, or no possible path or name.
+            PathRefusedError: The text is empty, or not a possible path or name.
         """
         if text == EVERYWHERE:
             return cls()
@@ -46,17 +46,17 @@ class Scope:
 
     @property
     def pattern(self) -> str:
-        """How `session_prefs` writes it."""
+        """The scope as `session_prefs` writes it."""
         return str(self.path) if self.path else self.name or EVERYWHERE
 
     def __str__(self) -> str:
-        """Describe whom the preference is for, as a phrase."""
+        """Return a phrase that describes the scope."""
         if self.path:
             return str(self.path)
         return f"every project named {self.name}" if self.name else "every project"
 
     def matches(self, pattern: str) -> bool:
-        """Whether a pattern of `session_prefs` means exactly this scope."""
+        """Return whether a pattern of `session_prefs` means exactly this scope."""
         if self.path:
             if "/" not in pattern:
                 return False
@@ -70,7 +70,7 @@ class Scope:
         return pattern == EVERYWHERE
 
     def chain(self) -> tuple[Scope, ...]:
-        """Return this scope and those that include it, the most specific one first."""
+        """Return this scope and those that include it, most specific first."""
         everywhere = Scope()
         if self.path:
             return (self, Scope(name=self.path.name), everywhere)

@@ -1,4 +1,4 @@
-"""Changes of the daemon's settings: in one file of ours, never in the user's kaimond.toml."""
+"""Edits the daemon's settings in a file of our own, never in the user's kaimond.toml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kaimond.config.settings import Key
 
 OURS: Final = "90-kaimonctl.toml"
-"""Our file in the overlay directory. Only a file whose name sorts behind it is read after it."""
+"""Our file in the overlay directory. Only files with a later name are read after it."""
 
 _HEAD: Final = """\
 # Written by `kaimonctl config`, which keeps no comments and no layout here.
@@ -24,9 +24,9 @@ _HEAD: Final = """\
 
 
 def value_of(key: Key, words: Sequence[str]) -> object:
-    """Return the value that a person means by the words of a command line.
+    """Return the value that the words of a command line stand for.
 
-    A text needs no quotes there, and a list is given word by word; both may also be as in TOML.
+    Strings need no quotes there, a list is given word by word; both may also be TOML.
 
     Raises:
         SettingsError: The key cannot have this value.
@@ -43,15 +43,15 @@ def value_of(key: Key, words: Sequence[str]) -> object:
 
 
 def set_value(overlay: Path, key: Key, value: object) -> bool:
-    """Set a key in our file; return whether it was changed.
+    """Set a key in our file; return whether the file changed.
 
     Args:
-        overlay: The directory of the overlay files, which is made if it is missing.
-        key: Of the setting.
-        value: As `value_of` returns it.
+        overlay: The directory of the overlay files; created if missing.
+        key: The setting's key.
+        value: The value, as returned by `value_of`.
 
     Raises:
-        SettingsError: The file could not be changed, and is as it was.
+        SettingsError: The file could not be changed and is as it was.
     """
 
     def change(table: dict[str, Any], name: str) -> None:
@@ -61,10 +61,10 @@ def set_value(overlay: Path, key: Key, value: object) -> bool:
 
 
 def unset(overlay: Path, key: Key) -> bool:
-    """Remove a key from our file; return whether it was there.
+    """Remove a key from our file; return whether it was set there.
 
     Raises:
-        SettingsError: The file could not be changed, and is as it was.
+        SettingsError: The file could not be changed and is as it was.
     """
     file = overlay / OURS
     return file.exists() and _edit(file, key, lambda table, name: table.pop(name, None))
@@ -76,7 +76,7 @@ def _edit(file: Path, key: Key, change: Callable[[dict[str, Any], str], object])
         with files.locked(target):
             before, document = settings.parse(target), settings.parse(target)
             _change(document, key, change)
-            # As text, because 1, 1.0 and true are equal in Python.
+            # Compared as text, because 1, 1.0 and True are equal in Python.
             if repr(document) == repr(before):
                 return False
             import tomli_w  # noqa: PLC0415 - only what changes something waits for it
@@ -103,7 +103,7 @@ def _change(
 
 
 def _toml(text: str) -> object:
-    """Return what `text` is as a value of TOML; None if it is none."""
+    """Parse `text` as a TOML value; return None if it is not one."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

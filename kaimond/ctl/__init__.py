@@ -1,8 +1,8 @@
-"""``kaimonctl``: what a person sees of the daemon, and how they steer it.
+"""``kaimonctl``: the command line with which a person observes and controls the daemon.
 
-One file per command in `kaimond.ctl.commands`, imported when it is asked for, so that every command
-starts as fast as it can. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 3 the daemon does
-not run, 4 its state is unknown, 130 interrupted.
+Each command is a file in `kaimond.ctl.commands` that is imported only when needed, so that every
+command starts fast. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 3 the daemon is not
+running, 4 its state is unknown, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has had enough. What is still buffered must not be tried again at exit.
+        # The reader closed the pipe; the rest of the buffer must not be flushed again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.DONE
     except Exception as error:
@@ -47,6 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: ExitCode) -> int:
     from kaimond.ctl import render  # noqa: PLC0415 - only what fails waits for it
 
-    # It may hold names of files and the last output of a session.
+    # The message may contain file names and a session's last output.
     sys.stderr.write(f"kaimonctl: {render.escape_lines(message)}\n")
     return code

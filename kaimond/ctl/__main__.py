@@ -1,4 +1,4 @@
-"""``python -m kaimond.ctl``, for units that must not depend on where pip has put the scripts."""
+"""``python -m kaimond.ctl``, for units that must not depend on where pip puts scripts."""
 
 import sys
 

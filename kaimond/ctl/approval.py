@@ -1,4 +1,4 @@
-"""Showing how a repository wants its Julia started, and asking whether it may."""
+"""Shows how a repository wants its Julia to be started, and asks for approval."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def run(file: Path, directory: str, *, yes: bool, never: bool) -> int:
-    """Show, ask and remember.
+    """Show the repository's launch options, ask about them and store the decision.
 
     Args:
         file: projects.json.
-        directory: of the project.
+        directory: the project's directory.
         yes: approve without asking.
-        never: remember that the repository is never to choose.
+        never: decide that the repository's options are never used.
 
     Raises:
-        CtlError: nothing was approved, with the reason.
-        kaimond.config.project_path.PathRefusedError: it is no project.
+        CtlError: nothing was approved; the message gives the reason.
+        kaimond.config.project_path.PathRefusedError: it is not a project.
         kaimond.config.document_file.EditError: the file could not be changed.
     """
     project = project_path.resolve_project(directory)

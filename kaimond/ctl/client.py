@@ -1,4 +1,4 @@
-"""``kaimonctl``'s end of the control socket: blocking, with a deadline on everything."""
+"""A blocking client of the control socket, with a deadline on every operation but `arrived`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 HELLO_TIMEOUT: Final = 5.0
 CALL_TIMEOUT: Final = 15.0
 START_TIMEOUT: Final = 30.0
-"""Seconds for a daemon to come up."""
+"""Seconds for a daemon to start."""
 
 _CHUNK: Final = 1 << 16
 
 
 class SkewedDaemonError(CtlError):
-    """A daemon runs that does not speak the protocol that it was greeted with.
+    """The running daemon does not speak the protocol that was used in the hello.
 
     Attributes:
         common: the newest protocol that both speak; 0 if there is none.
-        pid: of the daemon; 0 if it did not say.
+        pid: the daemon's pid; 0 if it did not say.
     """
 
     def __init__(self, skew: wire.SkewError) -> None:
@@ -38,16 +38,16 @@ class SkewedDaemonError(CtlError):
 
 
 class Client:
-    """A greeted connection to the daemon.
+    """A connection to the daemon on which hello and welcome were exchanged.
 
     Args:
-        sock: connected to it.
-        timeout: seconds for it to greet us.
-        protocol: to be spoken.
+        sock: a socket connected to the daemon.
+        timeout: seconds to wait for its welcome.
+        protocol: the protocol to speak.
 
     Raises:
         SkewedDaemonError: the daemon does not speak that protocol.
-        CtlError: it refuses us, or does not greet us.
+        CtlError: it refuses us, or sends no welcome.
 
     Attributes:
         version: the daemon's package version.
@@ -92,10 +92,10 @@ class Client:
         self._sock.close()
 
     def call(self, method: str, timeout: float = CALL_TIMEOUT, **params: Any) -> dict[str, Any]:
-        """Ask the daemon for something and wait for the answer.
+        """Send a request to the daemon and return the result.
 
         Raises:
-            CtlError: the daemon says no, or nothing, or goes away.
+            CtlError: the daemon refuses, does not answer, or closes the connection.
         """
         self._last_id += 1
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
@@ -110,30 +110,30 @@ class Client:
                 return _result(answer)
 
     def notify(self, method: str, **params: Any) -> None:
-        """Tell the daemon something that has no answer.
+        """Send the daemon a message that has no answer.
 
         Raises:
-            CtlError: it does not listen.
+            CtlError: it does not read the message.
         """
         message = {"jsonrpc": "2.0", "method": method, "params": params}
         self._send(wire.encode(message), CALL_TIMEOUT)
 
     def fileno(self) -> int:
-        """Descriptor that is readable when something may have `arrived`."""
+        """Return the descriptor that is readable when `arrived` may have messages."""
         return self._sock.fileno()
 
     @property
     def buffered(self) -> bool:
-        """Whether something has arrived that no descriptor tells of any more."""
+        """Whether messages are buffered here, which the descriptor does not show."""
         return bool(self._lines)
 
     def arrived(self) -> tuple[dict[str, Any], ...] | None:
-        """Messages that have come without being asked for; None when the daemon has hung up.
+        """Return the unsolicited messages; None if the daemon closed the connection.
 
-        Waits if there is nothing yet.
+        Waits, without a limit, if there are none yet.
 
         Raises:
-            CtlError: they make no sense.
+            CtlError: a message cannot be decoded.
         """
         if not self._lines:
             self._sock.settimeout(None)
@@ -151,7 +151,7 @@ class Client:
             raise CtlError(error.message, ExitCode.UNKNOWN) from None
 
     def wait_until_closed(self, timeout: float) -> None:
-        """Wait until the daemon hangs up, ``timeout`` seconds at most."""
+        """Wait until the daemon closes the connection, ``timeout`` seconds at most."""
         self._sock.settimeout(timeout)
         with contextlib.suppress(OSError):
             while self._sock.recv(_CHUNK):
@@ -164,7 +164,7 @@ class Client:
         except TimeoutError:
             raise _silent(timeout) from None
         except OSError:
-            # It may have said why it does not listen.
+            # The daemon may have sent the reason before it closed the connection.
             return
 
     def _line(self, until: float) -> bytes:
@@ -191,11 +191,11 @@ _UNKNOWN: Final = "What was asked may or may not be done; see `kaimonctl status`
 
 
 def connect() -> Client:
-    """A connection to the daemon that runs, in the newest protocol that both speak.
+    """Connect to the running daemon, in the newest protocol that both speak.
 
     Raises:
-        SkewedDaemonError: they have none in common.
-        CtlError: none runs (`ExitCode.NOT_RUNNING`), or it cannot be told.
+        SkewedDaemonError: the two have no protocol in common.
+        CtlError: none is running (`ExitCode.NOT_RUNNING`), or that is unknown.
     """
     try:
         return Client(_open())
@@ -209,13 +209,13 @@ def _open() -> socket.socket:
     directory = runtime.runtime_directory()
     path = os.path.join(directory, runtime.CONTROL_SOCKET)  # noqa: PTH118 - pathlib costs 5 ms
     try:
-        # Only looked at: asking whether a daemon runs should leave no traces.
+        # Do not create the directory: asking whether a daemon runs should leave no traces.
         if os.path.lexists(directory):
             runtime.ensure_private(directory)
         runtime.check_socket_path(path)
     except (runtime.UnsafeDirectoryError, runtime.SocketPathTooLongError) as error:
         raise CtlError(str(error), ExitCode.UNKNOWN) from None
-    # A service manager that listens there would start a daemon for us, and we only ask.
+    # Connecting to a service manager's socket would start a daemon, and we only ask for one.
     if runtime.daemon_lock_held(directory) is False:
         raise _not_running()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -244,10 +244,10 @@ def _not_running() -> CtlError:
 
 
 def connect_or_start() -> Client:
-    """A connection to the daemon, which is started if none runs.
+    """Connect to the daemon; start it if none is running.
 
     Raises:
-        CtlError: there is none, with the reason.
+        CtlError: there is no connection; the message gives the reason.
     """
     try:
         return connect()
@@ -262,7 +262,7 @@ def connect_or_start() -> Client:
             f"{verdict.reason} Nothing was done. Run `kaimond` to see it in your terminal.",
             ExitCode.NOT_RUNNING,
         )
-    # Where a service manager listens, the daemon starts only now.
+    # If a service manager holds the socket, the daemon starts only now.
     try:
         return Client(verdict.sock, START_TIMEOUT)
     except SkewedDaemonError:

@@ -1,4 +1,4 @@
-"""From the command line to the one command that it names."""
+"""Parses the command line and runs the one command that it names."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ COMMANDS: Final = {
     "bugreport": "all that helps to understand a fault, in one file",
     "completions": "completion of kaimonctl in bash, zsh or fish",
 }
-"""Each is a module of `kaimond.ctl.commands` with `EXAMPLE`, `add_arguments` and `run`.
+"""Each one is a module of `kaimond.ctl.commands` with `EXAMPLE`, `add_arguments` and `run`.
 
-`EXAMPLE` holds one example a line. Each must be a command line that can be parsed.
+`EXAMPLE` holds one example per line; each must be a command line that can be parsed.
 """
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command that ``arguments`` name; return the exit code.
+    """Run the command named by ``arguments``; return the exit code.
 
     Raises:
-        CtlError: it failed.
+        CtlError: the command failed.
         SystemExit: usage or help was printed.
     """
     if not arguments:
         top_parser().print_help(sys.stderr)
         raise SystemExit(2)
     if arguments[0] == "help":
-        # What people type who do not know the program yet.
+        # People who do not know the program yet type this.
         arguments = [*arguments[1:], "--help"]
     top = top_parser()
     if arguments[0].startswith("-"):
-        # argparse would complain about the command that is missing.
+        # argparse would report the missing command instead.
         top.check_option(arguments[0])
     options = top.parse_args(arguments)
     command = module(options.command)
@@ -67,12 +67,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def module(name: str) -> Any:
-    """The module of the command ``name``."""
+    """Import the module of the command ``name``."""
     return importlib.import_module(f"kaimond.ctl.commands.{name}")
 
 
 def command_parser(name: str) -> Parser:
-    """The parser of the arguments behind the command ``name``."""
+    """Return the parser for the arguments after the command ``name``."""
     command = module(name)
     parser = Parser(
         prog=f"kaimonctl {name}",
@@ -84,7 +84,7 @@ def command_parser(name: str) -> Parser:
 
 
 def top_parser() -> Parser:
-    """The parser of everything up to the command's name."""
+    """Return the parser for everything up to the command's name."""
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
     parser = Parser(

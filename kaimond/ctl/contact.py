@@ -1,4 +1,4 @@
-"""What the daemon answers, as facts for the doctor: it is no failure that there is none."""
+"""The daemon's answers as facts for the doctor, for whom a missing daemon is not a failure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kaimond.doctor.world import Contact, DaemonState
 
 
 def ask() -> Contact:
-    """Ask for version and status; the deadlines are those of every command."""
+    """Ask for version and status, with the same deadlines as every command."""
     try:
         with client.connect() as daemon:
             version = daemon.call("version")

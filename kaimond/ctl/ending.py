@@ -1,4 +1,4 @@
-"""Waiting until a daemon is gone, so that another one can start, or has."""
+"""Waits until a daemon is gone, so that another one can start or has started."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def wait_for_end(pid: object, limit: float) -> None:
     """Wait until the daemon with ``pid`` is gone.
 
     Args:
-        pid: its process.
+        pid: the daemon's process.
         limit: seconds to wait at most.
 
     Raises:
-        CtlError: it is still there.
+        CtlError: the daemon is still there.
     """
     until = time.monotonic() + limit
-    # Nobody tells when a lock is let go of but to those who want it, and whoever waited for it in
-    # that way would get it in the place of the next daemon.
+    # Poll: the release of a lock is announced only to those who try to take it, and a waiter that
+    # took it would keep the next daemon from getting it.
     while lock_is_held() and announced_pid() in {None, pid}:
         if time.monotonic() >= until:
             raise CtlError(
@@ -36,12 +36,12 @@ def wait_for_end(pid: object, limit: float) -> None:
 
 
 def lock_is_held() -> bool:
-    """Whether a daemon is there: it listens, or it will soon, or it is still ending."""
+    """Return whether there is a daemon: it is listening, starting or ending."""
     return bool(runtime.daemon_lock_held(runtime.runtime_directory()))
 
 
 def announced_pid() -> object:
-    """The process that says of itself that it is the daemon; None if none does."""
+    """Return the pid in the daemon's pid file; None if there is none."""
     try:
         return json.loads(paths.resolve().pid_file.read_text(encoding="utf-8")).get("pid")
     except (OSError, ValueError, AttributeError):

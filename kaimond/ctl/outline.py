@@ -1,6 +1,6 @@
-"""What an argparse parser knows, as plain data: for completions, manual pages and tests.
+"""What an argparse parser knows, as plain data for completions, manual pages and tests.
 
-argparse has no public way to look into a parser; this module is the only one that does.
+argparse has no public way to inspect a parser; only this module reads its private attributes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS: Final = {
     "DIR": "directories",
     "FILE": "files",
 }
-"""What is meant by a value that is called so in the help: the metavar is the only declaration."""
+"""The kind of value for each metavar; kinds are declared nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Argument:
 
     Attributes:
         names: such as ``-n`` and ``--lines``.
-        metavar: what its value is called; empty if it takes none.
-        choices: the values that it can have, if they are fixed.
+        metavar: the name of its value in the help; empty if it takes none.
+        choices: the allowed values, if they are fixed.
         help: one sentence for people.
         required: whether it must be given.
         many: whether it takes more than one value.
@@ -45,7 +45,7 @@ class Argument:
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`, or empty if nothing is known about the values."""
+        """The kind of its values, one of `KINDS`; empty if nothing is known about them."""
         return KINDS.get(self.metavar, "")
 
 
@@ -54,13 +54,13 @@ class Outline:
     """A program, one of its commands, or an action of a command.
 
     Attributes:
-        words: how it is called, beginning with the program's name.
-        summary: half a sentence for lists.
-        description: the help's text above the arguments.
-        epilog: the help's text below them, which has the examples.
-        arguments: the positional ones.
-        options: the others; ``--help`` is always one.
-        actions: what it is divided into.
+        words: the words that call it, beginning with the program's name.
+        summary: a short phrase for lists.
+        description: the help text above the arguments.
+        epilog: the help text below them, which contains the examples.
+        arguments: the positional arguments.
+        options: the options, always including ``--help``.
+        actions: the outlines of its subcommands.
     """
 
     words: tuple[str, ...]
@@ -72,18 +72,18 @@ class Outline:
     actions: tuple[Outline, ...] = ()
 
     def walk(self) -> Iterator[Outline]:
-        """Yield this and everything below it."""
+        """Yield this outline and all below it."""
         yield self
         for action in self.actions:
             yield from action.walk()
 
     def leaves(self) -> Iterator[Outline]:
-        """Yield what can be run: whatever is not divided further."""
+        """Yield the outlines without actions, which are those that can be run."""
         return (each for each in self.walk() if not each.actions)
 
 
 def of(parser: argparse.ArgumentParser, summary: str = "") -> Outline:
-    """The outline of one parser and of its actions."""
+    """Return the outline of a parser and of its actions."""
     words = tuple(parser.prog.split())
     shown = [each for each in parser._actions if each.help != argparse.SUPPRESS]  # noqa: SLF001
     actions: list[Outline] = []
@@ -105,7 +105,7 @@ def of(parser: argparse.ArgumentParser, summary: str = "") -> Outline:
 
 
 def kaimonctl() -> Outline:
-    """The outline of all of ``kaimonctl``."""
+    """Return the outline of all of ``kaimonctl``."""
     top = of(command_line.top_parser())
     commands = tuple(
         of(command_line.command_parser(name), summary)

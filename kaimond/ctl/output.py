@@ -1,4 +1,4 @@
-"""What a command gives back: data on stdout, messages on stderr, and an exit code."""
+"""The output of a command: data on stdout, messages on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kaimond.errors import KaimonError
 
 
 class ExitCode(IntEnum):
-    """What the program's exit code means; as in the Linux Standard Base where it has a word."""
+    """The program's exit codes; those that the Linux Standard Base defines have its meaning."""
 
     DONE = 0
     FAILED = 1
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 
 class CtlError(KaimonError):
-    """A command ends here; the text is for people, the code for programs."""
+    """The command failed; the message is for people, the code for programs."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
@@ -34,10 +34,10 @@ def say(text: str) -> None:
 
 
 def say_json(data: object) -> None:
-    """Print data for programs, on one line."""
+    """Print data for programs, as JSON on one line."""
     say(json.dumps(data))
 
 
 def remark(text: str) -> None:
-    """Tell a person something that is not data."""
+    """Print a message for people that is not data."""
     sys.stderr.write(f"kaimonctl: {text}\n")

@@ -1,4 +1,4 @@
-"""An argument parser whose errors help: what was meant, perhaps, and where more is told."""
+"""An argument parser whose errors suggest what was meant and where to find help."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _MISSING: Final = "the following arguments are required: "
-"""How argparse begins its complaint about what was not given."""
+"""The beginning of argparse's message about missing arguments."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses one command and, by `add_subparsers`, its actions."""
+    """A parser of one command and, by `add_subparsers`, of its actions."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        # An abbreviation that is clear today may mean something else tomorrow.
+        # An abbreviation that is unambiguous today may not be tomorrow.
         options.setdefault("allow_abbrev", False)
         super().__init__(**options)
 
     def parse_args(  # type: ignore[override] # we never hand a namespace of another class over
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse all arguments; whatever is unknown ends the program with exit code 2."""
+        """Parse all arguments; an unknown one ends the program with exit code 2."""
         options, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self._refuse(unknown[0], self._known(options))
         return options
 
     def check_option(self, word: str) -> None:
-        """Refuse an option that this parser does not know; exit code 2."""
+        """Exit with code 2 if this parser does not know the option."""
         if word.partition("=")[0] not in self._option_string_actions:
             self._refuse(word, self._option_string_actions)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and how to go on; exit code 2."""
+        """Print what is wrong and how to proceed; exit with code 2."""
         _, missing, names = message.partition(_MISSING)
         if missing:
             message = f"missing: {names}\n{self._expected(names)}"
@@ -48,19 +48,19 @@ class Parser(argparse.ArgumentParser):
         )
 
     def _expected(self, names: str) -> str:
-        """The actions to choose from, if it is the action that is missing, else the usage."""
+        """Return the possible actions if the action is missing, else the usage."""
         for action in self._actions:
             if isinstance(action.choices, dict) and action.metavar == names:
                 return f"It is one of: {', '.join(action.choices)}."
         return self.format_usage().rstrip()
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Refuse a value that is none of the choices, and name the one that is nearest."""
+        """Refuse a value that is not a choice, and suggest the nearest one."""
         if action.choices is None or value in action.choices:
             return
         known = [str(choice) for choice in action.choices]
         raise argparse.ArgumentError(
-            # Without the name of a position, which nobody has typed.
+            # Omit the name of a positional argument, which nobody typed.
             action if action.option_strings else None,
             f"there is no {value!r}{suggestion(str(value), known)} Known: {', '.join(known)}.",
         )
@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unknown argument: {name}{suggestion(name, known)}")
 
     def _known(self, options: argparse.Namespace) -> Iterator[str]:
-        """The options of this parser, and of the action that was chosen."""
+        """Yield the options of this parser and of the chosen action."""
         for action in self._actions:
             yield from action.option_strings
             chosen = getattr(options, action.dest, None)
@@ -79,7 +79,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """A full stop, and which of the known words may be meant, if one is near."""
+    """Return a full stop, preceded by a suggestion if a known word is similar."""
     import difflib  # noqa: PLC0415 - only who mistypes waits for it
 
     near = difflib.get_close_matches(word, list(known), n=1)

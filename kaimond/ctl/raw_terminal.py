@@ -1,4 +1,4 @@
-"""The person's own terminal in raw mode, and back as it was on every way out."""
+"""The person's terminal in raw mode; every way out restores it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 _CHUNK: Final = 2**14
 
 _PLAIN: Final = b"\x1b[?2004l\x1b[?25h\x1b[0m"
-"""No bracketed paste, a visible cursor, no colours: what a line editor may have left behind."""
+"""Bracketed paste off, cursor visible, no colours: undoes what a line editor may have set."""
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class RawTerminal:
-    """Standard input and output in raw mode while the context lasts.
+    """Standard input and output in raw mode within the context.
 
     Raises:
-        CtlError: they are no terminal.
+        CtlError: they are not a terminal.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class RawTerminal:
         self._old_wake = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         for number in _ENDING:
             signal.signal(number, _end)
-        # Both only wake up whoever waits.
+        # The handlers do nothing; the signals only wake up the waiting select.
         signal.signal(signal.SIGWINCH, _ignore)
         signal.signal(signal.SIGCONT, _ignore)
         tty.setraw(self._in, termios.TCSADRAIN)
@@ -67,7 +67,7 @@ class RawTerminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # A terminal that is gone needs nothing.
+        # A terminal that is gone needs no restoring.
         with contextlib.suppress(OSError, termios.error):
             self.write(_PLAIN)
         with contextlib.suppress(OSError, termios.error):
@@ -80,27 +80,27 @@ class RawTerminal:
 
     @property
     def input(self) -> int:
-        """Descriptor that is readable when the person has typed."""
+        """The descriptor that is readable when the person has typed."""
         return self._in
 
     @property
     def woken(self) -> int:
-        """Descriptor that is readable when the terminal may have another size."""
+        """The descriptor that is readable when the terminal's size may have changed."""
         return self._woken.fileno()
 
     def calm(self) -> None:
-        """Take note of `woken`, and set raw mode again.
+        """Read what `woken` has, and set raw mode again.
 
-        A shell that has stopped and continued this program may have changed the modes.
+        A shell that stopped and continued this program may have changed the modes.
         """
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(_CHUNK):
                 pass
-        # Without dropping what was typed meanwhile.
+        # TCSANOW keeps what was typed meanwhile.
         tty.setraw(self._in, termios.TCSANOW)
 
     def size(self) -> tuple[int, int]:
-        """Rows and columns; a terminal that does not know its own counts as 24 by 80."""
+        """Return rows and columns; 24 by 80 if the terminal does not know them."""
         try:
             columns, rows = os.get_terminal_size(self._out)
         except OSError:
@@ -108,14 +108,14 @@ class RawTerminal:
         return rows or 24, columns or 80
 
     def read(self) -> bytes:
-        """What the person has typed; empty if the terminal is gone."""
+        """Return what the person typed; empty if the terminal is gone."""
         try:
             return os.read(self._in, _CHUNK)
         except OSError:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Show bytes as they are."""
+        """Write bytes to the terminal unchanged."""
         left = memoryview(data)
         while left:
             left = left[os.write(self._out, left) :]
@@ -130,13 +130,13 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 class DetachKey:
-    """The keys by which a person leaves, found in the stream of what they type.
+    """A detector of the keys with which a person detaches, in the stream of input.
 
     Args:
         text: one or more control keys in caret notation, such as ``^]`` or ``^P^Q``.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text is anything else.
     """
 
     def __init__(self, text: str) -> None:
@@ -146,9 +146,9 @@ class DetachKey:
         self._held = b""
 
     def feed(self, data: bytes) -> tuple[bytes, bool]:
-        """Take in what was typed; return what to pass on, and whether the person leaves.
+        """Process input; return what to pass on, and whether the person detaches.
 
-        The beginning of the keys is held back until it is clear that the rest does not follow.
+        A beginning of the key sequence is held back until it is clear whether the rest follows.
         """
         data = self._held + data
         before, found, _ = data.partition(self._keys)

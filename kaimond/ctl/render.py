@@ -1,4 +1,4 @@
-"""Facts as text for people. Pure: what goes in is data, what comes out is a string."""
+"""Renders facts as text for people. Pure: takes data, returns strings."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _STATE_COLOURS: Final = {
 
 
 class Style:
-    """Colours, or none."""
+    """Colours for output, or none."""
 
     def __init__(self, *, colours: bool) -> None:
         self._colours = colours
 
     @classmethod
     def of(cls, stream: TextIO, environ: Mapping[str, str] = os.environ) -> Style:
-        """The style for ``stream``: colours on a terminal, unless NO_COLOR is set."""
+        """Return the style for ``stream``: colours on a terminal, unless NO_COLOR is set."""
         plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
         return cls(colours=not plain and stream.isatty())
 
     def paint(self, text: str, colour: str) -> str:
-        """``text`` in a colour; an unknown or empty colour changes nothing."""
+        """Return ``text`` in a colour; an unknown or empty colour changes nothing."""
         code = _COLOURS.get(colour)
         return f"\x1b[{code}m{text}\x1b[0m" if self._colours and code and text else text
 
 
 def escape(value: object) -> str:
-    """``value`` on one line, with nothing in it that a terminal would act on."""
+    """Return ``value`` on one line, with everything escaped that a terminal would interpret."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in str(value)
@@ -50,17 +50,17 @@ def escape(value: object) -> str:
 
 
 def escape_lines(text: str) -> str:
-    """``text`` with its lines, and with nothing else in it that a terminal would act on."""
+    """Return ``text`` with its lines, but all else escaped that a terminal would interpret."""
     return "\n".join(escape(line) for line in text.split("\n"))
 
 
 def counted(number: int, what: str) -> str:
-    """A number of things, whose plural ends with an s."""
+    """Return a number with its noun, whose plural must end in s."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def width(text: str) -> int:
-    """How many columns ``text`` takes on a terminal."""
+    """Return how many columns ``text`` takes on a terminal."""
     if text.isascii():
         return len(text)
     columns = 0
@@ -76,13 +76,13 @@ def table(
     style: Style,
     colours: Mapping[int, Sequence[str]] | None = None,
 ) -> str:
-    """Rows in aligned columns; columns without any value are left out.
+    """Return rows in aligned columns; columns without any value are omitted.
 
     Args:
         heads: the columns' names.
-        rows: values, one for each head; they are escaped here.
-        style: whether to colour.
-        colours: for a column's index, the colour of each row's value.
+        rows: one value for each head; they are escaped here.
+        style: colours, or none.
+        colours: for a column's index, the colour of the value in each row.
     """
     cells = [[escape("" if value is None else value) for value in row] for row in rows]
     kept = [index for index in range(len(heads)) if any(row[index] for row in cells)]
@@ -103,7 +103,7 @@ def table(
 
 
 def memory(size: int | None) -> str:
-    """Bytes in the unit that fits."""
+    """Return a number of bytes in a suitable unit."""
     if size is None:
         return ""
     for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
@@ -113,7 +113,7 @@ def memory(size: int | None) -> str:
 
 
 def sessions(views: Sequence[Mapping[str, Any]], style: Style) -> str:
-    """The table of sessions."""
+    """Return the table of sessions."""
     heads = ("KEY", "NAME", "STATE", "HEALTH", "UP", "CPU", "MEMORY", "JULIA", "PROJECT", "ENDING")
     rows = []
     for view in views:
@@ -137,7 +137,7 @@ def sessions(views: Sequence[Mapping[str, Any]], style: Style) -> str:
 
 
 def status(facts: Mapping[str, Any], style: Style) -> str:
-    """The daemon, its agents and its sessions."""
+    """Return the daemon, its agents and its sessions as text."""
     up = style.paint("is up", "green")
     version, process = escape(facts.get("version", "?")), escape(facts.get("pid", "?"))
     lines = [f"kaimond {version} {up} for {_span(facts.get('uptime'))} (process {process})"]
@@ -164,7 +164,7 @@ def status(facts: Mapping[str, Any], style: Style) -> str:
 
 
 def _source(view: Mapping[str, Any], style: Style) -> list[str]:
-    """What a session runs, and what of it is not what is on the disk."""
+    """Return lines about the source that a session runs and how it differs from the disk."""
     key = escape(view.get("key", ""))
     lines = [f"{key}  {escape(what)}" for what in (view.get("tracked"),) if what]
     stale = style.paint("STALE", "red")

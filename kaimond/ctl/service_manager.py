@@ -1,6 +1,6 @@
-"""``kaimonctl``'s hands on the service manager: finds it, writes its files, runs its programs.
+"""Finds the service manager for ``kaimonctl``, writes its files and runs its commands.
 
-What is written and run is decided in `kaimond.manager`, which touches nothing.
+`kaimond.service_manager` decides, without side effects, what is written and run.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from kaimond.service_manager.service_plan import File, Manager, Step
 
 TIMEOUT: Final = 180.0
-"""Seconds for one command of the manager: longer than the longest orderly end in the unit."""
+"""Seconds for one command of the manager; longer than the longest orderly end in the unit."""
 
 
 class NoManagerError(CtlError):
-    """Nothing on this machine starts programs for a user at login."""
+    """Nothing on this machine starts programs when a user logs in."""
 
 
 def find() -> Manager:
-    """The service manager of this user.
+    """Return this user's service manager.
 
     Raises:
-        NoManagerError: there is none, or this shell means another daemon than the manager's.
+        NoManagerError: there is none, or this shell uses another daemon than the manager's.
     """
     elsewhere = os.environ.get("KAIMON_RUNTIME_DIR", "")
     if elsewhere:
@@ -66,7 +66,7 @@ def find() -> Manager:
 
 
 def write(manager: Manager) -> dict[Path, bool]:
-    """Have the manager's files as they should be; tell of each whether it was changed.
+    """Bring the manager's files up to date; return for each whether it changed.
 
     Raises:
         CtlError: a file of that name is not ours, or cannot be written.
@@ -87,9 +87,9 @@ def write(manager: Manager) -> dict[Path, bool]:
 
 
 def ours(path: Path) -> bool:
-    """Whether we may replace or remove what is at ``path``; nothing is there to lose if nothing is.
+    """Return whether we may replace or remove the file at ``path``; also true if there is none.
 
-    A link is somebody's own arrangement, whatever it leads to.
+    A link was set up by somebody else, wherever it points.
     """
     try:
         return not path.is_symlink() and MARK in path.read_text(encoding="utf-8")
@@ -100,7 +100,7 @@ def ours(path: Path) -> bool:
 
 
 def current(file: File) -> bool:
-    """Whether the file is there, just as it would be written now."""
+    """Return whether the file exists with exactly the content that would be written now."""
     try:
         return file.path.read_text(encoding="utf-8") == file.text
     except (OSError, UnicodeDecodeError):
@@ -110,7 +110,7 @@ def current(file: File) -> bool:
 def _write(file: File, manager: Manager) -> bool:
     if current(file):
         return False
-    # Not beside the file: the folder is the manager's.
+    # Not beside the file, because the directory belongs to the manager.
     lock = paths.resolve().state / "service"
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def _write(file: File, manager: Manager) -> bool:
 
 
 def remove(files: Sequence[File]) -> list[Path]:
-    """Remove our files; tell which were there."""
+    """Remove our files; return those that existed."""
     removed = []
     for file in files:
         with contextlib.suppress(FileNotFoundError):
@@ -135,10 +135,10 @@ def remove(files: Sequence[File]) -> list[Path]:
 
 
 def carry_out(manager: Manager, steps: Sequence[Step]) -> None:
-    """Run commands, one after the other.
+    """Run commands one after the other.
 
     Raises:
-        CtlError: one that is needed failed; the text tells why, as far as the manager does.
+        CtlError: a necessary command failed; the message has the reason, if the manager gives one.
     """
     for step in steps:
         code, _, said = _run(step.command)
@@ -150,7 +150,7 @@ def carry_out(manager: Manager, steps: Sequence[Step]) -> None:
 
 
 def state(manager: Manager) -> ServiceState:
-    """What the manager says of the service now."""
+    """Return the current state of the service, as the manager reports it."""
     code, output, _ = _run(manager.question())
     return manager.state(code, output)
 
@@ -162,7 +162,7 @@ def _last_words(manager: Manager) -> str:
 
 
 def _run(command: Sequence[str]) -> tuple[int, str, str]:
-    """Exit code, output and complaint of a command."""
+    """Run a command; return its exit code, stdout and stderr."""
     try:
         done = subprocess.run(
             list(command),

@@ -1,7 +1,7 @@
-"""The end of what a session has written, and what it writes next.
+"""Prints the end of a session's output, and follows it.
 
-The output is anybody's: on a terminal colours pass and everything else that a terminal would act on
-is shown instead. A file or a pipe gets the bytes as they are.
+The output can contain anything: on a terminal, colours pass and all other control characters are
+made visible. A file or a pipe gets the bytes unchanged.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAUSE: Final = 0.2
-"""Seconds between two looks at the file."""
+"""Seconds between two reads of the file."""
 
 _CHUNK: Final = 1 << 16
 _COLOUR_OR_CONTROL: Final = re.compile(r"(\x1b\[[0-9;]*m)|([^\n\t]?)", re.DOTALL)
 
 
 def show(path: Path, lines: int, *, follow: bool) -> None:
-    """Print the last lines of ``path``, and with ``follow`` what comes, for ever.
+    """Print the last lines of ``path``, and with ``follow`` what is appended, for ever.
 
     Raises:
-        CtlError: there is no such output.
+        CtlError: the file does not exist.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -37,7 +37,7 @@ def show(path: Path, lines: int, *, follow: bool) -> None:
         raise CtlError(
             f"{path} cannot be read ({error.strerror}). `kaimonctl sessions --all` lists the keys."
         ) from None
-    # A character may be cut in two by a block's end.
+    # A read may end in the middle of a character.
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     try:
         os.lseek(descriptor, _start(descriptor, lines), os.SEEK_SET)
@@ -45,8 +45,8 @@ def show(path: Path, lines: int, *, follow: bool) -> None:
             _copy(descriptor, decoder)
             if not follow:
                 return
-            # Julia writes the file itself. What would tell of it differs between systems, and takes
-            # longer to load than a person takes to notice the pause.
+            # Poll: Julia writes the file itself, and file notifications differ between systems and
+            # take longer to load than a person takes to notice the pause.
             time.sleep(PAUSE)
             descriptor = _current(path, descriptor, decoder)
     finally:
@@ -54,23 +54,23 @@ def show(path: Path, lines: int, *, follow: bool) -> None:
 
 
 def harmless(text: str) -> str:
-    """``text`` with its colours, lines and tabs; other control characters are shown."""
+    """Return ``text`` with colours, lines and tabs; show other control characters."""
 
     def shown(match: re.Match[str]) -> str:
         if match[1] or not match[2] or match[2].isprintable():
             return match[0]
         return match[2].encode("unicode_escape").decode()
 
-    # Programs that draw progress bars return to the line's beginning.
+    # Programs with progress bars return to the beginning of the line.
     return _COLOUR_OR_CONTROL.sub(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _start(descriptor: int, lines: int) -> int:
-    """Where the last ``lines`` lines begin."""
+    """Return the offset of the last ``lines`` lines."""
     end = os.fstat(descriptor).st_size
     if not lines or not end:
         return end
-    # The newline at the very end closes the last line and begins none.
+    # A newline at the very end closes the last line and does not begin another.
     left = lines + (os.pread(descriptor, 1, end - 1) == b"\n")
     while end > 0:
         begin = max(0, end - _CHUNK)
@@ -93,7 +93,7 @@ def _copy(descriptor: int, decoder: codecs.IncrementalDecoder) -> None:
 
 
 def _current(path: Path, descriptor: int, decoder: codecs.IncrementalDecoder) -> int:
-    """The file that is written now: after a rotation it is another one."""
+    """Return a descriptor of the file that is written now, which a rotation replaces."""
     mine = os.fstat(descriptor)
     try:
         now = path.stat()

@@ -1,4 +1,4 @@
-"""Steering a daemon of another version by signals, which every version understands."""
+"""Controls a daemon of another version by signals, which every version understands."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _PAUSE: Final = 0.1
 
 
 def reload(daemon: SkewedDaemonError, limit: float) -> Client:
-    """Have the installed kaimond take over; return a connection to it.
+    """Have the installed kaimond replace the running one; return a connection to it.
 
     Args:
-        daemon: that runs.
+        daemon: the running daemon.
         limit: seconds to wait at most.
 
     Raises:
-        CtlError: it has not taken over.
+        CtlError: the installed one has not taken over.
     """
     _send(daemon, signal.SIGHUP)
     until = time.monotonic() + limit
@@ -33,12 +33,12 @@ def reload(daemon: SkewedDaemonError, limit: float) -> Client:
         try:
             return client.connect()
         except SkewedDaemonError:
-            # Still the old one: it first makes sure that the new one can start.
+            # Still the old daemon, which first checks that the new one can start.
             pass
         except CtlError as error:
             if error.code not in (ExitCode.UNKNOWN, ExitCode.NOT_RUNNING):
                 raise
-        # The process, its lock and its socket stay, so only asking tells which version it is now.
+        # The process, its lock and its socket stay, so only a hello reveals the current version.
         time.sleep(_PAUSE)
     raise CtlError(
         f"kaimond was asked to make way (by SIGHUP to process {daemon.pid}), and after {limit:.0f} "
@@ -48,14 +48,14 @@ def reload(daemon: SkewedDaemonError, limit: float) -> Client:
 
 
 def stop(daemon: SkewedDaemonError, limit: float) -> None:
-    """End it in order, and wait until it is gone.
+    """End the daemon in order, and wait until it is gone.
 
     Args:
-        daemon: that runs.
+        daemon: the running daemon.
         limit: seconds to wait at most.
 
     Raises:
-        CtlError: it is still there.
+        CtlError: the daemon is still there.
     """
     _send(daemon, signal.SIGTERM)
     ending.wait_for_end(daemon.pid, limit)
@@ -67,7 +67,7 @@ def _send(daemon: SkewedDaemonError, number: signal.Signals) -> None:
     try:
         os.kill(daemon.pid, number)
     except ProcessLookupError:
-        # It ended in this moment; what comes next is seen by whoever waits.
+        # The process has just ended; the caller finds out what comes next.
         return
     except OSError as error:
         raise CtlError(f"{daemon} It could not be asked by a signal: {error.strerror}.") from None

@@ -1,8 +1,8 @@
-"""``kaimonctl doctor``: looks at everything that kaimond needs, and names the cure of each fault.
+"""``kaimonctl doctor``: checks everything that kaimond needs, and gives a cure for each fault.
 
-One function per check in `kaimond.doctor.checks`. They only look: nothing is made, changed or
-started, save short-lived processes that are asked for their version. A check that fails itself is
-a finding like any other, so the doctor works where nothing else does.
+Each check is a function in `kaimond.doctor.checks`. Checks are read-only: they start nothing but
+short-lived processes that are asked for their version. A check that itself fails is reported
+as a finding too, so the doctor works where nothing else does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def examine(world: World, checks: Mapping[str, Check] = CHECKS) -> Iterator[Finding]:
-    """Yield what each check finds, in their order; never raises for what they meet."""
+    """Yield the findings of the checks, in their order; never raises, whatever they encounter."""
     for name, check in checks.items():
         yield from _guarded(name, lambda check=check: list(check(world)))  # type: ignore[misc]
 

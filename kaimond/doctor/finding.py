@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The findings of checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Level(StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    """It works, but not everything, or not for long."""
+    """It works, but not completely, or not for long."""
 
     FAIL = "fail"
     """Something that kaimond needs is missing or wrong."""
@@ -19,13 +19,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fact that was looked at.
+    """One fact that a check established.
 
     Attributes:
         check: name of the check.
         level: how bad it is.
-        text: what is true, as a sentence without its full stop or as a few words.
-        cure: exactly what to do; empty if nothing needs to be done.
+        text: the fact, as a sentence without its full stop or as a few words.
+        cure: the exact steps that help; empty if nothing needs to be done.
     """
 
     check: str
@@ -34,5 +34,5 @@ class Finding:
     cure: str = ""
 
     def as_dict(self) -> dict[str, str | None]:
-        """The finding for programs; without a cure it has the value None."""
+        """Return the finding for programs; a missing cure has the value None."""
         return {**asdict(self), "level": str(self.level), "cure": self.cure or None}

@@ -1,4 +1,4 @@
-"""Starts a Julia once, as a person would, and lets it say whether the gate can be used there."""
+"""Starts a Julia once, as a person would, to find out whether the gate works there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kaimond.doctor.world import World
 
 TIMEOUT: Final = 120.0
-"""Seconds; the first `using` may compile, and a launcher may install a Julia."""
+"""Seconds; the first `using` may compile, and a launcher may install a Julia first."""
 
 _MARK: Final = "kaimond-trial"
 _LAST_BYTES: Final = 2000
@@ -47,12 +47,12 @@ _UUID: Final = "a21192e0-c747-40e2-a203-a8df58b0ebbe"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of it.
+    """The result of starting Julia once.
 
     Attributes:
         julia: The program that was started; empty if none was found.
-        facts: What it said, by name.
-        words: How it ended and what else it wrote, or why none was found.
+        facts: Its output, by name.
+        words: How it ended and its other output, or why no Julia was found.
     """
 
     julia: str
@@ -66,12 +66,12 @@ class Trial:
 
     @property
     def works(self) -> bool:
-        """Whether a gate could be opened as well."""
+        """Whether a gate could be opened too."""
         return self.loads and "loaded" in self.facts
 
     @property
     def verdict(self) -> tuple[str, str]:
-        """What is true, and what to do about it ("" for nothing)."""
+        """What is true, and what to do about it ("" if nothing)."""
         facts = self.facts
         if not self.julia:
             return self.words, ""
@@ -102,12 +102,12 @@ class Trial:
 
 
 def try_gate(world: World, directory: Path, cwd: Path) -> Trial:
-    """Find the Julia that sessions get if nothing else is said, and start it once.
+    """Find the default Julia of sessions and start it once.
 
     Args:
         world: The user's environment.
-        directory: The one that holds the package.
-        cwd: Where Julia is started.
+        directory: The directory that contains the package.
+        cwd: The directory in which Julia is started.
     """
     from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - its imports may fail
 
@@ -119,18 +119,18 @@ def try_gate(world: World, directory: Path, cwd: Path) -> Trial:
 
 
 def load_path(environ: Mapping[str, str], directory: Path) -> str:
-    """Return JULIA_LOAD_PATH with `directory` behind what it means now."""
+    """Return JULIA_LOAD_PATH with `directory` appended to its present meaning."""
     return f"{environ.get('JULIA_LOAD_PATH', '')}{os.pathsep}{directory}"
 
 
 def run(julia: str, directory: Path, environ: Mapping[str, str], cwd: Path) -> Trial:
-    """Start Julia once, without startup files, and return what it says.
+    """Start Julia once, without startup files, and return the result.
 
     Args:
-        julia: The program.
-        directory: The one that holds the package.
-        environ: For Julia.
-        cwd: Where it is started.
+        julia: The program to start.
+        directory: The directory that contains the package.
+        environ: The environment for Julia.
+        cwd: The directory in which Julia is started.
     """
     process = subprocess.Popen(
         [julia, "--startup-file=no", "--color=no", "-e", _PROGRAM],
@@ -148,7 +148,7 @@ def run(julia: str, directory: Path, environ: Mapping[str, str], cwd: Path) -> T
         output, ended = b"", f"It was not done within {TIMEOUT:.0f} s and was killed."
     finally:
         if process.poll() is None:
-            # It leads a group of its own; a launcher's children go with it.
+            # Julia leads its own process group, so this also ends a launcher's children.
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     return _read(julia, output, ended)

@@ -1,7 +1,7 @@
-"""Takes out of a text what must not be shown to others: passwords, tokens, keys. Pure.
+"""Removes secrets (passwords, tokens, keys) from a text before others see it. Pure.
 
-Masking guesses by names and by shapes. It is there to keep a person from sending a secret by
-accident, not to make every text harmless; whoever sends a report is asked to look through it.
+Masking guesses by names and patterns. It keeps a person from sending a secret by accident, but
+does not make every text harmless; people are asked to look through a report before they send it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAMES: Final = (
 )
 _SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 
-# A name, what separates it from its value, and the value: in quotes, or up to a blank.
+# A name, the separator, and the value: quoted, or up to the next blank.
 _ASSIGNED: Final = re.compile(
     rf"""(?P<name>["']?\b{_NAMES}["']?\s*(?:=>|[=:])\s*)"""
     r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s"',;&}\])\[{]+)""",
@@ -48,15 +48,15 @@ _SHAPES: Final = re.compile(
 )
 
 SHORTEST: Final = 6
-"""Characters; a shorter value of a variable would be found in words that have nothing to do."""
+"""Characters; shorter values of variables would also match inside unrelated words."""
 
 
 def mask(text: str, known: Iterable[str] = ()) -> str:
-    """``text`` without what looks like a secret.
+    """Return ``text`` without what looks like a secret.
 
     Args:
-        text: anything.
-        known: values that are secret wherever they stand.
+        text: any text.
+        known: values that are secret wherever they occur.
     """
     for value in sorted(set(known), key=len, reverse=True):
         if len(value) >= SHORTEST:
@@ -67,12 +67,12 @@ def mask(text: str, known: Iterable[str] = ()) -> str:
 
 
 def secrets(environ: Mapping[str, str]) -> list[str]:
-    """The values of all variables whose names say that they are secret."""
+    """Return the values of all variables whose names mark them as secret."""
     return [value for name, value in environ.items() if _SECRET_NAME.fullmatch(name)]
 
 
 def hide_home(text: str, home: str, user: str) -> str:
-    """``text`` with ``~`` for the home directory, and without the user's name in other paths."""
+    """Return ``text`` with ``~`` for the home directory, and no user name in other paths."""
     if len(home) > 1:
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
     if user and user != "root":
@@ -82,7 +82,7 @@ def hide_home(text: str, home: str, user: str) -> str:
 
 def _masked(match: re.Match[str]) -> str:
     value = match["value"]
-    # Quotes stay, so that what was TOML or JSON remains that.
+    # Keep the quotes, so that TOML or JSON stays valid.
     quote = value[0] if value[0:1] in ('"', "'") else ""
     if value.strip("\"'").lower() in _HARMLESS:
         return match[0]

@@ -1,4 +1,4 @@
-"""Precompiles the gate for the Julia of sessions, while somebody waits for it."""
+"""Precompiles the gate for the Julia of sessions while the user waits."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class NotPrecompiledError(Exception):
-    """The gate could not be precompiled; the message says what Julia said."""
+    """The gate could not be precompiled; the message has Julia's output."""
 
 
 def precompile(world: World, julia: Julia) -> Path | None:
-    """Make the cache of a Julia, also if there is one; takes a minute or more.
+    """Create the gate's cache for a Julia, even if there is one; takes a minute or more.
 
     Args:
         world: the user's environment.
-        julia: which.
+        julia: the Julia to precompile for.
 
     Returns:
-        Where it is, or None if such a Julia can have none.
+        The cache's path, or None if this Julia cannot have one.
 
     Raises:
-        NotPrecompiledError: it could not be made.
+        NotPrecompiledError: the cache could not be created.
     """
     environ = session_environment(world.environ, world.settings.environment.pass_, {})
     flags = julia_options.DEFAULT.flags(Path.cwd())

@@ -1,4 +1,4 @@
-"""Collects what helps to understand a fault, as texts that can be shown to others."""
+"""Collects information for diagnosing a fault, as texts that can be shown to others."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 LOG_LINES: Final = 2000
 SESSION_LINES: Final = 200
 SESSIONS: Final = 5
-"""How many sessions' output is taken, the newest first."""
+"""The number of sessions whose output is included, newest first."""
 
 _LONGEST_LINE: Final = 4096
 
 
 class Report:
-    """The parts of a report, each made when it is asked for.
+    """The parts of a report, each created on demand.
 
     Args:
-        world: what is looked at.
-        session_output: whether to take what sessions have written, which is anybody's data.
-        show_home: whether paths are shown as they are.
+        world: the environment to report on.
+        session_output: whether to include the output of sessions, which may hold any data.
+        show_home: whether to leave paths as they are.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Report:
         self._session_output = session_output
 
     def parts(self) -> Iterator[tuple[str, str]]:
-        """Yield name and text of each part; a part that cannot be made says why in its text."""
+        """Yield the name and text of each part; the text of a failed part says why it failed."""
         paths = self._world.paths
         makers: list[tuple[str, Callable[[], str]]] = [
             ("versions.txt", self._versions),
@@ -108,7 +108,7 @@ class Report:
         return json.dumps({**facts, "status": dict(contact.status)}, indent=2)
 
     def _environment(self) -> str:
-        """Names of all variables; values only of those that are about us."""
+        """Return the names of all variables, with values only for our own."""
         ours = (
             "KAIMON_",
             "XDG_",
@@ -144,10 +144,10 @@ def _content(file: Path) -> str:
 
 
 def _tail(file: Path, lines: int) -> str:
-    """The last lines of a file, long ones cut."""
+    """Return the last lines of a file, long ones truncated."""
     if not file.exists():
         return f"({file} does not exist)"
     with file.open("rb") as stream:
-        # A line without an end would otherwise be read whole.
+        # The limit keeps a line without an end from being read whole.
         kept = deque(iter(lambda: stream.readline(_LONGEST_LINE), b""), maxlen=lines)
     return b"".join(kept).decode(errors="backslashreplace")

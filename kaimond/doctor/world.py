@@ -1,4 +1,4 @@
-"""What the checks look at: one user's environment, as the programs of Kaimon see it."""
+"""The environment that the checks examine: one user's, as Kaimon's programs see it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class DaemonState(StrEnum):
-    """What came of asking for the daemon."""
+    """The outcome of contacting the daemon."""
 
     RUNNING = "running"
     ABSENT = "absent"
     SKEWED = "skewed"
-    """One runs whose protocol is not ours."""
+    """A daemon runs that speaks another protocol."""
 
     UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)
 class Contact:
-    """What the daemon answered.
+    """The daemon's answer.
 
     Attributes:
-        state: whether it did.
-        words: why not, for people.
+        state: the outcome of contacting it.
+        words: why it did not answer, for people.
         version: its answer to `version`.
         status: its answer to `status`.
     """
@@ -49,19 +49,19 @@ class Contact:
 
 
 class World:
-    """Everything that a check may ask for.
+    """Everything that a check may examine.
 
-    What is broken is no reason to stop: whoever asks for settings that cannot be read gets the
-    defaults, and the check of the configuration tells of it.
+    A fault does not stop the checks: if the settings cannot be read, the defaults are used, and
+    the check of the configuration reports the fault.
 
     Args:
-        contact: what the daemon answered.
-        environ: the environment to look at; the process's own if not given.
+        contact: the daemon's answer.
+        environ: the environment to examine; by default that of this process.
 
     Attributes:
-        contact: what the daemon answered.
-        environ: the environment that is looked at.
-        paths: where everything lives.
+        contact: the daemon's answer.
+        environ: the environment that is examined.
+        paths: the locations of our files.
     """
 
     def __init__(self, contact: Contact, environ: Mapping[str, str] | None = None) -> None:
@@ -89,13 +89,13 @@ class World:
         return projects.load(self.paths.projects_file)
 
     def julia(self, entry: ProjectEntry | None = None) -> Julia:
-        """The Julia of a project, or of those that say nothing, found as the daemon would.
+        """Return the Julia of a project, or the default Julia, found as the daemon would find it.
 
-        The daemon has another environment, and so perhaps another PATH: that of who started it.
+        The daemon's environment, and so its PATH, may differ: it has that of whoever started it.
 
         Raises:
-            kaimond.toolchain.find_julia.JuliaError: there is none.
-            kaimond.config.julia_options.LaunchError: how its Julia is started is not settled.
+            kaimond.toolchain.find_julia.JuliaError: no such Julia was found.
+            kaimond.config.julia_options.LaunchError: the project's launch options cannot be used.
         """
         from kaimond.config import repo_options  # noqa: PLC0415 - half of the checks need none
         from kaimond.toolchain.find_julia import Julias  # noqa: PLC0415 - as above
@@ -117,7 +117,7 @@ _DEFAULT: Final = "kaimond.toml ([julia] command)"
 
 
 def nearest_existing(path: Path) -> Path:
-    """``path``, or the lowest directory above it that exists."""
+    """Return ``path``, or its nearest ancestor that exists."""
     while not path.exists() and path != path.parent:
         path = path.parent
     return path

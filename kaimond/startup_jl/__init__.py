@@ -1,5 +1,5 @@
-"""Startup files of Julia that let a person's REPL join: what is written into them, and where.
+"""Julia startup files that let a person's REPL join: their content and location.
 
-The file belongs to the user; ours is one block between two marks. `block` works on bytes and
-decides, `places` knows where the files are, `edit` reads and writes.
+The file belongs to the user; our part is one block between two marks. `block` has the pure
+functions on bytes, `places` finds the files, `edit` reads and writes them.
 """

@@ -1,8 +1,8 @@
-"""Our block in a startup file: put in, brought up to date and taken out, byte for byte.
+"""Our block in a startup file: inserting, updating and removing it, byte for byte.
 
-Everything outside the block stays as it is, whatever its line ends, its encoding or its end of
-file; what has to be undone beside the block itself (a line end that was missing, a file that was
-not there) is noted in the block's first line.
+Everything outside the block stays as it is, whatever its line endings, its encoding or its
+final newline. What removing the block must undo besides (an added newline, a created file) is
+noted in the block's first line.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ end
 
 
 class DamagedError(KaimonError):
-    """The file holds something that cannot be changed safely; the text says what."""
+    """The file holds something that cannot be changed safely; the message says what."""
 
 
 class _Note(StrEnum):
-    """What has to be undone besides the block."""
+    """What to undo when the block is removed."""
 
     NOTHING = ""
     LINE_END = " +line end"
@@ -55,12 +55,12 @@ class _Note(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundBlock:
-    """Our block in a file.
+    """Our block as found in a file.
 
     Attributes:
         begin: Index of its first byte.
-        end: Index behind its last one.
-        note: What has to be undone besides.
+        end: Index just after its last byte.
+        note: What to undo when the block is removed.
     """
 
     begin: int
@@ -69,11 +69,11 @@ class FoundBlock:
 
 
 class Removed(NamedTuple):
-    """A file without our block.
+    """The result of removing our block.
 
     Attributes:
-        content: What is left.
-        was_ours: Whether the file was made for the block, and holds nothing else.
+        content: The remaining content.
+        was_ours: Whether the file was created for the block and holds nothing else.
     """
 
     content: bytes
@@ -81,11 +81,11 @@ class Removed(NamedTuple):
 
 
 def find(content: bytes) -> FoundBlock | None:
-    """Return where our block is, if it is there.
+    """Return the position of our block, or None.
 
     Raises:
-        DamagedError: The marks are not a first and a last one, or the file is no text that Julia
-            could read.
+        DamagedError: The marks are not exactly one first and one last, or the file is not text that
+            Julia could read.
     """
     if b"\0" in content:
         raise DamagedError("it is not text in UTF-8")
@@ -104,12 +104,12 @@ def find(content: bytes) -> FoundBlock | None:
 
 
 def text(directory: str, note: str = "") -> str:
-    """Return the block, with `directory` as the one that holds the package."""
+    """Return the block; `directory` is the one that contains the package."""
     return _TEXT.replace("{note}", note).replace("{directory}", quoted(directory))
 
 
 def quoted(words: str) -> str:
-    """Return `words` as a text in Julia, with its quotes."""
+    """Return `words` as a quoted Julia string."""
     escaped = "".join(
         f"\\u{ord(character):04x}"
         if ord(character) < ord(" ")
@@ -122,14 +122,14 @@ def quoted(words: str) -> str:
 
 
 def installed(content: bytes | None, directory: str) -> bytes:
-    """Return a file's content with the block in it, brought up to date.
+    """Return a file's content with an up-to-date block.
 
     Args:
-        content: Of the file now; None if it does not exist.
-        directory: The one that holds the package.
+        content: The file's present content; None if it does not exist.
+        directory: The directory that contains the package.
 
     Raises:
-        DamagedError: As `find`.
+        DamagedError: See `find`.
     """
     if content is None:
         return text(directory, _Note.FILE).encode()
@@ -148,24 +148,24 @@ def removed(content: bytes) -> Removed:
     """Return a file's content without the block.
 
     Raises:
-        DamagedError: As `find`.
+        DamagedError: See `find`.
     """
     found = find(content)
     if found is None:
         return Removed(content, was_ours=False)
     before, after = content[: found.begin], content[found.end :]
     if found.note is _Note.LINE_END and not after:
-        # With something behind the block, two lines of the user's would become one.
+        # If text follows the block, removing the newline would join two of the user's lines.
         before = before.removesuffix(_line_end(content[: found.end]))
     left = before + after
     return Removed(left, was_ours=found.note is _Note.FILE and not left)
 
 
 def own_call(content: bytes) -> int | None:
-    """Return the number of a line outside our block that calls `Gate.serve` as well, if any."""
+    """Return the number of the first line outside our block that calls `Gate.serve`, or None."""
     found = find(content)
     if found:
-        # As many lines, so that what follows keeps its number.
+        # Keep the number of lines, so that the line numbers after the block stay right.
         blank = b"\n" * content.count(b"\n", found.begin, found.end)
         content = content[: found.begin] + blank + content[found.end :]
     call = _OWN_CALL.search(content)

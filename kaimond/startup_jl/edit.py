@@ -1,4 +1,4 @@
-"""Changes startup files on the disk: whole or not at all, with a backup, and through links."""
+"""Changes startup files on the disk: atomically, with a backup, and following links."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
 
 
 class StartupError(KaimonError):
-    """The file was not changed; the text says why, and what can be done."""
+    """The file was not changed; the message says why and what to do."""
 
 
 class FileState(StrEnum):
-    """How a startup file is."""
+    """The state of our block in a startup file."""
 
     ABSENT = "absent"
-    """Our block is not in it, or there is no file."""
+    """The block is not in it, or there is no file."""
 
     INSTALLED = "installed"
     OUTDATED = "outdated"
-    """The block is in it, but of another version or another installation."""
+    """The block is there, but from another version or another installation."""
 
     UNCLEAR = "unclear"
-    """It cannot be read, or what is in it is not clear."""
+    """The file cannot be read, or its content is ambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenFile:
-    """What a startup file is found to be.
+    """The state of a startup file.
 
     Attributes:
-        file: Where it is.
-        state: How it is.
-        exists: Whether there is a file.
+        file: The startup file's path.
+        state: The state of our block.
+        exists: Whether the file exists.
         problem: Why the state is unclear, or "".
-        own_call: The line outside our block that calls `Gate.serve` as well, if one does.
+        own_call: The line outside our block that also calls `Gate.serve`, if there is one.
     """
 
     file: Path
@@ -60,14 +60,14 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a change did.
+    """The result of a change.
 
     Attributes:
-        file: Which was, or was not, changed.
-        changed: Whether it was written, or removed.
-        existed: Whether the file was there before.
-        exists: Whether it is there now.
-        backup: What it was like before, if that was kept.
+        file: The startup file's path.
+        changed: Whether the file was written or removed.
+        existed: Whether the file existed before.
+        exists: Whether the file exists now.
+        backup: The file with the previous content, if it was kept.
     """
 
     file: Path
@@ -78,11 +78,11 @@ class Done:
 
 
 def look(file: Path, directory: Path) -> SeenFile:
-    """Return how a startup file is; never raises.
+    """Return the state of a startup file; never raises.
 
     Args:
         file: The startup file.
-        directory: The one that holds the package.
+        directory: The directory that contains the package.
     """
     try:
         content = _read(files.target(file))
@@ -98,14 +98,14 @@ def look(file: Path, directory: Path) -> SeenFile:
 
 
 def install(file: Path, directory: Path) -> Done:
-    """Put our block into a startup file, or bring it up to date.
+    """Insert our block into a startup file, or update it.
 
     Args:
-        file: The startup file; it is made if it does not exist.
-        directory: The one that holds the package.
+        file: The startup file; created if it does not exist.
+        directory: The directory that contains the package.
 
     Raises:
-        StartupError: It could not be done; the file is as it was.
+        StartupError: The change failed; the file is as it was.
     """
     try:
         str(directory).encode()
@@ -130,12 +130,12 @@ def install(file: Path, directory: Path) -> Done:
 
 
 def remove(file: Path) -> Done:
-    """Take our block out of a startup file, and remove the file if it was made for the block.
+    """Remove our block from a startup file, and the file itself if it was created for the block.
 
-    The backup goes too if it says the same as the file now.
+    The backup is removed too if it equals the file's new content.
 
     Raises:
-        StartupError: It could not be done; the file is as it was.
+        StartupError: The change failed; the file is as it was.
     """
     with _changing(file) as target:
         before = _read(target)
@@ -153,9 +153,9 @@ def remove(file: Path) -> Done:
 
 @contextlib.contextmanager
 def _changing(file: Path) -> Iterator[Path]:
-    """Hold the lock of all startup files, and tell what goes wrong; the file itself is yielded."""
+    """Yield the file behind all links, under the lock of all startup files; translate errors."""
     try:
-        # Not beside the file: its folder may be a repository.
+        # Not beside the file, because its directory may be a repository.
         with files.locked(paths.resolve().state / "startup"):
             yield files.target(file)
     except DamagedError as error:
@@ -184,7 +184,7 @@ def _read(file: Path) -> bytes | None:
 
 
 def _check_writable(file: Path) -> None:
-    """Refuse what its owner has locked: replacing a file would not ask for its own mode."""
+    """Refuse a read-only file, because replacing a file would not honour its mode."""
     try:
         status = file.stat()
     except FileNotFoundError:
@@ -214,7 +214,7 @@ def _back_up(file: Path, content: bytes) -> Path:
     backup = _backup_of(file)
     if _read(backup) != content:
         if backup.exists():
-            # An older one may be the only copy of what somebody has deleted since.
+            # An older backup may be the only copy of content that was deleted since.
             fd, name = tempfile.mkstemp(prefix=f"{backup.name}-", dir=file.parent)
             os.close(fd)
             backup = Path(name)
@@ -223,7 +223,7 @@ def _back_up(file: Path, content: bytes) -> Path:
 
 
 def _backup_left(file: Path, content: bytes) -> Path | None:
-    """Remove the backup if it is of no more use; return it if it stays."""
+    """Remove the backup if it is no longer needed; return it if it stays."""
     backup = _backup_of(file)
     kept = _read(backup)
     if kept == content:

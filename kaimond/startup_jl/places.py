@@ -1,4 +1,4 @@
-"""Where Julia's startup files are, and where the package is that they load."""
+"""The paths of Julia's startup files, and of the package that they load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PlaceError(KaimonError):
-    """There is no such place; the text says why."""
+    """There is no such file; the message says why."""
 
 
 def package_directory() -> Path:
@@ -31,15 +31,15 @@ def global_file(environ: Mapping[str, str]) -> Path:
     """Return the user's startup file, which every Julia loads.
 
     Args:
-        environ: For JULIA_DEPOT_PATH and HOME.
+        environ: The environment to take JULIA_DEPOT_PATH and HOME from.
 
     Raises:
-        PlaceError: Julia has no depot, or it depends on where Julia is started.
+        PlaceError: Julia has no depot, or the depot depends on the directory Julia starts in.
     """
     depots = environ.get("JULIA_DEPOT_PATH")
     if depots == "":
         raise PlaceError("JULIA_DEPOT_PATH is empty, so Julia has no depot and no startup file.")
-    # An empty entry stands for Julia's own choice.
+    # An empty entry stands for Julia's default depot.
     first = (depots or "").split(os.pathsep)[0] or "~/.julia"
     home = environ.get("HOME") or str(Path.home())
     if first == "~" or first.startswith("~/"):

@@ -1,8 +1,8 @@
-"""A chaos run: real agents, real Julia, random work and random deaths, checked against a model.
+"""A chaos run: real agents, real Julia, random work and random kills, checked against a model.
 
-`python -m tests.chaos --minutes 10 --seed 1` runs it alone; `test_chaos` runs a short one.
+`python -m tests.chaos --minutes 10 --seed 1` runs it; `test_chaos` runs a short version.
 
-`agent` is one MCP client over a real shim; `script` is what an agent does; `disturber` is what
-happens to the processes; `model` knows, without any input or output, what must hold; `checks`
-compares the world with it while everything is quiet; `run` puts a run together; `report` has words.
+`agent` is one MCP client over a real shim; `script` is an agent's work; `disturber` kills, stops
+and upgrades processes; `model` contains what must hold, without input or output; `checks` compares
+the system with the model while it is quiet; `run` drives a run; `report` formats the figures.
 """

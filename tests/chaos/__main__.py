@@ -15,7 +15,7 @@ from tests.chaos.run import keep, run
 from tests.support.home import CHECKOUT, Home
 
 TAIL = 60
-"""Lines of the trace that are printed; the whole of it is in a file."""
+"""Lines of the trace to print; a file has the whole trace."""
 
 
 def _options() -> argparse.Namespace:
@@ -31,7 +31,7 @@ def _options() -> argparse.Namespace:
 
 
 def julia(folder: Path) -> dict[str, str]:
-    """Variables that let a daemon find the tests' Julia."""
+    """Return the environment variables with which a daemon finds the tests' Julia."""
     sys.path.insert(0, str(CHECKOUT / "packaging" / "julia"))
     import find_or_fetch
 
@@ -43,7 +43,7 @@ def julia(folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Run and report; 0 if nothing was violated."""
+    """Run and report; return 0 if nothing was violated."""
     options = _options()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as depot:

@@ -1,4 +1,4 @@
-"""One MCP client: raw JSON-RPC over the stdio of a real `kaimon-mcp`, every answer counted."""
+"""An MCP client: raw JSON-RPC over the stdio of a real `kaimon-mcp`, with every answer counted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODERN: Final = {
     f"{_PREFIX}clientInfo": _CLIENT,
     f"{_PREFIX}clientCapabilities": {},
 }
-"""What each request of the newest protocol carries; it has no handshake."""
+"""The fields of each request in the newest protocol, which has no handshake."""
 
 LEGACY: Final = "2025-06-18"
 _LINE: Final = 2**24
@@ -35,8 +35,8 @@ class Pending:
     """A request that was sent.
 
     Attributes:
-        request: what the model knows of it.
-        over: set when nobody needs to wait for it any more.
+        request: the model's record of it.
+        over: set when nobody needs to wait for it any longer.
     """
 
     request: Request
@@ -44,12 +44,12 @@ class Pending:
 
 
 class Agent:
-    """A client that starts a new shim when its own was killed.
+    """A client that starts a new shim when its shim was killed.
 
     Args:
-        home: where.
-        number: of the agent; odd ones speak the newest protocol, even ones the one before.
-        complain: called with a sentence about what must not happen.
+        home: the home directory.
+        number: the agent's number; odd ones speak the newest protocol, even ones the one before.
+        complain: called with a sentence about each violation.
     """
 
     def __init__(self, home: Home, number: int, complain: Callable[[str], None]) -> None:
@@ -69,11 +69,11 @@ class Agent:
 
     @property
     def pid(self) -> int:
-        """Of the shim, 0 while there is none."""
+        """The shim's pid, 0 while there is none."""
         return self._shim.pid if self._shim and self._ready.is_set() else 0
 
     async def start(self) -> None:
-        """Start a shim and greet it."""
+        """Start a shim and do the handshake."""
         self._killed = False
         self._ids = 0
         self.shims += 1
@@ -97,7 +97,7 @@ class Agent:
             self._notify("notifications/initialized", {})
 
     async def stop(self) -> None:
-        """Close the client's end; the shim must end by itself."""
+        """Close the client's end; the shim must exit by itself."""
         shim, self._killed = self._shim, True
         if shim is None or shim.stdin is None:
             return
@@ -115,14 +115,14 @@ class Agent:
         self._ready.clear()
 
     def kill(self) -> None:
-        """kill -9 the shim; `start` comes by itself."""
+        """Kill the shim with SIGKILL; `again` starts the next one."""
         if self._shim and self._shim.returncode is None:
             self._killed = True
             with contextlib.suppress(ProcessLookupError):
                 self._shim.kill()
 
     def call(self, tool: str, step: int, **arguments: Any) -> Pending:
-        """Send a call of a tool."""
+        """Send a tool call."""
         return self.ask("tools/call", {"name": tool, "arguments": arguments}, tool, step)
 
     def ask(self, method: str, params: dict[str, Any], tool: str, step: int) -> Pending:
@@ -131,7 +131,7 @@ class Agent:
         pending = Pending(Request(self.number, self._ids, tool, step, time.monotonic()))
         self.requests.append(pending.request)
         if self._killed:
-            # Nobody reads it, and nobody will answer.
+            # There is no shim to read it, so nobody will answer.
             self._orphan(pending)
             return pending
         self._waiting[self._ids] = pending
@@ -141,7 +141,7 @@ class Agent:
         return pending
 
     def cancel(self, pending: Pending) -> None:
-        """Cancel a request that waits; nobody waits for it any more."""
+        """Cancel a pending request and stop waiting for it."""
         if not pending.over.is_set():
             pending.request.cancelled = time.monotonic()
             ident = pending.request.ident
@@ -149,7 +149,7 @@ class Agent:
             pending.over.set()
 
     async def finish(self, pending: Pending) -> Request:
-        """Wait for an answer, or for the shim's death; complain if neither comes in time."""
+        """Wait for the answer or the shim's death; complain if neither comes in time."""
         try:
             async with asyncio.timeout(BOUND):
                 await pending.over.wait()

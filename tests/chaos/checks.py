@@ -1,4 +1,4 @@
-"""Compares the world with the model while everything is quiet."""
+"""Compares the system with the model while it is quiet."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from tests.chaos.world import World
 
 QUIET: Final = 60.0
-"""Seconds in which what the agents left behind must have come to its end."""
+"""Seconds for the agents' unfinished work to end."""
 
 STATUS_BOUND: Final = 5.0
-"""Seconds for `kaimonctl status`, its interpreter's start included (N6)."""
+"""Seconds for `kaimonctl status`, including the start of its interpreter (N6)."""
 
 FACTS: Final = ("key", "project", "name", "state", "generation", "boot_id", "pid")
 
 
 async def quiet(world: World) -> None:
-    """Check everything that must hold when nothing is being done."""
+    """Check all that must hold while nothing is running."""
     world.note("check", "quiet")
     await _settled(world)
     status = await _ctl(world, "status", "--json")
@@ -43,7 +43,7 @@ async def quiet(world: World) -> None:
 
 
 def requests(world: World) -> None:
-    """Every request of every agent has the answers that it must have (N5)."""
+    """Check that every request of every agent has the answers that it must have (N5)."""
     now = time.monotonic()
     for agent in world.agents:
         for request in agent.requests:
@@ -52,7 +52,7 @@ def requests(world: World) -> None:
 
 
 async def ended(world: World) -> None:
-    """All sessions were shut down: nothing of them is left (N2)."""
+    """Check, after all sessions were shut down, that nothing of them is left (N2)."""
     status = await _ctl(world, "status", "--json")
     if status["sessions"]:
         world.complain(f"sessions are left: {status['sessions']}")
@@ -65,7 +65,7 @@ async def ended(world: World) -> None:
 
 
 async def _settled(world: World) -> None:
-    """Evals whose agents went away end by themselves; so do starts and stops."""
+    """Wait until evals whose agents left have ended, and starts and stops too."""
     end = time.monotonic() + QUIET
     while True:
         status = await _ctl(world, "status", "--json")
@@ -105,7 +105,7 @@ async def _ask(world: World, agent: Agent, tool: str, **arguments: Any) -> Reque
 
 
 async def _views(world: World, living: list[dict[str, Any]]) -> None:
-    """Ping, start_session's list, the errors' list and the database say what kaimonctl says."""
+    """Check that ping, the lists of start_session and errors, and the database match kaimonctl."""
     expected = sorted(_facts(view) for view in living)
     keys = {view["key"] for view in living}
     for agent in world.agents[:2]:
@@ -122,7 +122,7 @@ async def _views(world: World, living: list[dict[str, Any]]) -> None:
     stored = await asyncio.to_thread(_stored, world)
     for text in await asyncio.to_thread(_unfinished, world):
         world.complain(f"an eval has no end although nothing runs: {text[:200]}")
-    # That an eval has ended is stored with the eval; the session's record follows a while later.
+    # The end of an eval is stored at once, the session's record a while later.
     alive = [
         _facts(record | ({"state": "ready"} if record["state"] == "busy" else {}))
         for record in stored
@@ -158,7 +158,7 @@ def _column(world: World, question: str) -> list[str]:
 
 
 async def _known(world: World) -> None:
-    """Every key ever acknowledged is there: alive as the same process, or dead with a reason."""
+    """Check that every acknowledged key is alive as the same process, or dead with a reason."""
     sent = time.monotonic()
     answer = await _ctl(world, "sessions", "--all", "--json")
     now = time.monotonic()
@@ -173,11 +173,11 @@ async def _known(world: World) -> None:
 
 
 async def _processes(world: World, living: list[dict[str, Any]]) -> None:
-    """One process for each session, and no session for none (N2)."""
+    """Check that there is one process per session, and no session without one (N2)."""
     recorded = {view["key"]: view["pid"] for view in living}
     end = time.monotonic() + 10
     while True:
-        # What an ended session has left behind is ended in the background.
+        # What an ended session leaves behind is cleaned up in the background.
         found = await asyncio.to_thread(processes.julias, world.home)
         marked = await asyncio.to_thread(processes.marked, world.home)
         running = sorted((one.key, one.process.pid) for one in found)
@@ -195,7 +195,7 @@ async def _processes(world: World, living: list[dict[str, Any]]) -> None:
 
 
 async def _variables(world: World, view: dict[str, Any]) -> None:
-    """A session's own variables have everything that was said to be done in this image (N4)."""
+    """Check that a session's variables hold all that was reported done in this image (N4)."""
     said = await _ask(world, world.agents[0], "ex", e=COUNTED, session=view["key"], q=False)
     if said.failed or not said.answers:
         world.complain(f"session {view['key']} could not be asked: {said.text}")
@@ -208,7 +208,7 @@ async def _variables(world: World, view: dict[str, Any]) -> None:
 
 
 def _effects(world: World) -> None:
-    """Each eval's side effect happened as often as its answer allows (N4)."""
+    """Check that each eval's side effect happened as often as its answer allows (N4)."""
     for item in world.evals.values():
         file = world.effects / str(item.number)
         count = file.stat().st_size if file.exists() else 0
@@ -217,7 +217,7 @@ def _effects(world: World) -> None:
 
 
 def _logs(world: World) -> None:
-    """The sequences in the sessions' logs have no holes (N3)."""
+    """Check that the sequences in the sessions' logs have no gaps (N3)."""
     for log in world.home.paths.session_logs.glob("*.log"):
         text = log.read_text(errors="replace")
         for block in re.findall(r"^--- eval .*?^---$", text, re.MULTILINE | re.DOTALL):

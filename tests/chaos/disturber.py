@@ -1,4 +1,4 @@
-"""What happens to the processes: kills, stops, upgrades."""
+"""Kills, stops and upgrades processes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ WEIGHTS: Final = {
 }
 
 RECOVERY: Final = 30.0
-"""Seconds in which somebody must have started the next daemon, and it must answer."""
+"""Seconds in which the next daemon must be started and answer."""
 
 
 class Disturber:
-    """Disturbs until the run stops.
+    """A source of disturbances, active until the run stops.
 
     Args:
-        world: of the run.
-        pause: mean seconds between two disturbances.
+        world: the run.
+        pause: mean seconds between disturbances.
     """
 
     def __init__(self, world: World, pause: float) -> None:
@@ -46,7 +46,7 @@ class Disturber:
         self._stopped: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Disturb."""
+        """Disturb until the run stops."""
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / self._pause))
             if self._world.stop:
@@ -79,7 +79,7 @@ class Disturber:
     async def _kill_julia(self) -> None:
         victim = await self._pick()
         if victim:
-            # Before the kill: the daemon may tell of it before we could.
+            # Recorded before the kill, because the daemon may report it before we could.
             self._world.keys.killed.add(victim.key)
             self._world.act("disturber", f"kill julia {victim.key} pid {victim.process.pid}")
             self._world.done["kill julia"] += processes.send(victim.process, signal.SIGKILL)
@@ -105,7 +105,7 @@ class Disturber:
                 self._world.complain(f"no daemon answered within {RECOVERY:.0f} s of a kill")
 
     async def _comes_if_wanted(self, killed: int, since: float) -> bool:
-        """Whether one came in time for the first request that wanted it; nobody starts one else."""
+        """Return whether a daemon came in time for the first request that needed one."""
         requests = [request for agent in self._world.agents for request in agent.requests]
         wanted = [max(request.sent, since) for request in requests if request.wants_daemon(since)]
         if not wanted:
@@ -138,7 +138,7 @@ class Disturber:
 
 
 async def answers(world: World, *, other_than: int = 0, within: float = RECOVERY) -> int:
-    """Wait until a daemon answers on the control socket; return its pid, 0 if none does."""
+    """Wait until a daemon answers on the control socket; return its pid, 0 if none did in time."""
     end = time.monotonic() + within
     while time.monotonic() < end:
         pid = await _version(str(world.home.paths.control_socket))
@@ -149,7 +149,7 @@ async def answers(world: World, *, other_than: int = 0, within: float = RECOVERY
 
 
 async def _version(path: str) -> int:
-    """Pid of the daemon that answers on a socket now, or 0."""
+    """Return the pid of the daemon that answers on a socket now, or 0."""
     try:
         reader, writer = await asyncio.open_unix_connection(path)
     except OSError:

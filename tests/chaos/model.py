@@ -1,8 +1,8 @@
-"""What must hold whatever dies, as plain data and comparisons; no input or output.
+"""The invariants that must hold whatever dies, as plain data and comparisons; no input or output.
 
-The run tells the model what it asked, what it was answered and whom it killed, each with the time.
-The model complains, in sentences, about whatever could not have happened in a system that keeps the
-invariants N1 (keys), N4 (evals) and N5 (answers).
+The run tells the model what was requested, answered and killed, and when. The model complains, in
+sentences, about anything that is impossible in a system that keeps the invariants N1 (keys),
+N4 (evals) and N5 (answers).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 BOUND: Final = 75.0
 """Seconds in which a request must be answered: a start after a restart after a queue of evals, each
-on a machine that others load as well."""
+on a machine with other load."""
 
 LATE: Final = 5.0
-"""Seconds after which an answer to a cancelled request cannot have been on its way already."""
+"""Seconds after which an answer to a cancelled request can no longer have been under way."""
 
 NEVER_RAN: Final = (
     "nothing was evaluated",
@@ -30,24 +30,24 @@ NEVER_RAN: Final = (
     "had not begun",
     "Nothing was run",
 )
-"""Phrases that promise that the code did not run at all."""
+"""Phrases that promise that the code did not run."""
 
 
 @dataclass
 class Request:
-    """One request of one agent.
+    """A request of an agent.
 
     Attributes:
-        agent: number of the agent.
+        agent: the agent's number.
         ident: its id, unique within a shim's life.
-        tool: that it calls.
-        step: of the run in which it was made.
-        sent: when, on the monotonic clock, as all times here.
-        answers: when each of its answers came.
-        text: of the first answer.
-        failed: whether that was an error.
-        structured: content of the first answer.
-        eval_id: that the answer names.
+        tool: the tool that it calls.
+        step: the step of the run in which it was made.
+        sent: when it was sent, on the monotonic clock, like all times here.
+        answers: the times of its answers.
+        text: the text of the first answer.
+        failed: whether the first answer was an error.
+        structured: the structured content of the first answer.
+        eval_id: the eval id in the answer.
         cancelled: when it was cancelled, or None.
         orphaned: whether its own shim was killed before the answer.
     """
@@ -66,16 +66,16 @@ class Request:
     orphaned: bool = False
 
     def wants_daemon(self, since: float) -> bool:
-        """Whether a daemon had to be started for it after ``since``, when the last one died.
+        """Return whether a daemon had to be started for it after the last one died at ``since``.
 
-        A request that the shim had answered in words by then wants none any more.
+        A request that was answered by then needs no daemon.
         """
         if self.orphaned or self.cancelled is not None:
             return False
         return self.sent >= since or not self.answers
 
     def complaints(self, now: float) -> list[str]:
-        """What is wrong with its answers (N5)."""
+        """Return what is wrong with its answers (N5)."""
         said = []
         name = f"step {self.step}: request {self.ident} ({self.tool}) of agent {self.agent}"
         if len(self.answers) > 1:
@@ -93,14 +93,14 @@ class Request:
 
 @dataclass
 class Evaluation:
-    """One eval with a number that its side effects carry.
+    """An eval with a number that its side effects carry.
 
     Attributes:
-        number: of it, unique in the run.
-        request: that asked for it.
-        lines: of ``seq=`` that it prints.
+        number: its number, unique in the run.
+        request: the request that started it.
+        lines: the number of ``seq=`` lines that it prints.
         throws: whether it ends with an exception of its own.
-        image: token of the process image in which it was done, as its answer says.
+        image: token of the process image in which it ran, according to its answer.
     """
 
     number: int
@@ -111,7 +111,7 @@ class Evaluation:
 
     @property
     def verdict(self) -> str:
-        """What its answer claims: done, background, refused (never ran), cut, or unknown."""
+        """The answer's claim: done, background, refused (never ran), cut, or unknown."""
         request = self.request
         if not request.answers:
             return "unknown"
@@ -130,7 +130,7 @@ class Evaluation:
         return "strange"
 
     def answered(self) -> list[str]:
-        """Look at its answer, once it is there."""
+        """Check its answer, if there is one, and return complaints."""
         name, text = self._name(), self.request.text
         if self.verdict == "strange":
             return [f"{name} was answered with: {text[:400]}"]
@@ -149,7 +149,7 @@ class Evaluation:
         return said
 
     def effect(self, count: int) -> list[str]:
-        """Compare its answer with how often its side effect happened (N4)."""
+        """Compare its answer with the number of times its side effect happened (N4)."""
         name, verdict = self._name(), self.verdict
         if count > 1:
             return [f"{name} ran {count} times; its answer was {verdict}"]
@@ -164,20 +164,20 @@ class Evaluation:
 
 
 def sequence(text: str) -> list[int]:
-    """The numbers of the ``seq=`` lines in a text, in its order."""
+    """Return the numbers of the ``seq=`` lines in a text, in order."""
     return [int(number) for number in re.findall(r"^seq=(\d{6})$", text, re.MULTILINE)]
 
 
 @dataclass
 class Key:
-    """What was seen of one session's key.
+    """What is known about the key of one session.
 
     Attributes:
-        project: of the session.
-        acknowledged: whether a start or a restart named it to an agent.
-        generation: the highest that was seen.
-        seen: when that was known.
-        dead: when it was first known to have ended, or None.
+        project: the session's project.
+        acknowledged: whether a start or a restart reported it to an agent.
+        generation: the highest generation that was seen.
+        seen: when that generation was seen.
+        dead: when it was first seen to have ended, or None.
         boots: boot id and pid of each generation.
     """
 
@@ -190,7 +190,7 @@ class Key:
 
 
 class Keys:
-    """The life of every key, from the views that anybody was given (N1)."""
+    """The life of every key, according to the views in answers (N1)."""
 
     def __init__(self) -> None:
         self.known: dict[str, Key] = {}
@@ -199,7 +199,7 @@ class Keys:
     def observe(
         self, view: dict[str, Any], sent: float, answered: float, *, acknowledged: bool = False
     ) -> list[str]:
-        """Take in a view that was asked for at ``sent`` and given at ``answered``."""
+        """Record a view requested at ``sent`` and received at ``answered``; return complaints."""
         name, generation = view["key"], view["generation"]
         key = self.known.setdefault(name, Key(view["project"]))
         key.acknowledged = key.acknowledged or acknowledged
@@ -235,13 +235,13 @@ class Keys:
         return []
 
     def missing(self, present: Iterable[str]) -> list[str]:
-        """Acknowledged keys of which nothing is known any more."""
+        """Return complaints about acknowledged keys that are no longer known."""
         left = {name for name, key in self.known.items() if key.acknowledged} - set(present)
         return [f"key {name} was acknowledged and is forgotten" for name in sorted(left)]
 
 
 def variables(done: Iterable[Evaluation], seen: list[int], image: str) -> list[str]:
-    """Compare what a session's own variable counted with what was said to be done in its image."""
+    """Compare a session's own counter variable with the evals reported done in its image."""
     said = [
         f"image {image} counted eval {number} {seen.count(number)} times"
         for number in sorted(set(seen))

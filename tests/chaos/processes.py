@@ -1,4 +1,4 @@
-"""The processes of a home, as the system shows them."""
+"""The processes of a home, as the operating system lists them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Julia:
     """A session's main process.
 
     Attributes:
-        key: of the session, from the environment.
-        process: psutil checks its start before each signal, so a pid that is used again is safe.
+        key: the session's key, from the environment.
+        process: psutil checks its start time before each signal, so a reused pid is safe.
     """
 
     key: str
@@ -30,12 +30,12 @@ class Julia:
 
 
 def julias(home: Home) -> list[Julia]:
-    """Every session's main process; what it has started itself is left out."""
+    """Return every session's main process, without the processes that it started."""
     return [Julia(key, process) for key, process in marked(home) if _is_main(process)]
 
 
 def marked(home: Home) -> list[tuple[str, psutil.Process]]:
-    """Every process that carries a session's key."""
+    """Return every process whose environment has a session's key, with that key."""
     found = []
     for process in home.processes():
         with contextlib.suppress(psutil.Error, OSError):
@@ -53,7 +53,7 @@ def _is_main(process: psutil.Process) -> bool:
 
 
 def daemon(home: Home) -> psutil.Process | None:
-    """The running daemon, if the announced process is one."""
+    """Return the running daemon if the announced process is one, or None."""
     pid = home.announced()
     try:
         process = psutil.Process(pid)
@@ -66,7 +66,7 @@ def daemon(home: Home) -> psutil.Process | None:
 
 
 def send(process: psutil.Process, number: signal.Signals) -> bool:
-    """Signal a process unless it has ended; tell whether it was there."""
+    """Signal a process; return whether it still existed."""
     try:
         process.send_signal(number)
     except psutil.Error:
@@ -75,7 +75,7 @@ def send(process: psutil.Process, number: signal.Signals) -> bool:
 
 
 def zombies(process: psutil.Process) -> list[psutil.Process]:
-    """Children that have ended and were not waited for."""
+    """Return the children that have ended without being waited for."""
     found = []
     for child in process.children():
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Figures of a run, for people."""
+"""Formats the figures of a run for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def table(world: World) -> str:
-    """The run in figures."""
+    """Return the run's figures."""
     requests = [request for agent in world.agents for request in agent.requests]
     latencies = [r.answers[0] - r.sent for r in requests if r.answers and r.cancelled is None]
     kills = {name: count for name, count in world.done.items() if " " in name}
@@ -41,7 +41,7 @@ def table(world: World) -> str:
 
 
 def spread(seconds: Sequence[float]) -> str:
-    """Median, 99th percentile and maximum."""
+    """Return the median, 99th percentile and maximum."""
     if not seconds:
         return "-"
     ordered = sorted(seconds)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tests.support.home import Home
 
 THREADS: Final = 8
-"""Threads that the event loop's pool may have made since the baseline was taken."""
+"""Threads that the event loop's pool may have added since the baseline."""
 
 DESCRIPTORS: Final = 3
-"""Open descriptors that may be there for a moment: a log, a question being answered."""
+"""Descriptors that may be open briefly, such as a log or a request being answered."""
 
 
 async def run(
@@ -37,17 +37,17 @@ async def run(
     pause: float = 2.0,
     least: int = 0,
 ) -> World:
-    """Run chaos in a home and return what was seen.
+    """Run chaos in a home and return what was observed.
 
     Args:
-        home: without a running daemon; the agents' shims start it.
-        seed: of all chance.
-        seconds: of disturbed work, quiet checks not counted.
-        agents: how many.
-        projects: how many.
+        home: a home without a running daemon; the agents' shims start one.
+        seed: the seed of all randomness.
+        seconds: duration of disturbed work, without the quiet checks.
+        agents: number of agents.
+        projects: number of projects.
         phase: seconds of work between two quiet checks.
-        pause: mean seconds between two disturbances.
-        least: evals that have to be done, however much longer that takes on a slow machine.
+        pause: mean seconds between disturbances.
+        least: evals that must be done, however much longer a slow machine needs for them.
     """
     world = World(home, seed, [home.project(f"P{number}") for number in range(projects)])
     world.effects.mkdir()
@@ -75,7 +75,7 @@ async def _work(
         began = time.monotonic()
         await _phase(world, scripts, disturber, min(phase, left) if left > 0 else phase)
         left -= time.monotonic() - began
-        # The last daemon may have died with nobody waiting; the next call starts another one.
+        # The last daemon may have died while nobody waited; the next call starts another one.
         await world.agents[0].again()
         ping = world.agents[0].call("ping", world.act("the end of a phase", "ping"))
         await world.agents[0].finish(ping)
@@ -99,7 +99,7 @@ async def _phase(world: World, scripts: list[Script], disturber: Disturber, seco
 
 
 async def _end(world: World, baseline: tuple[int, int, int]) -> None:
-    """Shut everything down; compare what is left with what was there at the beginning."""
+    """Shut everything down, and compare what is left with the baseline."""
     first = world.agents[0]
     await first.again()
     ping = await first.finish(first.call("ping", 0))
@@ -120,7 +120,7 @@ async def _end(world: World, baseline: tuple[int, int, int]) -> None:
 
 
 async def _one_session(world: World) -> None:
-    """Start and end a session, so that what the daemon makes once and keeps is there."""
+    """Start and end a session, so that what the daemon creates once and keeps exists."""
     agent = world.agents[0]
     path = str(world.projects[0])
     started = await agent.finish(agent.call("start_session", 0, project_path=path))
@@ -130,7 +130,7 @@ async def _one_session(world: World) -> None:
 
 
 async def _measured(world: World) -> tuple[int, int, int]:
-    """Pid, descriptors and threads of the daemon, with one agent and no session."""
+    """Return pid, descriptors and threads of the daemon, with one agent and no session."""
     agent = world.agents[0]
     await agent.finish(agent.call("ping", 0))
     await agent.finish(agent.call("start_session", 0))
@@ -148,7 +148,7 @@ async def _measured(world: World) -> tuple[int, int, int]:
 
 
 def keep(world: World, folder: Path) -> Path:
-    """Put what is needed to understand a violation into a folder of its own; return it."""
+    """Copy what is needed to understand a violation into a new folder; return the folder."""
     kept = folder / f"chaos-{world.seed}"
     kept.mkdir(parents=True, exist_ok=True)
     words = [*world.violations, "", *world.trace]

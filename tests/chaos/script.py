@@ -1,4 +1,4 @@
-"""What an agent does: start, evaluate, restart, shut down, cancel, look."""
+"""An agent's work: start, evaluate, restart, shut down, cancel, look."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ _BODY: Final = {
     "child": "run(`sleep 1000`; wait = false)",
 }
 COUNTED: Final = 'isdefined(Main, :counted) ? "$image $(join(counted, \',\'))" : "none "'
-"""Code whose value is what a session has counted."""
+"""Code whose value is the session's counter variable."""
 
 
 class Script:
-    """One agent's work until the run stops.
+    """The work of one agent, until the run stops.
 
     Args:
-        world: of the run.
-        agent: whose work it is.
+        world: the run.
+        agent: the agent that works.
     """
 
     def __init__(self, world: World, agent: Agent) -> None:
@@ -65,7 +65,7 @@ class Script:
         self._chance: random.Random = world.chance(self._who)
 
     async def run(self) -> None:
-        """Work."""
+        """Work until the run stops."""
         while not self._world.stop:
             await self._agent.again()
             kind = self._chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
@@ -123,7 +123,7 @@ class Script:
             if command == "shutdown" and not request.structured["ended"]:
                 self._world.complain(f"step {step}: {key} was shut down and has not ended")
             if command == "restart" and request.structured["boot_id"] not in request.text:
-                # It may have been restarted or ended once more before it was looked at.
+                # The session may have been restarted or ended again before this check.
                 self._world.note(self._who, f"#{step} was overtaken")
 
     async def _look(self, kind: str) -> None:
@@ -168,7 +168,7 @@ class Script:
                 self._world.complain(sentence)
 
     async def _checked(self, item: Evaluation) -> Request:
-        """Ask for the result of an eval that went on in the background, until it has one."""
+        """Ask repeatedly for the result of an eval in the background, until there is one."""
         ident, end = item.request.eval_id, time.monotonic() + BOUND
         while True:
             await asyncio.sleep(1)
@@ -189,7 +189,7 @@ class Script:
         words = "; ".join(request.text.splitlines())[-160:] if request.answers else "no answer"
         mark = " (error)" if request.failed else ""
         self._world.note(self._who, f"   answer to #{request.step}{mark}: {words}")
-        # As an agent would that reads what it is told: a dead key is not used again.
+        # Act as an agent that reads its answers: do not use a dead key again.
         gone = re.search(r"\bSession ([0-9a-f]{8}) .*\bended at ", request.text)
         if request.failed and gone:
             for project, key in list(self._world.current.items()):

@@ -1,4 +1,4 @@
-"""A short run of chaos whose chance is always the same; `make chaos` makes long ones."""
+"""A short chaos run with a fixed seed; `make chaos` does long ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model of the chaos run sees what it is there for."""
+"""The model of the chaos run detects the violations it is meant to detect."""
 
 from __future__ import annotations
 

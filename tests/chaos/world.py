@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class World:
-    """One run.
+    """The shared state of a run.
 
     Attributes:
-        home: where everything runs.
-        seed: of all chance in it.
-        projects: directories.
-        agents: clients.
+        home: the home directory of all programs.
+        seed: the seed of all randomness.
+        projects: the project directories.
+        agents: the clients.
         keys: the model of the sessions.
-        evals: all that were asked for, by number.
+        evals: all requested evals, by number.
         violations: sentences, each with seed and step.
         trace: what was done, in order.
         done: counts of operations and kills, by name.
-        recoveries: seconds from a kill of the daemon to the next answer.
+        recoveries: seconds from each kill of the daemon to the next answer.
         step: number of the last operation.
-        stop: set when no new work shall begin.
+        stop: set when no new work should begin.
     """
 
     home: Home
@@ -54,41 +54,41 @@ class World:
 
     @property
     def evals_done(self) -> int:
-        """How many evals were seen to be done."""
+        """The number of evals that are known to be done."""
         return sum(item.verdict == "done" for item in self.evals.values())
 
     @property
     def effects(self) -> Path:
-        """Where evals leave their side effects, one file each."""
+        """The directory where evals leave their side effects, one file each."""
         return self.home.path / "effects"
 
     def chance(self, who: str) -> random.Random:
-        """A source of chance for one part of the run, the same in each run with this seed."""
+        """Return a random generator for one part of the run, determined by the run's seed."""
         return random.Random(f"{self.seed}/{who}")
 
     def act(self, who: str, what: str) -> int:
-        """Write down what is about to be done; return the number of the step."""
+        """Record what is about to be done; return the number of the step."""
         self.step += 1
         self.note(who, f"#{self.step} {what}")
         return self.step
 
     def note(self, who: str, what: str) -> None:
-        """Write down what happened."""
+        """Record what happened."""
         self.trace.append(f"{time.monotonic() - self.began:9.3f} {who:10} {what}")
 
     def complain(self, sentence: str) -> None:
-        """Something has happened that must not."""
+        """Record a violation."""
         self.violations.append(f"seed {self.seed}, step {self.step}: {sentence}")
         self.note("VIOLATION", sentence)
 
     def saw(self, view: dict[str, Any], request: Request, *, acknowledged: bool = False) -> None:
-        """Take in a session's view from an answer."""
+        """Record a session's view from an answer."""
         said = self.keys.observe(view, request.sent, request.answers[0], acknowledged=acknowledged)
         for sentence in said:
             self.complain(sentence)
 
     def new_eval(self, request: Request, *, lines: int = 0, throws: bool = False) -> Evaluation:
-        """Register an eval; its number is the next one."""
+        """Register an eval under the next number."""
         number = len(self.evals) + 1
         self.evals[number] = Evaluation(number, request, lines, throws)
         return self.evals[number]

@@ -1,4 +1,4 @@
-"""A real agent: the MCP SDK's client over a real `kaimon-mcp`."""
+"""A real agent: the MCP SDK's client connected through a real `kaimon-mcp`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _PROMOTED = re.compile(r"Eval ([0-9a-f]{8}) goes on in the background")
 
 
 class Agent:
-    """Calls tools and looks at their answers."""
+    """A client that calls tools and checks their answers."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     async def call(self, tool: str, **arguments: Any) -> types.CallToolResult:
-        """Call a tool; whatever the answer."""
+        """Call a tool and return the answer, whatever it is."""
         result = await self.client.call_tool(tool, arguments)
         assert isinstance(result, types.CallToolResult)
         return result
@@ -50,18 +50,18 @@ class Agent:
         return text(result)
 
     async def value(self, code: str, **arguments: Any) -> str:
-        """Evaluate code and return what is shown."""
+        """Evaluate code and return the displayed value."""
         return await self.ok("ex", e=code, q=False, **arguments)
 
     async def promoted(self, code: str) -> str:
-        """Begin an eval, wait a little, and return its id; it goes on."""
+        """Start an eval, wait briefly, and return its id while it goes on."""
         said = await self.ok("ex", e=code, q=False, timeout=0.5)
         found = _PROMOTED.search(said)
         assert found, said
         return found[1]
 
     async def told(self, words: str, **arguments: Any) -> bool:
-        """Whether `check_eval` says these words now."""
+        """Return whether the answer of `check_eval` contains these words now."""
         return words in await self.ok("check_eval", **arguments)
 
     async def start(self, project: object, **arguments: Any) -> str:
@@ -71,14 +71,14 @@ class Agent:
         return str(facts(result)["key"])
 
     async def sessions(self) -> list[dict[str, Any]]:
-        """What ping says."""
+        """Return the sessions that `ping` reports."""
         result = await self.call("ping")
         found: list[dict[str, Any]] = facts(result)["sessions"]
         return found
 
 
 def last_line(answer: str) -> str:
-    """The value of an answer; before it, Julia 1.11 and newer tell what they precompile."""
+    """Return the value of an answer; before it, Julia 1.11 and newer report precompilation."""
     return answer.splitlines()[-1]
 
 
@@ -89,7 +89,7 @@ def facts(result: types.CallToolResult) -> dict[str, Any]:
 
 
 def text(result: types.CallToolResult) -> str:
-    """The text of an answer."""
+    """Return the text of an answer."""
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
 
 
@@ -101,12 +101,12 @@ async def agent(
     cwd: Path | None = None,
     on_message: MessageHandlerFnT | None = None,
 ) -> AsyncIterator[Agent]:
-    """An agent that starts its own shim in a home.
+    """Connect an agent that starts its own shim in a home.
 
     Args:
-        home: where.
-        cwd: of the shim; the home if not given.
-        on_message: called with what the server says unasked.
+        home: the home that it runs in.
+        cwd: the shim's working directory; by default the home.
+        on_message: called with each unsolicited message of the server.
         mode: `legacy` for clients that send `initialize`, `auto` for the newest protocol.
     """
     parameters = StdioServerParameters(

@@ -1,4 +1,4 @@
-"""Ending processes of the test's own."""
+"""Ends processes that a test started."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import signal
 
 
 def kill(pid: int) -> None:
-    """Kill a child and wait until it has ended; its exit status stays for whoever waits for it."""
+    """Kill a child and wait until it has ended; leave its exit status to whoever reaps it."""
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def bury(pid: int) -> None:
-    """Kill a child, unless somebody has waited for it already, and wait for it."""
+    """Kill and reap a child, unless it has been reaped already."""
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

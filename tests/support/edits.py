@@ -1,4 +1,4 @@
-"""Edits of a package as editors and version control make them, with what must hold after each."""
+"""Edits a package as editors and version control do, and says what must hold after each edit."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DELAYS: Final = (0.0, 0.0, 0.0, 0.002, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 0.7
 
 @dataclass
 class Step:
-    """One edit that was made.
+    """An edit.
 
     Attributes:
-        kind: of the edit.
+        kind: the kind of edit.
         delay: seconds to wait before the eval.
-        values: of all functions, once it is taken up.
-        stale: whether the session cannot take it up, so that answers must warn.
-        during: the edit is to be made by calling this while an eval runs; None if it was made.
+        values: the values of all functions once the edit is loaded.
+        stale: whether the session cannot load it, so that answers must warn.
+        during: makes the edit, to be called while an eval runs; None if it was made already.
     """
 
     kind: str
@@ -39,14 +39,14 @@ class Step:
 
 @dataclass
 class EditedPackage:
-    """A package with a function in each of its files, one of them in a submodule.
+    """A package with a function in each file, one of them in a submodule.
 
     Attributes:
-        root: its directory.
-        dice: decides everything.
-        state: by file, what its function returns by the newest text that was meant to parse.
-        taken: by file, what it returned when an eval began last.
-        broken: files that do not parse now.
+        root: the package's directory.
+        dice: the source of all randomness.
+        state: by file, the value of its function in the newest text that was meant to parse.
+        taken: by file, the value of its function when the last eval began.
+        broken: files that currently do not parse.
     """
 
     root: Path
@@ -58,7 +58,7 @@ class EditedPackage:
     _counter: int = 0
 
     def create(self) -> None:
-        """Write it, with a Project.toml of a package."""
+        """Write the package and its Project.toml."""
         (self.root / "src").mkdir(parents=True)
         project = f'name = "{NAME}"\nuuid = "{UUID}"\nversion = "0.1.0"\n'
         (self.root / "Project.toml").write_text(project)
@@ -82,24 +82,24 @@ class EditedPackage:
         return end.join(lines).encode()
 
     def values(self) -> tuple[int, ...]:
-        """What an eval that begins now is to show."""
+        """Return the values that an eval beginning now must show."""
         return tuple((self.taken if name in self.broken else self.state)[name] for name in FILES)
 
     def _evaluated(self) -> None:
         self.taken = dict(zip(FILES, self.values(), strict=True))
 
     def step(self) -> Step:
-        """Make one edit, or say how it is made during an eval."""
+        """Make one edit, or return how to make it during an eval."""
         name = self.dice.choice(FILES)
         kind = self.dice.choice(list(_KINDS))
         during = _KINDS[kind](self, name)
-        # An eval follows, or has begun when the edit is made.
+        # The caller evaluates after the edit, or has begun to before it.
         self._evaluated()
         delay = self.dice.choice(DELAYS)
         return Step(kind, delay, self.values(), bool(self.broken), during)
 
     def mend(self) -> Step:
-        """Leave nothing broken; an eval follows."""
+        """Repair all broken files; the caller evaluates next."""
         for name in FILES:
             self._in_place(name)
         self._evaluated()
@@ -121,7 +121,7 @@ class EditedPackage:
         beside.replace(self.path(name))
 
     def _swapped(self, name: str) -> None:
-        """The old file becomes a backup, the new one is written in its place."""
+        """Turn the old file into a backup and write the new one in its place."""
         self._next(name)
         backup = self.path(f"{name}~")
         self.path(name).replace(backup)
@@ -153,7 +153,7 @@ class EditedPackage:
             self.broken.add(name)
 
     def _twice(self, name: str) -> None:
-        """Two texts of one size, and the file's time says that there was only one write."""
+        """Write two texts of equal size, with a file time as if there had been only one write."""
         self._in_place(name)
         first = self.path(name).stat()
         self._in_place(name)
@@ -192,10 +192,10 @@ _KINDS: Final[dict[str, Callable[[EditedPackage, str], Callable[[], None] | None
 
 
 def verdict(step: Step, before: tuple[int, ...], before_stale: bool, answer: str) -> str:
-    """What is wrong with the answer to the eval after, or during, a step; "" if nothing is.
+    """Return what is wrong with the answer to the eval after or during a step, or "".
 
     Args:
-        step: that was made.
+        step: the step that was made.
         before: the values before it.
         before_stale: whether answers had to warn before it.
         answer: the whole text; its first line is the value.

@@ -1,10 +1,10 @@
-"""A program that says it is Julia and speaks the gate's protocol, for runs of many thousand steps.
+"""A program that pretends to be Julia and speaks the gate's protocol, for very long runs.
 
-It evaluates nothing: ``hang`` runs until it is interrupted, ``exit N`` ends the process, anything
-else is done at once. What only real Julia can show is tested with real Julia.
+It evaluates nothing: ``hang`` runs until it is interrupted, ``exit N`` ends the process, and
+anything else is done at once. What depends on real Julia is tested with real Julia.
 
-The file that FAKE_GATE_FAULT names, if it is there, says what goes wrong: ``exits`` at its start,
-``silent``, another ``nonce`` than it was given, ``refuses`` to restart, is ``deaf`` to that.
+The file named by FAKE_GATE_FAULT, if it exists, selects a fault: ``exits`` at its start, stays
+``silent``, sends a wrong ``nonce``, ``refuses`` to restart, or is ``deaf`` to restarts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def script(path: Path, setting: str = "") -> Path:
-    """Write a launcher that can stand in for `julia`; ``setting`` sets variables for it."""
+    """Write a launcher that can replace `julia`; ``setting`` sets variables for it."""
     path.write_text(f'#!/bin/sh\n{setting}exec {sys.executable} {__file__} "$@"\n')
     path.chmod(0o755)
     return path
@@ -43,13 +43,13 @@ def main() -> None:
 
 
 def fault() -> str:
-    """What goes wrong now, "" if nothing."""
+    """Return the currently selected fault, or ""."""
     file = Path(os.environ.get("FAKE_GATE_FAULT", os.devnull))
     return file.read_text() if file.is_file() else ""
 
 
 class Gate:
-    """Answers as the real one does."""
+    """An imitation of the gate."""
 
     def __init__(self, socket: object) -> None:
         self.socket = socket

@@ -1,4 +1,4 @@
-"""A user's home of its own, with real programs in it, checked for leftovers when it is closed."""
+"""A user's home with real programs in it, checked for leftovers when it is closed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _CLIENTS_PASS = ("PATH", "LANG", "USER", "LOGNAME", "SHELL", "TERM")
 
 
 class Home:
-    """A temporary home directory: a private daemon, private projects, a shared Julia depot.
+    """A temporary home directory with its own daemon and projects, and a shared Julia depot.
 
     Args:
-        julia: environment variables that find Julia and its depot.
+        julia: environment variables with which programs find Julia and its depot.
     """
 
     def __init__(self, julia: dict[str, str]) -> None:
-        # Short, because sockets' paths are: pytest's own folders are too long for them.
+        # Short, because socket paths must be; pytest's own directories are too long.
         self.path = Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))
         self.env = {name: os.environ[name] for name in _CLIENTS_PASS if name in os.environ}
         self.env |= julia
@@ -44,7 +44,7 @@ class Home:
     # Projects
 
     def project(self, name: str = "Proj", *, allowed: bool = True) -> Path:
-        """A small Julia project, allowed unless told otherwise."""
+        """Create a small Julia project, by default an allowed one."""
         directory = self.path / name
         directory.mkdir()
         (directory / "Project.toml").write_text("", encoding="utf-8")
@@ -53,14 +53,14 @@ class Home:
         return directory
 
     def example(self) -> Path:
-        """A copy of examples/MyPkg, allowed."""
+        """Create a copy of examples/MyPkg and allow it."""
         directory = self.path / "MyPkg"
         shutil.copytree(CHECKOUT / "examples" / "MyPkg", directory)
         self.allow(directory)
         return directory
 
     def allow(self, directory: Path) -> None:
-        """Put a project on the list, by hand as a person might."""
+        """Add a project to the list, as a person might by hand."""
         file = self.paths.projects_file
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         listed = json.loads(file.read_text()) if file.exists() else {"projects": []}
@@ -70,15 +70,15 @@ class Home:
     # Programs
 
     def kaimond(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the daemon's program to its end."""
+        """Run the daemon's program until it exits."""
         return self._run("kaimond", *arguments)
 
     def kaimonctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run kaimonctl."""
+        """Run `kaimonctl`."""
         return self._run("kaimonctl", *arguments)
 
     def status(self) -> dict[str, Any]:
-        """What `kaimonctl status --json` says."""
+        """Return the output of `kaimonctl status --json`."""
         done = self.kaimonctl("status", "--json")
         assert done.returncode == 0, done.stderr
         status: dict[str, Any] = json.loads(done.stdout)
@@ -103,7 +103,7 @@ class Home:
         return daemon
 
     def spawn_daemon(self, **environ: str) -> subprocess.Popen[str]:
-        """Start the daemon in the foreground and do not wait for it."""
+        """Start the daemon in the foreground without waiting for it."""
         log = (self.path / "daemon.out").open("a")
         with log:
             daemon = subprocess.Popen(
@@ -119,18 +119,18 @@ class Home:
         return daemon
 
     def announced(self) -> int:
-        """Pid of the daemon that says it is ready, 0 if none does."""
+        """Return the pid of the daemon that announced it is ready, or 0."""
         try:
             return int(json.loads(self.paths.pid_file.read_text())["pid"])
         except (OSError, ValueError):
             return 0
 
     def server_log(self) -> str:
-        """All of the server log."""
+        """Return the whole server log."""
         return self.paths.server_log.read_text() if self.paths.server_log.exists() else ""
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that runs with this home."""
+        """Return every process that runs with this home."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -143,7 +143,7 @@ class Home:
     # The end
 
     def close(self) -> None:
-        """End the daemon in order and check that nothing of it is left."""
+        """Stop the daemon in order and check that nothing of it is left."""
         try:
             for pid in {self.announced(), *(d.pid for d in self.daemons if d.poll() is None)} - {0}:
                 os.kill(pid, signal.SIGTERM)
@@ -164,7 +164,7 @@ class Home:
 
 
 def wait_until_or(condition: Any, remaining: Any, timeout: float = 60.0) -> Any:
-    """Wait for a condition; return what remains if it does not come."""
+    """Wait for a condition; on a timeout, return ``remaining()``."""
     try:
         wait_until(condition, timeout)
     except AssertionError:

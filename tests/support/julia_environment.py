@@ -1,4 +1,4 @@
-"""What programs of ours are given so that they find one certain Julia."""
+"""The environment in which our programs find one specific Julia."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.support import precompiled
 
 
 def create(folder: Path, program: Path) -> dict[str, str]:
-    """Make a depot that needs no network, and tell how a daemon finds both.
+    """Create a depot that needs no network; return the variables with which a daemon finds both.
 
     Args:
-        folder: for the depot.
-        program: the Julia.
+        folder: the directory for the depot.
+        program: the Julia program.
     """
     depot = private_depot.create(folder / "depot", program)
     bin_folder = _named_julia(folder / "bin", program)
     precompiled.also_called(program, bin_folder / "julia")
-    # juliaup's launcher looks for its Julias in the home directory, which is another one here.
+    # juliaup's launcher looks for its Julias in the home directory, which tests replace.
     juliaup = os.environ.get("JULIAUP_DEPOT_PATH", str(Path.home() / ".julia"))
     return {
         **depot,
@@ -31,11 +31,11 @@ def create(folder: Path, program: Path) -> dict[str, str]:
 
 
 def _named_julia(folder: Path, program: Path) -> Path:
-    """A directory in which `julia` is this Julia, as a `julia-1.10` is not found by that name."""
+    """Create a directory where `julia` is this Julia, which may have a name like `julia-1.10`."""
     if program.name == "julia":
         return program.parent
     folder.mkdir()
-    # No link: a Julia that is a script may look around from its own name.
+    # Not a link: a Julia that is a script may look for files near its own path.
     script = folder / "julia"
     script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n', encoding="utf-8")
     script.chmod(0o755)

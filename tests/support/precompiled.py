@@ -1,6 +1,6 @@
-"""The gate compiled once for each Julia of a test run, as it is once for each Julia of a person's.
+"""The gate precompiled once for each Julia of a test run, as users have it.
 
-Without it every session of a test would compile the gate anew, which takes most of a test's time.
+Otherwise every session of a test would compile the gate, which takes most of the test's time.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MADE: dict[Path, tuple[Julia, Path]] = {}
-"""By the program that is started: the Julia, and its cache."""
+"""The Julia and its cache, by program."""
 
 _TRIED: dict[Path, str] = {}
-"""By the program: why there is no cache, or an empty text if there is one or need not be."""
+"""By program: why there is no cache; empty if there is one or none is needed."""
 
 
 def prepare(folder: Path, program: Path) -> None:
-    """Have sessions that are started by ``program`` find the gate precompiled.
+    """Make sessions started by ``program`` find the gate precompiled.
 
-    That takes a minute or more once. What goes wrong is told by `problem`.
+    The first call takes a minute or more; `problem` reports errors.
 
     Args:
-        folder: the same one for all processes of a test run.
-        program: the Julia.
+        folder: the directory shared by all processes of a test run.
+        program: the Julia program.
     """
     if program in _TRIED:
         return
@@ -47,7 +47,7 @@ def prepare(folder: Path, program: Path) -> None:
 
 
 def problem(program: Path) -> str:
-    """Why the gate could not be precompiled for this Julia; empty if nothing is wrong."""
+    """Return why the gate could not be precompiled for this Julia, or ""."""
     return _TRIED[program]
 
 
@@ -64,26 +64,26 @@ def _prepare(folder: Path, program: Path) -> None:
 
 
 def also_called(program: Path, name: Path) -> None:
-    """A script of this name starts the Julia ``program``."""
+    """Register a script of this name as starting the Julia ``program``."""
     if program in _MADE:
         julia, made = _MADE[program]
         _MADE[name] = replace(julia, path=str(name)), made
 
 
 def variables(program: Path) -> dict[str, str]:
-    """What a session's process is given so that it finds the cache."""
+    """Return the variables with which a session's process finds the cache."""
     return {"KAIMON_CACHE": str(_MADE[program][1])} if program in _MADE else {}
 
 
 def put_into(caches: Path, environ: Mapping[str, str]) -> None:
-    """Put the cache for the first Julia on the PATH among those of a home."""
+    """Add the cache for the first Julia on PATH to the caches of a home."""
     program = Path(environ["PATH"].split(os.pathsep)[0]) / "julia"
     if program not in _MADE:
         return
     julia, made = _MADE[program]
     cache = gate_cache.cache_for(caches, julia, _FLAGS, environ)
     assert isinstance(cache, GateCache)
-    # Links, with the times that Julia looks at.
+    # Hard links keep the timestamps, which Julia compares.
     shutil.copytree(made, cache.path, copy_function=os.link)
 
 

@@ -1,4 +1,4 @@
-"""A person at a terminal: a program on a pseudo-terminal, typed at and read."""
+"""A program on a pseudo-terminal, with keys typed and output read as by a person."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from tests.support.wait import DEADLINE
 
 PATIENCE = 90.0
-"""Seconds; what a person sees first compiles, and the machine may be slow."""
+"""Seconds; the first output waits for compilation, and the machine may be slow."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,18 +27,18 @@ _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
 
 def plain(data: bytes) -> str:
-    """What was shown, without colours and movements of the cursor."""
+    """Return the output without colours and cursor movements."""
     return _ESCAPES.sub(b"", data).decode(errors="replace")
 
 
 class Screen:
-    """Runs a program on a terminal of its own, in a session of its own.
+    """A program on a terminal of its own, in its own process session.
 
     Args:
-        command: the program.
-        env: its environment.
-        rows: of the terminal.
-        columns: of the terminal.
+        command: the program and its arguments.
+        env: the program's environment.
+        rows: the terminal's height.
+        columns: the terminal's width.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Screen:
 
     @property
     def text(self) -> str:
-        """All that was shown."""
+        """All output so far, as text."""
         return plain(bytes(self._shown))
 
     @property
     def raw(self) -> bytes:
-        """All that was shown, byte for byte."""
+        """All output so far, as bytes."""
         return bytes(self._shown)
 
     def type(self, text: str) -> None:
@@ -95,7 +95,7 @@ class Screen:
         self.type(text + "\r")
 
     def expect(self, wanted: str, timeout: float = PATIENCE) -> str:
-        """Wait for what is shown next that holds ``wanted``; return what came before that."""
+        """Wait for output that contains ``wanted``; return the new output before it."""
         end = time.monotonic() + timeout
         while True:
             found = self.text.find(wanted, self._mark)
@@ -110,19 +110,19 @@ class Screen:
             time.sleep(0.02)
 
     def resize(self, rows: int, columns: int) -> None:
-        """Give the terminal another size."""
+        """Change the terminal's size."""
         fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def restored(self) -> bool:
-        """Whether the terminal's modes are as they were before the program."""
+        """Return whether the terminal's modes are as before the program."""
         return termios.tcgetattr(self._follower) == self.modes
 
     def wait(self, timeout: float = DEADLINE) -> int:
-        """Wait for the program's end; return its exit code."""
+        """Wait until the program exits; return its exit code."""
         return self.process.wait(timeout)
 
     def close(self) -> None:
-        """Close the window."""
+        """Close the terminal."""
         if self._closed.is_set():
             return
         self._closed.set()

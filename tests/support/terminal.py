@@ -1,4 +1,4 @@
-"""A person at a terminal: types, and reads the screen."""
+"""A terminal on which tests type and read the screen as a person does."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _TAKE_TERMINAL = (
 
 
 class Terminal:
-    """Runs a program on a terminal of its own, as its foreground process.
+    """A program on its own terminal, as the foreground process.
 
     Args:
         command: the program and its arguments.
-        env: for it.
-        cwd: for it.
+        env: the program's environment.
+        cwd: the program's working directory.
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
@@ -56,19 +56,19 @@ class Terminal:
         self._reader.start()
 
     def _read(self) -> None:
-        # A terminal whose last program has ended gives an error and no end of file.
+        # Reading a terminal whose last program has ended gives an error, not an end of file.
         with contextlib.suppress(OSError):
             while data := os.read(self._master, 65536):
                 self._seen += data
 
     @property
     def pid(self) -> int:
-        """Of the program."""
+        """The program's pid."""
         return self.process.pid
 
     @property
     def screen(self) -> str:
-        """Everything that was ever shown, without colours and movements."""
+        """All output so far, without colours and cursor movements."""
         return _CODES.sub("", bytes(self._seen).decode("utf-8", "replace"))
 
     def type(self, text: str) -> None:
@@ -80,14 +80,14 @@ class Terminal:
         self.type(line + "\r")
 
     def reads(self, text: str, times: int = 1) -> None:
-        """Wait until the screen has shown a text so many times."""
+        """Wait until the screen has shown a text this many times."""
         try:
             wait_until(lambda: self.screen.count(text) >= times, DEADLINE)
         except AssertionError:
             raise AssertionError(f"{text!r} is not on the screen:\n{self.screen}") from None
 
     def close(self) -> None:
-        """End the program, if it has not ended, and the terminal."""
+        """End the program if it is running, and close the terminal."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

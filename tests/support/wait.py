@@ -1,4 +1,4 @@
-"""Waiting for conditions, never for luck."""
+"""Helpers that wait for conditions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], T], timeout: float = DEADLINE) -> T:
 
 
 async def until(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:
-    """The same for asynchronous tests; the condition may be asynchronous as well."""
+    """Wait like `wait_until` in an asynchronous test; the condition may be asynchronous too."""
     end = time.monotonic() + timeout
     while True:
         value = condition()

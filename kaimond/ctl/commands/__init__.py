@@ -1,1 +1,1 @@
-"""The commands of ``kaimonctl``, one file each; `kaimond.ctl.command_line` finds them by name."""
+"""The commands of ``kaimonctl``, one file each; `kaimond.ctl.command_line` imports them by name."""

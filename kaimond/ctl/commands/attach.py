@@ -26,21 +26,21 @@ EXAMPLE: Final = "kaimonctl attach 1a2b3c4d"
 DETACH_KEY: Final = "^]"
 
 LIMIT: Final = 150.0
-"""Seconds for the answer: the session may be restarting, which has its own deadline."""
+"""Seconds for the answer; the session may be restarting, which has a deadline of its own."""
 
 AGAIN_FOR: Final = 60.0
-"""Seconds during which a connection that broke is tried again."""
+"""Seconds for which a broken connection is retried."""
 
 _PAUSE: Final = 0.2
 
 
 @dataclass(frozen=True)
 class End:
-    """How an attachment ended.
+    """The way an attachment ended.
 
     Attributes:
-        kind: the daemon's word; ``detached`` or ``gone`` if it was this side; ``lost`` if the
-            connection broke.
+        kind: as the daemon calls it; ``detached`` or ``gone`` if this side ended it; ``lost`` if
+            the connection broke.
         text: a sentence for the person.
         again: whether to attach again.
     """
@@ -56,7 +56,7 @@ _CODES: Final = {
     "gone": ExitCode.DONE,
     "daemon-ends": ExitCode.NOT_RUNNING,
 }
-"""All other ends are failures."""
+"""The ends that are not failures."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Attach, and again should the daemon be replaced meanwhile."""
+    """Attach to the session, and again if the daemon is replaced meanwhile."""
     screen = RawTerminal()
     daemon = client.connect_or_start()
     key, first = options.session, True
@@ -103,9 +103,9 @@ def _greeting(begun: Mapping[str, Any], detach_key: str, *, again: bool) -> str:
 
 
 def _converse(daemon: client.Client, screen: RawTerminal, terminal: str, keys: DetachKey) -> End:
-    """Pass on what is typed and shown until one side ends it."""
+    """Pass input and output on until one side ends the attachment; return how it ended."""
     while True:
-        # What came together with the answer makes no descriptor readable.
+        # Messages that came together with the answer do not make the descriptor readable.
         wait = 0.0 if daemon.buffered else None
         watched = [screen.input, screen.woken, daemon.fileno()]
         ready, _, _ = select.select(watched, [], [], wait)
@@ -172,7 +172,7 @@ def _connected_again(key: str) -> client.Client:
                     "does not need one to go on; attach again when kaimond runs.",
                     error.code,
                 ) from None
-        # A daemon that is killed while it starts leaves nothing that one could wait for.
+        # A daemon that is killed during its start leaves nothing to wait for, so poll.
         time.sleep(_PAUSE)
 
 

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Collect, write, and say what is inside."""
+    """Collect the report, write it to a file, and list its content."""
     from kaimond.doctor.report import Report  # noqa: PLC0415 - to be told if it cannot be loaded
     from kaimond.doctor.world import World  # noqa: PLC0415 - as above
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     file = Path(options.output or f"kaimon-bugreport-{stamp}.tar.gz")
     packed = file.name.endswith((".tar.gz", ".tgz"))
-    # Made first: that it cannot be made should not be told after half a minute of collecting.
+    # Created first, so that a failure is reported before half a minute of collecting.
     with open(_make(file), "wb") as stream:
         try:
             parts = dict(report.parts())
@@ -104,7 +104,7 @@ def _as_archive(parts: Mapping[str, str], folder: str) -> bytes:
 
 
 def _make(file: Path) -> int:
-    """Make the file, for its owner only; return its descriptor."""
+    """Create the file, for its owner only; return its descriptor."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         return os.open(file, flags, 0o600)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "kaimonctl completions bash"
 
 LIMIT: Final = 3.0
-"""Seconds; a person with a finger on the tab key waits."""
+"""Seconds; a person who presses the tab key is waiting."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one item a line, or the script."""
+    """Print the script, or one item per line."""
     if options.what == "keys":
         _say_all(_keys())
     elif options.what == "projects":
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _keys() -> Iterator[str]:
-    """The keys of live sessions; none if the daemon does not say so in time."""
+    """Yield the keys of live sessions; none if the daemon does not answer in time."""
     try:
         with client.connect() as daemon:
             answer = daemon.call("sessions", LIMIT, ended=False)
@@ -70,6 +70,6 @@ def _keys() -> Iterator[str]:
 
 def _say_all(items: Iterator[str]) -> None:
     for item in items:
-        # What would not be one line, or would act on the terminal, is no help there.
+        # Skip what is not a single line, or what the terminal would interpret.
         if item.isprintable():
             say(item)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "kaimonctl config list\nkaimonctl config set julia.command +lts"
 
 _OF_SESSIONS: Final = {"julia", "environment"}
-"""Tables that are about a session's process, which keeps what it was started with."""
+"""Tables about a session's process, which keeps the values that it was started with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read or change the settings."""
+    """Show or change the settings."""
     where = paths.resolve()
     try:
         if options.action in {None, "list"}:
@@ -145,7 +145,7 @@ def _unset(where: Paths, key: Key) -> int:
 
 
 def _finish(where: Paths, key: Key) -> int:
-    """Say when a change counts, or why it does not yet."""
+    """Say when a change takes effect, or why it does not yet."""
     try:
         settings.load(where.settings_file, where.settings_overlay)
     except SettingsError as error:
@@ -174,7 +174,7 @@ def _described(loaded: Loaded, key: Key) -> Described:
 
 
 def _described_if_sound(where: Paths, key: Key) -> Described | None:
-    """What holds; None where a file keeps the settings from being read."""
+    """Return the setting in effect; None if a file keeps the settings from being read."""
     try:
         return _described(settings.load(where.settings_file, where.settings_overlay), key)
     except SettingsError:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the checks and print what they find, each as soon as it is known."""
+    """Run the checks and print each finding as soon as it is known."""
     from kaimond.doctor import examine  # noqa: PLC0415 - to be told by name if it cannot be loaded
     from kaimond.doctor.finding import Level  # noqa: PLC0415 - as above
     from kaimond.doctor.world import World  # noqa: PLC0415 - as above

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _dev(directory: Path, *, as_json: bool) -> int:
     in_julia = f"push!(LOAD_PATH, {block.quoted(str(directory))}); using Kaimon; Gate.serve()"
-    # An empty entry stands for Julia's own load path.
+    # An empty entry stands for Julia's default load path.
     in_shell = f'export JULIA_LOAD_PATH="${{JULIA_LOAD_PATH:-}}:"{shlex.quote(str(directory))}'
     everywhere = "kaimonctl startup install --global"
     if as_json:

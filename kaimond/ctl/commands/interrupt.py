@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "kaimonctl interrupt 1a2b3c4d"
 
 LIMIT: Final = 60.0
-"""Seconds; the ladder itself tries for half of that where the machine is under load."""
+"""Seconds; on a loaded machine, the interrupt itself takes up to half of that."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, and tell what came of it."""
+    """Interrupt the session's eval and print the outcome."""
     with client.connect() as daemon:
         answer = daemon.call("interrupt", LIMIT, session=options.session)
     say(render.escape(answer.get("text", "")))

@@ -72,7 +72,7 @@ def _print(line: Line, style: render.Style, *, as_json: bool) -> None:
 
 
 def _log_path(where: paths.Paths) -> Path:
-    """Where the running daemon says that it logs, else where one would."""
+    """Return the log of the running daemon, or the one that a daemon would write."""
     try:
         return Path(json.loads(where.pid_file.read_text(encoding="utf-8"))["log"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -86,7 +86,7 @@ def _count(text: str) -> int:
 
 
 def _key(text: str) -> str:
-    # It becomes part of a file's name.
+    # The text becomes part of a file name.
     if not re.fullmatch(r"[0-9a-f]{8}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a session key (8 hex characters)")
     return text

@@ -96,7 +96,7 @@ def _directory(text: str) -> Path:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Change a client's file, or look at all of them."""
+    """Change a client's file, or list all clients."""
     if options.project and not options.project.is_dir():
         raise CtlError(f"{options.project} is not a directory. Nothing was changed.")
     try:

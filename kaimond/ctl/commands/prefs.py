@@ -56,7 +56,7 @@ _NAMES: Final = ", ".join(preferences.NAMES)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read or change `session_prefs`."""
+    """Show or change `session_prefs`."""
     file = paths.resolve().projects_file
     if options.action in {None, "list"}:
         return _list(projects.load(file), as_json=options.json)
@@ -136,7 +136,7 @@ def _remark_problems(read: Projects) -> None:
 
 
 def _value(text: str) -> Any:
-    """What a person means by `text`: JSON, or else a word, which JSON would have in quotes."""
+    """Parse `text` as JSON, or else as a string without quotes."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

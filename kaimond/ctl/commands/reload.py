@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "kaimonctl reload"
 
 LIMIT: Final = 90.0
-"""Seconds for the check of the installed version and for the change."""
+"""Seconds for checking the installed version and replacing the daemon."""
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Ask, and wait until the successor answers."""
+    """Request the reload, and wait until the successor answers."""
     try:
         return _reload(client.connect())
     except SkewedDaemonError as skew:
@@ -45,7 +45,7 @@ def _reload(connection: Client) -> int:
         before = daemon.call("version")
         say(render.escape(daemon.call("reload", LIMIT).get("text", "")))
         daemon.wait_until_closed(LIMIT)
-    # The listening socket stays, so this connection waits for the successor.
+    # The listening socket stays open, so this connection waits for the successor.
     with client.connect() as daemon:
         after = daemon.call("version", LIMIT)
     if after.get("instance") == before.get("instance"):

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, and wait until the session is ready again."""
+    """Restart the session, and wait until it is ready."""
     with client.connect() as daemon:
         answer = daemon.call("restart", LIMIT, session=options.session)
     say(render.escape(answer.get("text", "")))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "kaimonctl revise 1a2b3c4d"
 
 LIMIT: Final = 600.0
-"""Seconds: it waits behind what the session evaluates."""
+"""Seconds; the request waits until the session's evals are done."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, and tell what came of it."""
+    """Have the session read its source again and print the outcome."""
     with client.connect() as daemon:
         answer = daemon.call("revise", LIMIT, session=options.session)
     say(render.escape_lines(str(answer.get("text", ""))))

@@ -30,7 +30,7 @@ ACTIONS: Final = {
 }
 
 ENDING: Final = 130.0
-"""Seconds for an orderly end: a little more than the service manager allows for it."""
+"""Seconds for an orderly end; a little more than the service manager allows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Find the service manager and do it."""
+    """Find the service manager and carry out the action."""
     if options.action == "status":
         return _status(as_json=options.json)
     manager = service_manager.find()
@@ -112,7 +112,7 @@ def _uninstall(manager: Manager) -> int:
 
 
 def _start(manager: Manager) -> None:
-    """Start the service and see that it answers."""
+    """Start the service and check that it answers."""
     other = _daemon_of_somebody_else(service_manager.state(manager))
     if other:
         raise CtlError(
@@ -133,7 +133,7 @@ def _start(manager: Manager) -> None:
 
 
 def _stop(manager: Manager) -> None:
-    """Stop the service and see that its daemon is gone."""
+    """Stop the service and check that its daemon is gone."""
     before = service_manager.state(manager)
     service_manager.carry_out(manager, manager.stopping())
     if before.pid:
@@ -204,12 +204,12 @@ def _user() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        # systemd takes the number as well.
+        # systemd accepts the number as well.
         return str(os.getuid())
 
 
 def _daemon_of_somebody_else(state: ServiceState) -> str:
-    """Who holds the daemon's lock, if it is not the service; empty if nobody does."""
+    """Describe who holds the daemon's lock, if it is not the service; "" if nobody else does."""
     pid = ending.announced_pid()
     if not ending.lock_is_held() or (state.pid and pid in {state.pid, None}):
         return ""

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask the daemon for its sessions and print them."""
+    """Print the daemon's sessions."""
     with client.connect() as daemon:
         answer = daemon.call("sessions", ended=options.all)
     if options.json:

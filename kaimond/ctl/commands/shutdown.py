@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, and wait until the process is gone."""
+    """End the session, and wait until its process is gone."""
     with client.connect() as daemon:
         answer = daemon.call("shutdown", LIMIT, session=options.session)
     say(render.escape(answer.get("text", "")))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "kaimonctl start ~/MyPkg"
 
 LIMIT: Final = 1800.0
-"""Seconds; the daemon has its own, shorter deadlines, and installing packages takes its time."""
+"""Seconds; the daemon's own deadlines are shorter, and installing packages takes long."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, and wait until the session is ready."""
-    # The daemon lives in another directory, and links are its business.
+    """Start the session, and wait until it is ready."""
+    # The daemon has another working directory, and resolves links itself.
     path = os.path.abspath(options.path)  # noqa: PTH100 - Path.absolute keeps "..", resolve follows
     with client.connect_or_start() as daemon:
         answer = daemon.call("start", LIMIT, path=path, name=options.name)

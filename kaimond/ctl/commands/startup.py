@@ -64,7 +64,7 @@ def _add_places(parser: argparse._ActionsContainer) -> None:
 
 @dataclass(frozen=True)
 class _Place:
-    """A startup file, whom it is for, and the option that means it."""
+    """A startup file, the Julias that load it, and the option that selects it."""
 
     scope: str
     file: Path
@@ -77,7 +77,7 @@ def _of_project(project: Path) -> _Place:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write, remove or show the block in Julia's startup files."""
+    """Install, remove or show the block in Julia's startup files."""
     directory = places.package_directory()
     if options.action == "show":
         if options.block:
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _places(options: argparse.Namespace) -> list[_Place]:
-    """The files that are meant; without a word all that matter here."""
+    """Return the selected startup files; without a selection, all that matter here."""
     found = []
     try:
         if options.everywhere or not options.project:

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask the daemon for its status and print it."""
+    """Print the daemon's status."""
     with client.connect() as daemon:
         facts = daemon.call("status")
     if options.json:

@@ -24,7 +24,7 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Ask, and wait until the daemon is gone."""
+    """Stop the daemon, and wait until it is gone."""
     try:
         return _stop(client.connect())
     except SkewedDaemonError as skew:
@@ -41,7 +41,7 @@ def _stop(connection: Client) -> int:
         pid = daemon.call("version").get("pid")
         answer = daemon.call("stop", LIMIT)
         say(render.escape(answer.get("text", "")))
-        # Ending takes a while; whoever waits should know for what.
+        # Ending takes a while, and the person should see what is being waited for.
         sys.stdout.flush()
         daemon.wait_until_closed(LIMIT)
     ending.wait_for_end(pid, LIMIT)

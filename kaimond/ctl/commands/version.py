@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask and print; that no daemon runs is no failure here."""
+    """Print the versions; it is not a failure if no daemon is running."""
     theirs = _daemon()
     if options.json:
         say_json({"kaimonctl": __version__, "kaimond": theirs})

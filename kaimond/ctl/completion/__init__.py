@@ -1,7 +1,7 @@
-"""Completion of ``kaimonctl`` in bash, zsh and fish: scripts made from the parsers themselves.
+"""Completion of ``kaimonctl`` in bash, zsh and fish: scripts generated from the parsers.
 
-A script knows commands, options and fixed choices. What changes (session keys, projects) it asks
-for with ``kaimonctl completions keys`` and the like at the moment of completion.
+A script contains commands, options and fixed choices. Values that change (session keys,
+projects) it gets from ``kaimonctl completions keys`` and the like at the time of completion.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ SHELLS: Final[Mapping[str, Callable[[Outline], str]]] = {
     "zsh": zsh.script,
     "fish": fish.script,
 }
-"""For each shell, what makes the script for a program."""
+"""For each shell, the function that makes the script for a program."""

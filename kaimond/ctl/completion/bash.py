@@ -1,4 +1,4 @@
-"""The completion script for bash 3.2 and newer: macOS still has that."""
+"""The completion script for bash 3.2, which macOS still has, and newer."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ complete -F {function} {program}
 
 
 def script(program: Outline) -> str:
-    """The script for one program."""
+    """Return the script for one program."""
     name = program.words[0]
     names = {"program": name, "function": "_" + name.replace("-", "_")}
     parts = [_HEAD.format(**names)]
@@ -85,7 +85,7 @@ def script(program: Outline) -> str:
 
 def _case(outline: Outline) -> str:
     options = " ".join(name for option in outline.options for name in option.names)
-    # The last value of all ends in a semicolon as well, so each can be cut out.
+    # Every value, even the last one, ends in a semicolon, so that each can be cut out.
     values = "".join(
         f" {name}={_kind(option)};"
         for option in outline.options

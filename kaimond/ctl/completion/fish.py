@@ -30,7 +30,7 @@ end
 
 
 def script(program: Outline) -> str:
-    """The script for one program."""
+    """Return the script for one program."""
     name = program.words[0]
     function = name.replace("-", "_")
     lines = [f"complete -c {name} -f"]
@@ -43,7 +43,7 @@ def _lines(outline: Outline, function: str) -> Iterator[str]:
     name, below = outline.words[0], " ".join(outline.words[1:])
     exactly = f"complete -c {name} -n {_quoted(f'__{function}_at -x {below}'.rstrip())}"
     inside = f"complete -c {name} -n {_quoted(f'__{function}_at {below}'.rstrip())}"
-    # Options of the program itself are read before its command only.
+    # The program's own options are accepted only before the command.
     condition = exactly if outline.actions else inside
     for action in outline.actions:
         yield f"{exactly} -a {action.words[-1]} -d {_quoted(action.summary)}"

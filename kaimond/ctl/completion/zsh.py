@@ -1,4 +1,4 @@
-"""The completion script for zsh: a function of the name ``_kaimonctl`` in a folder of ``fpath``."""
+"""The completion script for zsh: the function ``_kaimonctl``, in a directory of ``fpath``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if [[ $funcstack[1] == {function} ]]; then {function} "$@"; else compdef {functi
 
 
 def script(program: Outline) -> str:
-    """The script for one program."""
+    """Return the script for one program."""
     name = program.words[0]
     function = "_" + name.replace("-", "_")
     functions = [_function(each, function) for each in program.walk()]
@@ -41,7 +41,7 @@ def script(program: Outline) -> str:
             "\n",
             _HELPERS.format(program=name, function=function),
             *functions,
-            # Sourced, it only defines; called by the completion system, it completes.
+            # If sourced, it only defines; if run by the completion system, it completes.
             _TAIL.format(program=name, function=function),
         ]
     )
@@ -109,7 +109,7 @@ def _values(argument: Argument, program: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` without a meaning for `_arguments`."""
+    """Return ``text`` with the characters escaped that are special to `_arguments`."""
     return _SPECIAL.sub(r"\\\1", text)
 
 

@@ -1,4 +1,4 @@
-"""The checks, in the order in which they are told: what others depend on comes first."""
+"""The checks, in reporting order: those that others depend on come first."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ CHECKS: Final[Mapping[str, Check]] = {
     "terminals": machine.terminals,
     "neighbour": neighbour.neighbour,
 }
-"""By the name under which a check is told if it cannot be made."""
+"""The checks by name; the name is reported if the check itself fails."""

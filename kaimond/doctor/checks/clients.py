@@ -1,4 +1,4 @@
-"""Whether MCP clients know kaimon-mcp, and can start the one that they know."""
+"""Checks whether MCP clients have an entry for kaimon-mcp and can start it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def clients(world: World) -> Iterator[Finding]:
-    """The files of all clients for all projects; those for one project are its own business."""
+    """Check the file of every client for all projects; files for one project are not checked."""
     try:
         command = program.locate(sys.argv[0], world.environ)
     except program.ProgramError as error:
@@ -38,7 +38,7 @@ def clients(world: World) -> Iterator[Finding]:
 
 
 def _told(seen: SeenClient) -> Finding | None:
-    """What there is to say of one client; nothing if it does not know us."""
+    """Return the finding about one client; None if it has no entry for us."""
     title, install = seen.client.title, f"kaimonctl mcp install --client {seen.client.name}"
     if seen.found is None:
         return Finding("clients", Level.WARN, f"{title}: {seen.problem}", f"Correct {seen.path}")

@@ -1,4 +1,4 @@
-"""What a person has written: settings, projects, and the environments of the projects."""
+"""Checks of what a person writes: settings, projects, and the projects' environments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def settings(world: World) -> Iterator[Finding]:
-    """kaimond.toml and what overlays it."""
+    """Check kaimond.toml and its overlay files."""
     file, overlay = world.paths.settings_file, world.paths.settings_overlay
     try:
         loaded = settings_of.load(file, overlay)
@@ -34,7 +34,7 @@ def settings(world: World) -> Iterator[Finding]:
 
 
 def projects(world: World) -> Iterator[Finding]:
-    """projects.json and the directories that it names."""
+    """Check projects.json and the directories that it names."""
     listed = world.projects
     for problem in listed.problems:
         level = Level.WARN if listed.readable else Level.FAIL

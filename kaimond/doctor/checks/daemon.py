@@ -1,4 +1,4 @@
-"""The control socket and whoever answers on it."""
+"""Checks of the control socket and of the daemon that answers on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def socket(world: World) -> Iterator[Finding]:
-    """The file that clients connect to."""
+    """Check the socket file that clients connect to."""
     path = world.paths.control_socket
     try:
         found = os.lstat(path)
@@ -44,7 +44,7 @@ _AGAIN = "kaimonctl stop; the next use starts a daemon with a new one"
 
 
 def daemon(world: World) -> Iterator[Finding]:
-    """Whether one runs, works, and is of this version."""
+    """Check whether a daemon runs, works, and has this version."""
     contact = world.contact
     if contact.state is DaemonState.ABSENT:
         if start_daemon.daemon_is_there(str(world.paths.runtime)):
@@ -55,7 +55,7 @@ def daemon(world: World) -> Iterator[Finding]:
             yield Finding("daemon", Level.OK, "none runs; the first agent that needs it starts it")
         return
     if contact.state is DaemonState.SKEWED:
-        # Its last sentence is the cure.
+        # The text after the first sentence is the cure.
         text, _, cure = contact.words.partition(". ")
         yield Finding("daemon", Level.FAIL, text, cure or _AGAIN)
         return

@@ -1,4 +1,4 @@
-"""Are the directories ours alone, and are the paths of the sockets in them short enough?"""
+"""Checks whether our directories are private and the socket paths in them are short enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def runtime_directory(world: World) -> Iterator[Finding]:
-    """The directory of the control socket."""
+    """Check the directory of the control socket."""
     directory = world.paths.runtime
     problem = privacy(directory)
     if problem:
@@ -34,7 +34,7 @@ def runtime_directory(world: World) -> Iterator[Finding]:
 
 
 def others(world: World) -> Iterator[Finding]:
-    """All other directories, which need not be there yet."""
+    """Check all other directories, which need not exist yet."""
     paths = world.paths
     wrong = False
     for directory in paths.private_directories():
@@ -53,9 +53,9 @@ def others(world: World) -> Iterator[Finding]:
 
 
 def privacy(directory: Path) -> tuple[str, str] | None:
-    """What keeps a directory from being ours alone, and the cure; None if nothing does.
+    """Return why a directory is not private, and the cure; None if it is private.
 
-    The same rules as `kaimond.runtime.ensure_private`, but nothing is made.
+    Same rules as `kaimond.runtime.ensure_private`, but nothing is created.
     """
     try:
         found = os.lstat(directory)
@@ -78,7 +78,7 @@ def privacy(directory: Path) -> tuple[str, str] | None:
 
 
 def ownership(directory: Path) -> tuple[str, str] | None:
-    """What lets others change a directory, and the cure, as in `kaimond.runtime.ensure_owned`."""
+    """Return what lets others change a directory, and the cure; see `runtime.ensure_owned`."""
     try:
         found = directory.stat()
     except FileNotFoundError:

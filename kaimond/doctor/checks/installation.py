@@ -1,4 +1,4 @@
-"""Is kaimond itself whole: Python, packages, libzmq, and its three programs?"""
+"""Checks of the installation itself: Python, packages, libzmq, and the three programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROGRAMS: Final = ("kaimond", "kaimonctl", "kaimon-mcp")
 LIMIT: Final = 60.0
 """Seconds for the daemon's program to load its code."""
 
-# From where it was installed: no registry is sure to have a package of this name, or this one.
+# From the source: no registry is certain to have a package of this name, or this package.
 REINSTALL: Final = (
     "Install kaimond again the way you did: uv tool upgrade --reinstall kaimond, "
     "or pipx reinstall kaimond, or your package manager"
@@ -36,7 +36,7 @@ _BOUND: Final = re.compile(r"(>=|<|>|<=|==)\s*([0-9.]+)")
 
 
 def python(_world: World) -> Iterator[Finding]:
-    """The interpreter that runs this."""
+    """Check the Python interpreter that runs this."""
     version = platform.python_version()
     text = f"Python {version} ({sys.executable})"
     if sys.version_info[:2] < OLDEST_PYTHON:
@@ -48,7 +48,7 @@ def python(_world: World) -> Iterator[Finding]:
 
 
 def packages(_world: World) -> Iterator[Finding]:
-    """The packages that kaimond needs, in versions that it can use."""
+    """Check that the required packages are installed in suitable versions."""
     try:
         requirements = importlib.metadata.requires("kaimond") or []
     except importlib.metadata.PackageNotFoundError:
@@ -65,7 +65,7 @@ def packages(_world: World) -> Iterator[Finding]:
 
 
 def libzmq(_world: World) -> Iterator[Finding]:
-    """The library that Julia is given to load."""
+    """Check the libzmq that Julia loads."""
     try:
         from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path  # noqa: PLC0415 - may fail
     except ImportError as error:
@@ -82,7 +82,7 @@ def libzmq(_world: World) -> Iterator[Finding]:
 
 
 def loading(world: World) -> Iterator[Finding]:
-    """Whether the daemon's code loads, by its own check; its settings are another matter."""
+    """Check that the daemon's code loads, by `kaimond --check`; settings have their own check."""
     command = [sys.executable, "-P", "-m", "kaimond.daemon", "--check"]
     try:
         done = subprocess.run(
@@ -110,12 +110,12 @@ def loading(world: World) -> Iterator[Finding]:
 
 
 _SETTINGS: Final = 2
-"""Exit code of the daemon's check for settings that cannot be used."""
+"""Exit code of `kaimond --check` if the settings cannot be used."""
 
 
 def programs(world: World) -> Iterator[Finding]:
-    """Whether the three programs are there, and those that are found by name are these."""
-    # The interpreter's folder, not its target's: a virtual environment links to the system's.
+    """Check that the three programs exist, and that PATH leads to these ones."""
+    # Not the directory of the link's target: virtual environments link to the system's.
     folder = Path(sys.executable).parent
     search = world.environ.get("PATH", os.defpath)
     fine, unnamed = True, []
@@ -133,7 +133,7 @@ def programs(world: World) -> Iterator[Finding]:
             cure = "Remove one of the two, or put the one that you want first in PATH"
             yield Finding("programs", Level.WARN, text, cure)
     if unnamed:
-        # Where uv and pipx put links to the programs of their environments.
+        # uv and pipx put links here to the programs of their environments.
         links = world.home / ".local" / "bin"
         linked = all(_same_installation(links / name, folder / name) for name in unnamed)
         shown = links if linked else folder
@@ -149,7 +149,7 @@ def _same_installation(found: Path, mine: Path) -> bool:
 
 
 def _problem(requirement: str) -> str:
-    """What is wrong with one line of our own requirements, or nothing."""
+    """Return what is wrong with one of our requirements, or ""."""
     match = _REQUIREMENT.match(requirement)
     if not match or (match[3] and "extra" in match[3]):
         return ""
@@ -164,7 +164,7 @@ def _problem(requirement: str) -> str:
 
 
 def within(version: str, bounds: str) -> bool:
-    """Whether a version is within bounds such as ``>=2.3,<3``; numbers only, as ours are."""
+    """Return whether a version satisfies bounds such as ``>=2.3,<3``; numbers only, as ours are."""
     mine = _numbers(version)
     for operator, text in _BOUND.findall(bounds):
         other = _numbers(text)

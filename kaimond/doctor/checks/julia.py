@@ -1,4 +1,4 @@
-"""Which Julias there are, and whether the ones that sessions need can be run."""
+"""Checks which Julias are installed, and whether those that sessions need can be run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def configured(world: World) -> Iterator[Finding]:
-    """The Julia that is used where nothing else is said, and those of projects that have another.
+    """Check the default Julia, and those of projects that configure another one.
 
-    What keeps a project from having a Julia for another reason is told with the project.
+    If a project has no Julia for another reason, the check of the project reports that.
     """
     from kaimond.config.julia_options import LaunchError  # noqa: PLC0415 - as below
     from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - its imports may fail
@@ -48,7 +48,7 @@ def configured(world: World) -> Iterator[Finding]:
 
 
 def precompiled(world: World) -> Iterator[Finding]:
-    """Whether the usual Julia has the gate's machine code."""
+    """Check whether the gate is precompiled for the default Julia."""
     from kaimond.config import julia_options  # noqa: PLC0415 - as above
     from kaimond.toolchain import gate_cache  # noqa: PLC0415 - as above
     from kaimond.toolchain.find_julia import JuliaError  # noqa: PLC0415 - as above
@@ -72,7 +72,7 @@ def precompiled(world: World) -> Iterator[Finding]:
 
 
 def others(world: World) -> Iterator[Finding]:
-    """What else is there to choose from: on the PATH, and by juliaup."""
+    """List the other Julias to choose from: those on PATH and those of juliaup."""
     from kaimond.toolchain import juliaup  # noqa: PLC0415 - as above
 
     seen = []
@@ -97,14 +97,14 @@ def others(world: World) -> Iterator[Finding]:
 
 
 def split_cure(message: str) -> tuple[str, str]:
-    """A message about a start as what is wrong and what to do.
+    """Split a message about a failed start into the fault and the cure.
 
-    Such messages say that no session was started, which nobody asked for here.
+    Drop the words that no session was started, since nobody asked for one here.
     """
     message = message.removeprefix("No session was started: ")
     text, said, cure = message.partition(" No session was started.")
     if not said:
-        # The last sentence of all our messages is what to do.
+        # The last sentence of all our messages is the cure.
         text, _, cure = message.rpartition(". ")
         if not text:
             text, cure = message, "See docs/julia.md"

@@ -1,4 +1,4 @@
-"""What the machine has left: disk space, open files, processes, terminals."""
+"""Checks of the machine's free resources: disk space, open files, processes, terminals."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 SCARCE: Final = 2**30
 NONE_LEFT: Final = 100 * 2**20
-"""Bytes that are free on a disk."""
+"""Bytes free on a disk, below which the check fails."""
 
 FEW_FILES: Final = 1024
-"""Open files; the daemon needs about ten for a session."""
+"""Open files; the daemon needs about ten per session."""
 
 FEW_PROCESSES: Final = 200
-"""Processes and threads that may still be started; a Julia starts one for each core and more."""
+"""Processes and threads that may still be started; each Julia starts more than one per core."""
 
 FEW_TERMINALS: Final = 8
 
 
 def disk(world: World) -> Iterator[Finding]:
-    """The disks with our state, our caches and our configuration."""
+    """Check the disks with our state, caches and configuration."""
     seen: set[int] = set()
     for directory in (world.paths.state, world.paths.sockets.parent, world.paths.config):
         place = nearest_existing(directory)
@@ -49,7 +49,7 @@ def disk(world: World) -> Iterator[Finding]:
 
 
 def open_files(_world: World) -> Iterator[Finding]:
-    """How many files a program that is started here may open."""
+    """Check how many files a program started here may open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
         text = f"a program may open {soft} files here"
@@ -61,7 +61,7 @@ def open_files(_world: World) -> Iterator[Finding]:
 
 
 def processes(_world: World) -> Iterator[Finding]:
-    """How many processes and threads you may still start."""
+    """Check how many more processes and threads the user may start."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if soft == resource.RLIM_INFINITY or os.getuid() == 0:
         yield Finding("limits", Level.OK, "the number of processes is not limited")
@@ -76,7 +76,7 @@ def processes(_world: World) -> Iterator[Finding]:
 
 
 def terminals(_world: World) -> Iterator[Finding]:
-    """Whether a pseudoterminal can be had."""
+    """Check whether a pseudo-terminal can be opened."""
     from kaimond import platform  # noqa: PLC0415 - imports an installed package on macOS
 
     cure = "Close terminals that you do not need; on Linux: sysctl kernel.pty.max"

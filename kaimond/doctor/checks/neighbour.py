@@ -1,8 +1,8 @@
-"""Another system of the same name: Kaimon.jl keeps its own files where ours are.
+"""Checks for Kaimon.jl, another system of the same name, whose files are in the same directory.
 
-Its gates announce themselves in the same directory, by a uuid where ours have eight hex digits. The
-two do not touch each other's files; what can go wrong is that a person, or an agent that has the
-tools of both, takes one for the other.
+Its gates announce themselves in our directory, under a uuid where ours have eight hex digits. The
+systems do not touch each other's files, but a person, or an agent that has the tools of both, may
+confuse them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ELSEWHERE: Final = ("sessions.json", "kaimon.db")
 
 
 def neighbour(world: World) -> Iterator[Finding]:
-    """Whether the other system is there, and whether it runs."""
+    """Check whether the other system is installed, and whether it runs."""
     directory = world.paths.sockets
     names = sorted(entry.name for entry in directory.iterdir()) if directory.is_dir() else []
     theirs = [name for name in names if _THEIRS.fullmatch(name)]
@@ -57,7 +57,7 @@ def neighbour(world: World) -> Iterator[Finding]:
 
 
 def _live_pid(announcement: Path) -> int:
-    """The process that an announcement names, if it lives; else 0."""
+    """Return the pid in an announcement if the process is alive, else 0."""
     if announcement.suffix != ".json":
         return 0
     try:

@@ -1,4 +1,4 @@
-"""Whether the login service is installed, starts this installation, and is looked after."""
+"""Checks whether the login service is installed, starts this installation, and is supervised."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INSTALL: Final = "kaimonctl service install"
 
 
 def service(world: World) -> Iterator[Finding]:
-    """The units or the agent of the user, or the units that a package has brought."""
+    """Check the user's units or launch agent, or the units installed by a package."""
     manager = _manager(world)
     file = manager.files()[0].path
     packaged = [Path(folder) / service_state.SERVICE for folder in _PACKAGED]
@@ -58,7 +58,7 @@ def service(world: World) -> Iterator[Finding]:
 
 
 def _asked(manager: Manager, file: Path) -> Finding:
-    """What the service manager itself says."""
+    """Return the finding from the service manager's own report."""
     environ = service_state.manager_environment(os.environ, os.getuid())
     try:
         done = subprocess.run(
@@ -101,13 +101,13 @@ def _manager(world: World) -> Manager:
 
 
 def _program(file: Path, text: str) -> str:
-    """The program that a unit or an agent starts; empty if it names none."""
+    """Return the program that a unit or launch agent starts; "" if it names none."""
     if file.suffix == ".plist":
         words = plistlib.loads(text.encode()).get("ProgramArguments", [])
         return str(words[0]) if words else ""
     for line in text.splitlines():
         if line.startswith("ExecStart="):
             words = shlex.split(line.removeprefix("ExecStart="))
-            # Characters before the path change how systemd runs it, and %% is a percent sign.
+            # Prefixes such as "-" change how systemd runs a program; %% is a percent sign.
             return words[0].lstrip("-@:+!").replace("%%", "%") if words else ""
     return ""
