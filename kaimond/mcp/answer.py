@@ -1,4 +1,4 @@
-"""What a tool gives back."""
+"""The answer of a tool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Answer:
 
     Attributes:
         text: for the model; says everything that the structured content says.
-        structured: the same facts for programs, where there are any.
+        structured: the same facts for programs, if there are any.
         is_error: whether the call failed.
         images: pairs of MIME type and base64 text.
         meta: for programs that know us; models do not see it.
@@ -44,7 +44,7 @@ class Answer:
 
 
 def _safe(value: Any) -> Any:
-    """The same without what a terminal acts upon or UTF-8 cannot say.
+    """Return the value without what a terminal acts on or UTF-8 cannot encode.
 
     Errors and views quote logs and paths, which may hold anything.
     """
