@@ -1,4 +1,4 @@
-"""The parts of a running daemon, in one place for those who serve clients."""
+"""The parts of a running daemon, gathered for the code that serves clients."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Agent:
     """One MCP client connection.
 
     Attributes:
-        id: 16 hex characters; the same while the shim's process lives.
-        pid: of the shim.
-        cwd: of the shim, a hint for the agent's project.
-        since: when it connected, seconds since the epoch.
-        shim: version of its kaimon-mcp.
-        client: the MCP client's own name and version, once it has said them.
-        replay: requests that it sends again because the connection broke.
-        heard: bytes of output of evals that check_eval has shown it.
+        id: 16 hex characters; the same for the life of the shim's process.
+        pid: the shim's process id.
+        cwd: the shim's working directory, a hint for the agent's project.
+        since: when it connected, in seconds since the epoch.
+        shim: the version of its kaimon-mcp.
+        client: the MCP client's own name, once it has given it; `version` likewise.
+        replay: ids of the requests that it sends again because the connection broke.
+        heard: how many bytes of each eval's output it has been shown, by eval id.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Agent:
 
     @property
     def short(self) -> str:
-        """Enough of the id for logs and people."""
+        """The first characters of the id, enough for logs and people."""
         return self.id[:8]
 
 
@@ -54,19 +54,19 @@ class Core:
     """A running daemon.
 
     Attributes:
-        paths: where things live.
-        settings: as read at the start.
+        paths: the daemon's files and directories.
+        settings: the settings as read at start.
         store: the database.
-        supervisor: owner of all sessions.
-        bus: that events are published on.
+        supervisor: the owner of all sessions.
+        bus: the bus on which events are published.
         stopping: set when the daemon is asked to end.
-        end_asked: whether a signal asked for the end, also while it makes way for a successor.
-        reloading: whether it ends only to execute itself anew.
-        upgrade: the check that precedes that, once somebody has asked for it.
-        started: seconds since the epoch.
-        instance: random name of this run of the program; another one answers after an upgrade.
-        problems: what the configuration's reader complained about.
-        agents: MCP clients that are connected now, by connection.
+        end_asked: whether a signal asked for the end, even while a successor takes over.
+        reloading: whether the daemon ends only to execute itself anew.
+        upgrade: the check that precedes a reload, once somebody has asked for one.
+        started: the start time, in seconds since the epoch.
+        instance: a random name of this run of the program; after an upgrade it is another.
+        problems: what was wrong in the configuration.
+        agents: the MCP clients that are connected now, by connection.
     """
 
     paths: Paths
@@ -84,5 +84,5 @@ class Core:
     agents: dict[int, Agent] = field(default_factory=dict)
 
     def remember_call(self, agent: str, request: str, started: Mapping[str, Any]) -> None:
-        """Journal what a request starts."""
+        """Record in the journal what a request starts."""
         self.store.save_call(agent, request, time.time(), dict(started))

@@ -32,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.check:
         return _check()
-    # First of all, so that no file or socket of ours is open to others for a moment.
+    # First, so that no file or socket of ours is open to others even for a moment.
     os.umask(0o077)
     logs.early()
     where = paths.resolve()
     try:
-        # Before the imports that take half a second: of many that start, all but one end here.
+        # Before the imports, which take half a second: of many that start, all but one end here.
         lock = DaemonLock(where)
     except (AlreadyRunningError, UnsafeDirectoryError, SocketPathTooLongError) as error:
         sys.stderr.write(f"kaimond: {error}\n")
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lock.release()
         return 0
     if "WATCHDOG_USEC" in os.environ:
-        # A service manager aborts a daemon that hangs; then its log shows where it hung.
+        # A service manager aborts a daemon that hangs; the log then shows where it hung.
         faulthandler.enable()
     readiness = detach([lock.fd]) if options.detach else Readiness()
     successor = None
@@ -86,7 +86,7 @@ def _run(
 
 
 def _check() -> int:
-    """Whether a daemon of this installation could start: its code loads, its settings are right."""
+    """Check that this installation's code and settings can be loaded; return the exit code."""
     from kaimond import serving  # noqa: F401, PLC0415 - loading it is the check
     from kaimond.config import settings  # noqa: PLC0415 - see main
 
@@ -101,7 +101,7 @@ def _check() -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the daemon's arguments; the manual is made from it."""
+    """Return the parser of the daemon's arguments, from which the manual is made as well."""
     made = argparse.ArgumentParser(
         prog="kaimond",
         description="The Kaimon daemon: owns the Julia sessions of AI coding agents. "

@@ -1,4 +1,4 @@
-"""The errors that kaimond raises on purpose. `kaimond.failure` says what is told of them."""
+"""The errors that kaimond raises on purpose. `kaimond.failure` decides how they are reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ErrorKind(StrEnum):
-    """Words for programs."""
+    """The kinds of error, as words for programs."""
 
     BAD_PATH = "bad-path"
     BUSY = "busy"
@@ -39,23 +39,23 @@ class ErrorKind(StrEnum):
 
 
 class KaimonError(Exception):
-    """The root of all errors of ours. Its text is sentences for whoever asked.
+    """The base class of kaimond's errors; its text is whole sentences for whoever asked.
 
     They say what happened, what is true now and what to do next.
 
     Attributes:
-        kind: a word for programs.
+        kind: the kind of error, for programs.
     """
 
     kind: ErrorKind = ErrorKind.REFUSED
 
 
 class SessionError(KaimonError):
-    """A session cannot do what it was asked to.
+    """An error about a session that cannot do what it was asked to do.
 
     Args:
-        kind: a word for programs.
-        message: the sentences.
+        kind: the kind of error, for programs.
+        message: whole sentences.
     """
 
     def __init__(self, kind: ErrorKind, message: str) -> None:

@@ -1,8 +1,8 @@
-"""What happens in the daemon, told to whoever subscribes.
+"""The events that happen in the daemon, and the bus that passes them to subscribers.
 
 An event is plain data about something that has happened, so it can also be sent to a client. Calls
-go down from one part to the next; what a part must tell those above it is published here. Events
-arrive in the order in which they were published, before `Bus.publish` returns.
+go down from layer to layer; what a part must tell the layers above it is published here.
+Subscribers get events in the order of publication, before `Bus.publish` returns.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ class Event:
     """Something that has happened.
 
     Attributes:
-        name: of this kind of event, for clients.
+        name: the name of this kind of event, for clients.
     """
 
     name: ClassVar[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: its name as ``event``, and its fields."""
+        """Return plain data: the event's name as ``event``, and its fields."""
         return {"event": self.name, **dataclasses.asdict(self)}
 
 
 @dataclass(frozen=True)
 class SessionChanged(Event):
-    """A session was born, changed its state or got other facts.
+    """A session was created, or its state or other facts changed.
 
     Attributes:
         session: its key.
-        project: its directory.
-        title: for people.
-        state: it is in now.
-        generation: of its process image.
+        project: its project's directory.
+        title: its title, for people.
+        state: its present state.
+        generation: the generation of its process image.
     """
 
     name: ClassVar[str] = "session-changed"
@@ -57,7 +57,7 @@ class SessionChanged(Event):
 
 @dataclass(frozen=True)
 class SessionToolsChanged(Event):
-    """A session offers other tools of its own than before.
+    """The list of tools that a session's code offers has changed.
 
     Attributes:
         session: its key.
@@ -72,10 +72,10 @@ class EvalQueued(Event):
     """An eval was submitted.
 
     Attributes:
-        session: key of its session.
+        session: the key of its session.
         eval: its id.
-        agent: who asked for it.
-        code: that is to be evaluated.
+        agent: who submitted it.
+        code: the code to be evaluated.
     """
 
     name: ClassVar[str] = "eval-queued"
@@ -90,7 +90,7 @@ class EvalBegan(Event):
     """An eval was handed to its session.
 
     Attributes:
-        session: key of its session.
+        session: the key of its session.
         eval: its id.
     """
 
@@ -104,12 +104,12 @@ class EvalEnded(Event):
     """An eval has ended.
 
     Attributes:
-        session: key of its session.
+        session: the key of its session.
         eval: its id.
-        agent: who asked for it.
+        agent: who submitted it.
         status: ``done``, ``failed``, ``interrupted`` or ``lost``.
-        elapsed: seconds of evaluation.
-        output: bytes that it printed.
+        elapsed: how long it was evaluated, in seconds.
+        output: the size of its output in bytes.
     """
 
     name: ClassVar[str] = "eval-ended"
@@ -123,11 +123,11 @@ class EvalEnded(Event):
 
 @dataclass(frozen=True)
 class SourceStale(Event):
-    """A session computes with older source than the disk has.
+    """A session runs older source than is on disk.
 
     Attributes:
         session: its key.
-        files: paths of the files that it did not take up.
+        files: the paths of the files whose changes it has not loaded.
     """
 
     name: ClassVar[str] = "source-stale"
@@ -151,7 +151,7 @@ class TerminalOpened(Event):
 
 @dataclass(frozen=True)
 class TerminalClosed(Event):
-    """A terminal is attached no more.
+    """A terminal is no longer attached to a session.
 
     Attributes:
         session: its key.
@@ -169,7 +169,7 @@ class AgentCame(Event):
 
     Attributes:
         agent: its id.
-        cwd: directory that it works in.
+        cwd: its working directory.
     """
 
     name: ClassVar[str] = "agent-came"
@@ -179,7 +179,7 @@ class AgentCame(Event):
 
 @dataclass(frozen=True)
 class AgentWent(Event):
-    """An MCP client has gone.
+    """An MCP client has disconnected.
 
     Attributes:
         agent: its id.
@@ -205,13 +205,13 @@ ALL: Final[tuple[type[Event], ...]] = (
 
 
 class Bus:
-    """Passes each event on to those who have subscribed to its kind."""
+    """A bus that passes each event to the subscribers of its kind."""
 
     def __init__(self) -> None:
         self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {}
 
     def subscribe(self, kind: type[_E], handler: Callable[[_E], None]) -> Callable[[], None]:
-        """Have ``handler`` called with every event of a kind; return what ends that."""
+        """Call ``handler`` with every event of a kind; return a function that ends that."""
         handlers = self._handlers.setdefault(kind, [])
         handlers.append(handler)
 
@@ -222,7 +222,7 @@ class Bus:
         return unsubscribe
 
     def publish(self, event: Event) -> None:
-        """Tell everybody who has subscribed. A handler that fails is logged and harms nobody."""
+        """Pass an event to its subscribers. A failing handler is logged; the others still run."""
         for handler in tuple(self._handlers.get(type(event), ())):
             try:
                 handler(event)

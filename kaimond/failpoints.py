@@ -1,8 +1,8 @@
-"""Faults on demand, at named places, for tests of what survives them.
+"""Faults injected at named points of the program, for tests of recovery.
 
-``KAIMON_FAILPOINT=name=kill`` kills the process when it passes that point; ``name=error`` raises
-`OSError` there (no space left), ``name=delay:0.2`` waits so many seconds. ``name@3=kill`` acts at
-the third pass. Unset, a point costs one comparison.
+``KAIMON_FAILPOINT=name=kill`` kills the process when it passes that point, ``name=error`` raises
+`OSError` there (no space left), and ``name=delay:0.2`` waits for that many seconds.
+``name@3=kill`` acts at the third pass. If the variable is unset, a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ POINTS: Final = (
     "adopt.before",
     "adopt.after",
 )
-"""Every point there is; a test goes through all of them."""
+"""All points; a test goes through each of them."""
 
 _name, _, _action = os.environ.get("KAIMON_FAILPOINT", "").partition("=")
 _name, _, _pass = _name.partition("@")
@@ -47,10 +47,10 @@ _passes = int(_pass or 1)
 
 
 def passing(point: str) -> None:
-    """The program passes ``point``.
+    """Act on the fault that is configured for ``point``, if there is one.
 
     Raises:
-        OSError: if that was asked for.
+        OSError: the configured fault is an error.
     """
     if point == _name:
         _act()

@@ -1,4 +1,4 @@
-"""What is told of an error, to an agent and to a user of kaimonctl alike."""
+"""How errors are reported, to agents and to users of kaimonctl alike."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kaimond.runtime import UnsafeDirectoryError
 
 @dataclass(frozen=True)
 class Failure:
-    """What is told of an error.
+    """The report of an error.
 
     Attributes:
-        kind: a word for programs.
-        message: sentences.
-        logged: whether the log needs the cause, which the sentences do not hold.
+        kind: the kind of error, for programs.
+        message: whole sentences for people.
+        logged: whether the cause must go to the log, because the message leaves it out.
     """
 
     kind: ErrorKind
@@ -25,13 +25,13 @@ class Failure:
 
 
 def told(error: Exception, what: str, look: str, log: object) -> Failure:
-    """What an agent or a user of kaimonctl is told of an error.
+    """Return the report of an error, for an agent or a user of kaimonctl.
 
     Args:
-        error: any.
-        what: could not be done, as the subject of a sentence.
+        error: any exception.
+        what: what could not be done, as the subject of a sentence.
         look: what shows the present state, as the subject of a sentence.
-        log: path of the server log.
+        log: the path of the server log.
     """
     if isinstance(error, KaimonError):
         return Failure(error.kind, str(error), logged=False)

@@ -1,6 +1,6 @@
-"""Where everything lives.
+"""The paths of all our files and directories.
 
-The runtime directory is `kaimond.runtime`'s business, because the shim needs it without the rest.
+The runtime directory is defined in `kaimond.runtime`, because the shim needs it and no others.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Paths:
-    """Every file and directory of one user's Kaimon.
+    """All files and directories of one user's Kaimon.
 
     Attributes:
-        runtime: the control socket, the lock and the pid file.
+        runtime: the directory of the control socket, the lock and the pid file.
         sockets: where sessions announce themselves and their gates listen.
-        spool: output of evals, one directory per session key.
+        spool: the output of evals, one directory per session key.
         gate_caches: the gate, precompiled for each Julia that sessions use.
-        config: what a person edits.
-        state: what the daemon remembers.
+        config: the files that the user edits.
+        state: the files that the daemon keeps between runs.
     """
 
     runtime: Path
@@ -43,17 +43,17 @@ class Paths:
 
     @property
     def lock_file(self) -> Path:
-        """Held by the running daemon for its whole life; never removed."""
+        """The lock file, locked by the running daemon for its whole life and never removed."""
         return self.runtime / runtime.DAEMON_LOCK
 
     @property
     def pid_file(self) -> Path:
-        """JSON about the running daemon: pid, version, start, path of its log."""
+        """JSON about the running daemon: pid, version, start time, path of its log."""
         return self.runtime / runtime.PID_FILE
 
     @property
     def projects_file(self) -> Path:
-        """Projects that agents may start, in the format of the specification."""
+        """The projects that agents may start, in the format of the specification."""
         return self.config / "projects.json"
 
     @property
@@ -82,32 +82,32 @@ class Paths:
         return self.state / "log" / "sessions"
 
     def session_log(self, key: str) -> Path:
-        """Raw output of the session ``key``."""
+        """Return the file with the raw output of the session ``key``."""
         return self.session_logs / f"{key}.log"
 
     def session_socket(self, key: str) -> Path:
-        """Where the gate of the session ``key`` listens."""
+        """Return the socket on which the gate of the session ``key`` listens."""
         return self.sockets / f"{key}.sock"
 
     def session_shield(self, key: str) -> Path:
-        """What the gate of the session ``key`` locks against SIGINTs."""
+        """Return the file that the gate of the session ``key`` locks to keep SIGINTs away."""
         return self.sockets / f"{key}.lock"
 
     def announcement(self, key: str) -> Path:
-        """Where a REPL that joined as ``key`` announces itself."""
+        """Return the file with which a REPL that joined as ``key`` announces itself."""
         return self.sockets / f"{key}.json"
 
     @property
     def libzmq_file(self) -> Path:
-        """Tells REPLs that join where a libzmq is."""
+        """The file that tells joining REPLs where to find a libzmq."""
         return self.state / "libzmq"
 
     def session_spool(self, key: str) -> Path:
-        """Output files of the evals of the session ``key``."""
+        """Return the directory with the output of the evals of the session ``key``."""
         return self.spool / key
 
     def private_directories(self) -> tuple[Path, ...]:
-        """Directories that must exist and be closed to others before the daemon works."""
+        """Return the directories that must exist and be private before the daemon works."""
         return (
             self.runtime,
             self.sockets,
@@ -139,6 +139,6 @@ def resolve(environ: Mapping[str, str] | None = None, uid: int | None = None) ->
 
 
 def _xdg(env: Mapping[str, str], variable: str, default: Path) -> Path:
-    # The XDG specification: a relative path is invalid and must be ignored.
+    # According to the XDG specification a relative path is invalid and must be ignored.
     value = env.get(variable, "")
     return Path(value) if value.startswith("/") else default

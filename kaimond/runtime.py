@@ -1,11 +1,11 @@
-"""The directory where the daemon is found, and the check that it is ours alone.
+"""The directory in which clients find the daemon, and the check that it is ours alone.
 
 All programs compute it with this function. MCP clients start the shim with a stripped environment
 (HOME, PATH and a few more), so ``XDG_RUNTIME_DIR`` is never read: one program would see it and
 another would not.
 
-The shim imports this module, and its start-up time is the user's: nothing but ``os`` and ``stat``,
-which every interpreter has loaded already.
+The shim imports this module, and users wait while it starts, so this imports nothing but ``os``
+and ``stat``, which every interpreter has already loaded.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class UnsafeDirectoryError(Exception):
-    """A directory of ours cannot be trusted; the message names it, the reason and the cure."""
+    """An error about a directory we cannot trust; the message names it, the reason and the cure."""
 
 
 class SocketPathTooLongError(Exception):
-    """A socket's path does not fit into the operating system's address structure."""
+    """An error about a socket path too long for the operating system's address structure."""
 
 
 def runtime_directory(environ: Mapping[str, str] | None = None, uid: int | None = None) -> str:
-    """The absolute path of the directory with the control socket.
+    """Return the absolute path of the directory with the control socket.
 
     Args:
         environ: the environment to read; the process's own if not given.
@@ -62,10 +62,10 @@ def runtime_directory(environ: Mapping[str, str] | None = None, uid: int | None 
 
 
 def daemon_lock_held(directory: str) -> bool | None:
-    """Whether a daemon holds its lock: it listens, or it will soon, or it is still ending.
+    """Return whether a daemon holds its lock: it listens, will listen soon, or is still ending.
 
     Returns:
-        None if no daemon has ever been here.
+        None if no daemon has ever run here.
     """
     import fcntl  # noqa: PLC0415 - no interpreter has loaded it already
 
@@ -74,7 +74,7 @@ def daemon_lock_held(directory: str) -> bool | None:
     except OSError:
         return None
     try:
-        # Shared, so that those who only look do not see each other.
+        # A shared lock, so that programs that only look do not see each other.
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -84,10 +84,10 @@ def daemon_lock_held(directory: str) -> bool | None:
 
 
 def nobody_answers(directory: str) -> bool:
-    """Whether a daemon has been here and none answers now: none runs, or it is starting or ending.
+    """Return whether a daemon has run here but none answers now: none runs, or it starts or ends.
 
-    A socket tells nothing of a daemon, because a service manager may listen there and start one for
-    whoever connects.
+    The socket alone proves nothing, because a service manager may listen there and start a daemon
+    for whoever connects.
     """
     held = daemon_lock_held(directory)
     announced = os.path.exists(os.path.join(directory, PID_FILE))
@@ -95,14 +95,14 @@ def nobody_answers(directory: str) -> bool:
 
 
 def ensure_private(directory: str | os.PathLike[str]) -> None:
-    """Make ``directory`` if it is missing and check that only its owner can enter it.
+    """Create ``directory`` if it is missing and check that only its owner can enter it.
 
     The check looks at the directory itself, not at what a link points to, because whoever can
-    replace a directory of ours by a link decides where our sockets are.
+    replace our directory by a link decides where our sockets are.
 
     Raises:
-        UnsafeDirectoryError: it cannot be made, is a link, no directory, somebody else's, or open
-            to others.
+        UnsafeDirectoryError: it cannot be created, is a link, is not a directory, is somebody
+            else's, or is open to others.
     """
     path = os.fspath(directory)
     try:
@@ -141,13 +141,13 @@ def ensure_private(directory: str | os.PathLike[str]) -> None:
 
 
 def ensure_owned(directory: str | os.PathLike[str]) -> None:
-    """Make ``directory`` if it is missing and check that nobody else can write to it.
+    """Create ``directory`` if it is missing and check that nobody else can write to it.
 
-    For the configuration: it is no secret, and tools and people have made it before us with
-    whatever mode, but whoever can write to it decides what is run.
+    This is for the configuration: it is no secret, and tools and people may have created it with
+    any mode, but whoever can write to it decides what is run.
 
     Raises:
-        UnsafeDirectoryError: it cannot be made, or others can change it.
+        UnsafeDirectoryError: it cannot be created, or others can change it.
     """
     path = os.fspath(directory)
     try:

@@ -1,4 +1,4 @@
-"""Puts the daemon's parts together and runs them until the end."""
+"""Assembles the daemon's parts and runs them until the end."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ TIDY_EVERY: Final = 60.0
 """Seconds between two rounds of housekeeping."""
 
 ANSWER_TIMEOUT: Final = 1.0
-"""Seconds that answers get to be written at the end."""
+"""Seconds allowed for writing the last answers when the daemon ends."""
 
 KEEP_CALLS: Final = 24 * 3600.0
-"""Seconds that a request may be sent again after a break; far longer than any client waits."""
+"""Seconds during which a request may be sent again; far longer than any client waits."""
 
 
 def serve(
@@ -50,19 +50,19 @@ def serve(
     """Run the daemon until a signal or a client asks it to end.
 
     Args:
-        where: paths.
-        loaded: settings.
-        lock: held by the caller.
-        ready: called when clients are answered.
+        where: the paths.
+        loaded: the settings.
+        lock: the daemon's lock, which the caller holds.
+        ready: called once clients are answered.
 
     Returns:
         What the successor gets if the daemon is to execute itself anew, else None.
 
     Raises:
         kaimond.store.database.StoreError: the database cannot be used, or is another daemon's.
-        kaimond.daemonize.activation.ActivationError: the service manager has passed a wrong socket.
+        kaimond.daemonize.activation.ActivationError: the service manager passed a wrong socket.
     """
-    # Waiting for the database may take a moment, in which no event loop must stand still.
+    # Waiting for the database may take a moment and would block an event loop.
     with owned(where.database):
         return asyncio.run(_serve(where, loaded, lock, ready))
 
@@ -95,7 +95,7 @@ async def _serve(
         try:
             supervisor.adopt_all()
             listener = listen(lock, where.control_socket)
-            # asyncio closes the socket that it serves; this one lives as long as the process.
+            # asyncio closes the socket that it serves; ours lives as long as the process.
             await server.start(listener.dup())
         except BaseException:
             await supervisor.close()
@@ -139,7 +139,7 @@ def _listen_to_signals(core: Core) -> None:
 
 
 def _note_signals(core: Core) -> None:
-    """From here to the successor nobody runs the event loop's handlers: only take note."""
+    """Only record signals: until the successor starts, no event loop runs handlers."""
 
     def note(_number: int, _frame: object) -> None:
         core.end_asked = True
@@ -151,7 +151,7 @@ def _note_signals(core: Core) -> None:
 
 
 async def _reload(core: Core) -> None:
-    # Its refusal is in the log, and there is nobody else to tell.
+    # A refusal is in the log, and there is nobody else to tell.
     with contextlib.suppress(SessionError):
         await upgrade.begin(core)
 
@@ -168,18 +168,18 @@ async def _tidy(core: Core) -> None:
     while True:
         await asyncio.sleep(TIDY_EVERY)
         for chore in chores:
-            # One that fails must not keep the others, which may make room, from their turn.
+            # A chore that fails must not stop the others, which may free space.
             try:
                 chore()
             except (OSError, sqlite3.Error) as error:
-                # A disk that is full now may have room the next time.
+                # The disk may be full now and have room the next time.
                 _log.warning("housekeeping failed: %s", error)
             except Exception:  # noqa: BLE001 - a mistake of ours must not end housekeeping for good
                 _log.exception("housekeeping failed")
 
 
 async def _end(core: Core, server: ControlServer) -> None:
-    """Sessions first, so that whoever waits for one still gets its answer; then the clients."""
+    """End the sessions first, so that whoever waits for one gets an answer; then the clients."""
     if core.reloading:
         _note_signals(core)
     else:

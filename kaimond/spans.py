@@ -1,4 +1,4 @@
-"""Spans of time for people."""
+"""Spans of time, written for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DAY: Final = 86_400
 
 
 def span(seconds: float) -> str:
-    """A span in its two largest units: "3 s", "2 min 5 s", "4 h 1 min", "3 d 2 h"."""
+    """Return a span in its two largest units: "3 s", "2 min 5 s", "4 h 1 min", "3 d 2 h"."""
     whole = int(seconds)
     if whole < _MINUTE:
         return f"{whole} s"

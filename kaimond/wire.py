@@ -1,15 +1,15 @@
-"""The control socket's language: lines of JSON, and the first line each side says.
+"""The protocol of the control socket: lines of JSON, and each side's first line.
 
 Every connection begins with a *hello* from the client and a *welcome* from the daemon. After that
 the role decides: ``mcp`` speaks MCP exactly as on stdio, the others speak JSON-RPC 2.0 with methods
-named as the ``kaimonctl`` commands. `PROTOCOL` counts changes of this language and is independent
-of the package's version; unknown keys are ignored on both sides, so adding one needs no new number.
+named as the ``kaimonctl`` commands. `PROTOCOL` counts changes of this protocol, independently of
+the package's version. Both sides ignore unknown keys, so adding one needs no new number.
 
 Each side speaks the newest number and the one before it. A client begins with its newest; a daemon
-that does not know that one says which it knows, and the client says hello anew with one that both
-know. If there is none, both sides' words name both versions and the cure.
+that does not know that one says which it knows, and the client says hello again with one that both
+know. If there is none, both sides' messages name both versions and the cure.
 
-The shim imports this module, and its start-up time is the user's: ``json`` is the only import.
+The shim imports this module, and users wait while it starts: ``json`` is the only import.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 PROTOCOL: Final = 1
-"""The newest number that we speak."""
+"""The newest protocol number that we speak."""
 
 MAX_LINE: Final = 16 * 2**20
-"""Longest line in bytes, either way; 16 MiB is far above any real request or answer."""
+"""Longest line in bytes, in either direction; 16 MiB is far above any real request or answer."""
 
 MAX_HELLO: Final = 64 * 2**10
 ROLES: Final = ("mcp", "ctl", "tui")
@@ -43,15 +43,15 @@ CLIENT_VARIABLES: Final = (
     "TERM_PROGRAM",
     "VSCODE_PID",
 )
-"""Variables that tell which client and which project an agent works for. Nothing else is sent."""
+"""Variables that show which client and project an agent works for. No others are sent."""
 
 
 class WireError(Exception):
-    """The other side broke the rules of the control socket.
+    """An error about a side that broke the rules of the control socket.
 
     Attributes:
-        code: a word for programs: ``not-json``, ``hello``, ``protocol``, ``line-too-long`` or
-            one that the daemon sent.
+        code: the kind of error, for programs: ``not-json``, ``hello``, ``protocol``,
+            ``line-too-long`` or one that the daemon sent.
         message: a sentence for people.
     """
 
@@ -62,11 +62,11 @@ class WireError(Exception):
 
 
 class SkewError(WireError):
-    """The daemon does not speak the protocol that the hello named.
+    """An error about a daemon that does not speak the protocol number of the hello.
 
     Attributes:
         common: the newest number that both sides speak; 0 if there is none.
-        pid: of the daemon; 0 if it did not say.
+        pid: the daemon's process id; 0 if it did not say.
     """
 
     def __init__(self, message: str, common: int, pid: int) -> None:
@@ -76,7 +76,7 @@ class SkewError(WireError):
 
 
 class Side:
-    """One end of the socket: a package version and the protocol numbers that it speaks."""
+    """One end of the socket: its package version and the protocol numbers that it speaks."""
 
     __slots__ = ("newest", "oldest", "version")
 
@@ -93,15 +93,15 @@ class Side:
 
 
 def ours() -> Side:
-    """This end."""
+    """Return this end."""
     return Side(__version__, max(1, PROTOCOL - 1), PROTOCOL)
 
 
 def skew_words(role: str, client: Side, daemon: Side) -> str:
-    """That the two cannot work together, and the cure, for whoever meets it first.
+    """Return the message that the two sides cannot work together, with the cure.
 
     Args:
-        role: of the client.
+        role: the client's role.
         client: the client's end.
         daemon: the daemon's end.
     """
@@ -125,17 +125,17 @@ def skew_words(role: str, client: Side, daemon: Side) -> str:
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One message as one line.
+    """Encode a message as one line.
 
-    A path may hold bytes that are no UTF-8, which Python has as lone surrogates; those are written
-    as JSON's own escapes.
+    A path may hold bytes that are not UTF-8, which Python represents as lone surrogates; those are
+    written as JSON escapes.
     """
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """The message in one line.
+    """Return the message in one line.
 
     Raises:
         WireError: it is not a JSON object.
@@ -157,14 +157,14 @@ def hello(
     replay: Sequence[str | int] = (),
     cancelled: Sequence[str | int] = (),
 ) -> bytes:
-    """The first line of a client of this process.
+    """Return the first line of a client that is this process.
 
     Args:
         role: one of `ROLES`.
-        protocol: that will be spoken; `PROTOCOL` unless the daemon is known not to speak it.
+        protocol: the number to speak; `PROTOCOL` unless the daemon is known not to speak it.
         agent: random name of the shim's process; the same after a reconnection.
         replay: ids of requests that the client sends again because it has no answer.
-        cancelled: ids of earlier requests that it has cancelled, which the daemon may not know.
+        cancelled: ids of earlier requests that it has cancelled, perhaps unknown to the daemon.
     """
     try:
         cwd = os.getcwd()
@@ -191,8 +191,8 @@ def read_welcome(line: bytes, role: str) -> str:
     """Check the daemon's first line and return the daemon's version.
 
     Args:
-        line: that the daemon sent.
-        role: that our hello named.
+        line: the line that the daemon sent.
+        role: the role that our hello named.
 
     Raises:
         SkewError: the daemon does not speak the protocol of our hello.
@@ -213,7 +213,7 @@ def _skew(message: Mapping[str, Any], words: str, role: str) -> SkewError:
     newest, oldest, pid = (message.get(key) for key in ("kaimon", "oldest", "pid"))
     us = ours()
     common = 0
-    # A daemon that does not tell what it speaks has said in its own words all that it can say.
+    # Without these numbers, the daemon's own message is all that there is to show.
     if type(newest) is int and type(oldest) is int:
         words = skew_words(role, us, Side(str(message.get("version")), oldest, newest))
         both = min(newest, us.newest)
@@ -222,7 +222,7 @@ def _skew(message: Mapping[str, Any], words: str, role: str) -> SkewError:
 
 
 class LineSplitter:
-    """Cuts a stream of bytes into lines of at most `limit` bytes."""
+    """A splitter that cuts a stream of bytes into lines of at most `limit` bytes."""
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         self.limit = limit
@@ -230,7 +230,7 @@ class LineSplitter:
         self._length = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take in bytes; return the lines that are complete now, without their newline.
+        """Take in bytes; return the lines that are complete now, without their newlines.
 
         Raises:
             WireError: with code ``line-too-long``. The stream is then of no further use, because

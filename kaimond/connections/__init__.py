@@ -1,1 +1,1 @@
-"""Connections to the control socket: who is at the other end, and lines in both directions."""
+"""Connections to the control socket: the client's identity, and lines in both directions."""

@@ -1,4 +1,4 @@
-"""One client of the control socket: lines in, lines out."""
+"""A client of the control socket: lines in, lines out."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _CHUNK: Final = 2**16
 
 
 class StrangerError(KaimonError):
-    """Whoever connected is not this user."""
+    """An error about a client that is not a process of this user."""
 
 
 class Connection:
     """A stream of lines to and from one client.
 
-    Writing waits for the client to read. A client that reads slowly therefore slows only those who
-    write to it, and its own requests (see `wire.MAX_LINE` for the most it can make us hold).
+    Writing waits for the client to read. A client that reads slowly therefore delays only those
+    who write to it, and its own requests (`wire.MAX_LINE` is the most that it can make us hold).
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,11 +36,11 @@ class Connection:
         self._sending = asyncio.Lock()
         self.pid = 0
         self.answered = asyncio.Event()
-        """Set while no request of the client waits for its answer."""
+        """Set while no request of the client waits for an answer."""
         self.answered.set()
 
     def check_peer(self) -> None:
-        """Make sure that the other end is a process of this user.
+        """Check that the other end is a process of this user.
 
         Raises:
             StrangerError: it is not, or the system does not say.
@@ -54,7 +54,7 @@ class Connection:
             raise StrangerError(f"user {uid} (process {self.pid})")
 
     async def line(self) -> bytes | None:
-        """The next line, or None at the end of the stream.
+        """Return the next line, or None at the end of the stream.
 
         Raises:
             wire.WireError: the client sent a line that is too long.
@@ -69,7 +69,7 @@ class Connection:
             self._ready.extend(self._splitter.feed(data))
         line = self._ready.popleft()
         if self._ready:
-            # One chunk can hold a great many lines; between them it is the others' turn.
+            # One chunk can hold a great many lines; between them other tasks get their turn.
             await asyncio.sleep(0)
         return line
 
@@ -89,11 +89,11 @@ class Connection:
             await self._writer.drain()
 
     def abort(self) -> None:
-        """Hang up at once; what was not sent yet is dropped."""
+        """Close the connection at once; what was not sent yet is dropped."""
         self._writer.transport.abort()
 
     async def close(self) -> None:
-        """Hang up; what was written is delivered if the client still reads within a second."""
+        """Close the connection; what was written arrives if the client reads within a second."""
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(1):

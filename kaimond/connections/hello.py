@@ -1,4 +1,4 @@
-"""The daemon's reading of a client's first line."""
+"""The client's first line, as the daemon reads it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hello:
-    """Who connects.
+    """What a client says about itself when it connects.
 
     Attributes:
         role: one of `wire.ROLES`.
-        protocol: the number of the language that is spoken from here on.
+        protocol: the protocol number that is spoken from here on.
         version: the client's package version.
-        pid: the client's process, as it says itself.
+        pid: the client's process id, by its own account.
         cwd: the client's working directory, a hint for the agent's project.
         agent: random name of the shim's process; the same after a reconnection.
         replay: ids of requests that the client sends again because it has no answer.
-        cancelled: ids of earlier requests that it has cancelled, which we may not know.
+        cancelled: ids of earlier requests that it has cancelled, perhaps unknown to us.
         environment: those of `wire.CLIENT_VARIABLES` that are set.
     """
 
@@ -40,11 +40,11 @@ class Hello:
 
 
 def read_hello(line: bytes) -> Hello:
-    """Check a client's first line.
+    """Parse and check a client's first line.
 
     Raises:
         wire.WireError: with code ``protocol`` if the versions cannot work together, with another
-            code if the line is no hello at all.
+            code if the line is not a hello.
     """
     if len(line) > wire.MAX_HELLO:
         raise wire.WireError("hello", f"a hello of more than {wire.MAX_HELLO} bytes was refused")
@@ -92,12 +92,12 @@ def _requests(message: dict[str, Any], key: str) -> tuple[str | int, ...]:
 
 
 def welcome() -> bytes:
-    """The daemon's first line to a client that it accepts."""
+    """Return the daemon's first line to a client that it accepts."""
     return wire.encode({**_us(), "ok": True})
 
 
 def refusal(code: str, message: str) -> bytes:
-    """The daemon's only line to a client that it refuses."""
+    """Return the daemon's only line to a client that it refuses."""
     return wire.encode({**_us(), "ok": False, "error": {"code": code, "message": message}})
 
 

@@ -1,7 +1,7 @@
-"""Who asks on a connection: for commands that go on talking after their answer.
+"""The caller of a command that keeps exchanging messages after its answer.
 
-Such a command tells its caller more by notifications, and hears more from it the same way, until
-either side ends that. Nothing that is said so gets an answer.
+Such a command sends its caller notifications, and receives notifications from it, until either
+side ends that. Notifications get no answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Caller:
     """The client of one connection.
 
     Args:
-        connection: to it.
+        connection: the connection to it.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -32,24 +32,24 @@ class Caller:
         self._when_gone: list[Callable[[], None]] = []
 
     async def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Tell the client something; wait until it has taken most of it.
+        """Send the client a notification; wait until it has taken most of it.
 
         Raises:
-            ConnectionError: it is gone.
+            ConnectionError: the client is gone.
         """
         message = {"jsonrpc": "2.0", "method": method, "params": params}
         await self._connection.send(wire.encode(message))
 
     def listen(self, method: str, listener: Callable[[Mapping[str, Any]], None]) -> None:
-        """Have the client's notifications of a name heard, in order, by the newest listener."""
+        """Pass the client's notifications of a name, in order, to the listener set last."""
         self._listeners[method] = listener
 
     def when_gone(self, action: Callable[[], None]) -> None:
-        """Do something when the connection has ended."""
+        """Call ``action`` when the connection has ended."""
         self._when_gone.append(action)
 
     def took(self, line: bytes) -> bool:
-        """Hear a line if it is a notification that somebody listens for; tell whether it was."""
+        """Pass a line to its listener if it is a notification with one; return whether it is."""
         if not self._listeners:
             return False
         try:
@@ -67,7 +67,7 @@ class Caller:
         return True
 
     def gone(self) -> None:
-        """The connection has ended."""
+        """Run what was registered for the end of the connection."""
         for action in self._when_gone:
             action()
         self._when_gone.clear()

@@ -1,4 +1,4 @@
-"""What a command of the control socket is."""
+"""The types that describe a command of the control socket."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Command(Generic[P]):
 
     Attributes:
         name: the JSON-RPC method, the same word as in ``kaimonctl``.
-        params: model of its parameters.
-        run: does it and returns the result.
+        params: the model of its parameters.
+        run: carries it out and returns the result.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Command(Generic[P]):
 
 @dataclass(frozen=True)
 class StreamCommand(Generic[P]):
-    """A command that goes on talking with its caller after its answer.
+    """A command that keeps exchanging notifications with its caller after its answer.
 
     Attributes:
-        name: as of a `Command`.
-        params: as of a `Command`.
+        name: as in `Command`.
+        params: as in `Command`.
         run: begins it and returns the answer.
     """
 

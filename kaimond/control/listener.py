@@ -1,7 +1,7 @@
-"""Makes the control socket: one daemon, one owner, nobody else.
+"""Takes the daemon's lock and makes the control socket.
 
-The lock comes first. Binding a Unix socket silently steals the path from whoever has it, so only
-the holder of the lock may touch the path, and the lock file is never removed: two daemons could
+The lock comes first. Binding a Unix socket silently takes the path from whoever has it, so only
+the holder of the lock may touch the path. The lock file is never removed, because two daemons could
 otherwise lock two files of the same name.
 """
 
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 10
 _PAUSE: Final = 0.01
-"""Seconds between two tries for the lock. Who looks holds it for a few system calls, far less."""
+"""Seconds between two tries for the lock; a program that only looks holds it far more briefly."""
 
 
 class AlreadyRunningError(KaimonError):
-    """Another daemon has the lock; the message says which one."""
+    """An error about a lock that another daemon holds; the message says which one."""
 
 
 class DaemonLock:
-    """Holds the daemon's lock for the life of the process.
+    """The daemon's lock, held for the life of the process.
 
     Attributes:
-        fd: of the lock file.
+        fd: the descriptor of the lock file.
         listener: the listening socket that came with the lock, after an upgrade in place.
     """
 
@@ -50,7 +50,7 @@ class DaemonLock:
             AlreadyRunningError: another daemon has it.
             kaimond.runtime.UnsafeDirectoryError: the runtime directory or the lock file in it
                 cannot be used.
-            kaimond.runtime.SocketPathTooLongError: the control socket would not fit.
+            kaimond.runtime.SocketPathTooLongError: the control socket's path is too long.
         """
         ensure_private(paths.runtime)
         check_socket_path(paths.control_socket)
@@ -58,7 +58,7 @@ class DaemonLock:
         self.listener: socket.socket | None = None
         inherited = handover.take()
         if inherited:
-            # This process was the daemon before it executed itself anew, and still has the lock.
+            # This process was the daemon before it executed itself anew, and still holds the lock.
             self.fd, self.listener = inherited
             return
         try:
@@ -81,7 +81,7 @@ class DaemonLock:
             ) from None
 
     def announce(self) -> None:
-        """Write who runs, for messages and for ``kaimonctl``."""
+        """Write the pid file, for messages and for ``kaimonctl``."""
         facts = {
             "pid": os.getpid(),
             "version": __version__,
@@ -94,7 +94,7 @@ class DaemonLock:
         temporary.replace(self._paths.pid_file)
 
     def release(self) -> None:
-        """Take the announcement away and let the next daemon in."""
+        """Remove the pid file and release the lock."""
         self._paths.pid_file.unlink(missing_ok=True)
         os.close(self.fd)
 
@@ -102,7 +102,7 @@ class DaemonLock:
 def _lock(fd: int) -> None:
     """Take the lock, or raise `BlockingIOError`.
 
-    Who only looks whether a daemon is there holds it for a moment, too, so one try tells nothing.
+    A program that only looks for a daemon also holds it for a moment, so one try proves nothing.
     """
     for left in range(_TRIES, -1, -1):
         try:
@@ -110,7 +110,7 @@ def _lock(fd: int) -> None:
         except BlockingIOError:
             if not left:
                 raise
-            # flock can wait for ever or not at all, and nothing is served yet that this could stop.
+            # flock waits for ever or not at all, and so far there are no clients to keep waiting.
             time.sleep(_PAUSE)
         else:
             return
@@ -129,10 +129,10 @@ def _who(paths: Paths) -> str:
 
 
 def listen(lock: DaemonLock, path: Path) -> socket.socket:
-    """The listening socket: an inherited one, in which clients may wait already, or a new one.
+    """Return the listening socket: an inherited one, where clients may already wait, or a new one.
 
     Raises:
-        kaimond.daemonize.activation.ActivationError: the service manager has passed a wrong one.
+        kaimond.daemonize.activation.ActivationError: the service manager passed a wrong one.
     """
     if lock.listener is not None:
         return lock.listener
@@ -140,10 +140,10 @@ def listen(lock: DaemonLock, path: Path) -> socket.socket:
 
 
 def retire(paths: Paths) -> None:
-    """Be found no more, from before the first client is hung up on.
+    """Remove what clients find us by; called before the first client is disconnected.
 
     The service manager's socket keeps its path. An idle client that connected there would have the
-    next daemon started when this one is gone, and without an announcement none does.
+    next daemon started when this one is gone; without the pid file, no client does.
     """
     paths.pid_file.unlink(missing_ok=True)
     if not activation.passed(os.environ, os.getpid()):
@@ -151,7 +151,7 @@ def retire(paths: Paths) -> None:
 
 
 def _bind(path: Path) -> socket.socket:
-    """A listening socket at ``path``, for its owner only. The caller holds the lock.
+    """Return a listening socket at ``path``, for its owner only. The caller holds the lock.
 
     The caller has set the umask so that the socket is never open to others, not even for a moment.
     """

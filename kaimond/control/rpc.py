@@ -27,14 +27,14 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 REFUSED: Final = -32000
-"""The request was understood, and the answer is no; ``data.kind`` says why for programs."""
+"""The error code of a request that was understood but refused; ``data.kind`` says why."""
 
 MOST_OPEN: Final = 64
-"""Requests of one client that are worked on at a time."""
+"""Most requests of one client that are worked on at a time."""
 
 
 class RpcError(Exception):
-    """An error answer."""
+    """An error that becomes the answer to a request."""
 
     def __init__(self, code: int, kind: str, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class RpcError(Exception):
 
 
 async def serve_rpc(core: Core, connection: Connection) -> None:
-    """Answer a client's requests until it goes away; several may be under way at a time.
+    """Answer a client's requests, several at a time, until it goes away.
 
     Raises:
         wire.WireError: the client sent a line that is too long.
@@ -82,7 +82,7 @@ async def _serve(core: Core, connection: Connection, caller: Caller) -> None:
                 connection.answered.clear()
                 group.create_task(answer(line))
         except wire.WireError as error:
-            # What was asked before it is answered first.
+            # The requests that came before it are answered first.
             broken = error
     if broken:
         raise broken

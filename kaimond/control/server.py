@@ -1,7 +1,7 @@
-"""Accepts clients and hands each to whoever speaks its role.
+"""Accepts clients and hands each to the code that speaks its role.
 
 Each client has a task of its own, and nothing that a client does reaches beyond that task: what it
-sends is bounded, what it does not read waits in its own connection, and what goes wrong ends there.
+sends is bounded, what it does not read waits in its own connection, and its errors end there.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.control")
 
 HELLO_TIMEOUT: Final = 10.0
-"""Seconds that a client has to say who it is."""
+"""Seconds allowed for a client's hello."""
 
 SHORT_TURN: Final = 0.0005
-"""Seconds of Python's switch interval while the MCP SDK is loaded."""
+"""Python's switch interval, in seconds, while the MCP SDK is loaded."""
 
 
 class ControlServer:
@@ -37,15 +37,15 @@ class ControlServer:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        # Loading the MCP SDK takes longer than everything else at the start (0.5 s), so it is done
-        # beside it: sessions are adopted and kaimonctl is answered meanwhile, agents wait for it.
+        # Loading the MCP SDK takes longer than the rest of the start (0.5 s), so it runs beside
+        # it: meanwhile sessions are adopted and kaimonctl is answered; agents wait for it.
         self._agents = asyncio.create_task(self._load_agents(), name="loading MCP")
         self._clients: dict[asyncio.Task[None], Connection] = {}
         self._server: asyncio.Server | None = None
 
     async def _load_agents(self) -> Agents:
         usual = sys.getswitchinterval()
-        # The loading thread computes all the time, and each answer meanwhile waits for its turns.
+        # The loading thread is always busy, so each answer meanwhile waits for its time slices.
         sys.setswitchinterval(SHORT_TURN)
         try:
             module = await asyncio.to_thread(importlib.import_module, "kaimond.mcp.server")
@@ -55,7 +55,7 @@ class ControlServer:
         return agents
 
     async def start(self, listener: socket.socket) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
         self._server = await asyncio.start_unix_server(self._accepted, sock=listener)
 
     async def answered(self, timeout: float) -> None:
@@ -69,10 +69,10 @@ class ControlServer:
                 task.cancel()
 
     async def close(self) -> None:
-        """Accept nobody more and hang up on everybody.
+        """Accept no more connections and close all that are open.
 
-        The connections go first: what is cancelled must not be answered with an error now, since
-        its client asks the next daemon again and shall get one answer.
+        The connections go first: a cancelled request must not be answered with an error now, since
+        its client asks the next daemon again and must get exactly one answer.
         """
         if self._server:
             self._server.close()

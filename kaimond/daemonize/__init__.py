@@ -1,1 +1,1 @@
-"""Into the background, signs of life for the service manager, and an upgrade in place."""
+"""Going into the background, messages to the service manager, and upgrades in place."""

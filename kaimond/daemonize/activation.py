@@ -1,7 +1,7 @@
-"""A listening socket that the service manager has made before it started the daemon.
+"""A listening socket that the service manager made before it started the daemon.
 
-By the protocol of sd_listen_fds(3): descriptors from 3 on, as many as ``LISTEN_FDS`` says, meant
-for the process ``LISTEN_PID``. The manager keeps its own copy, so clients wait in the backlog while
+The protocol is that of sd_listen_fds(3): descriptors from 3 on, as many as ``LISTEN_FDS`` says, for
+the process ``LISTEN_PID``. The manager keeps its own copy, so clients wait in the backlog while
 no daemon runs, and whoever connects first starts one. The variables stay as they are: after an
 upgrade in place they tell the successor, which has the same pid, whose socket it serves.
 """
@@ -27,11 +27,11 @@ FIRST: Final = 3
 
 
 class ActivationError(KaimonError):
-    """What the service manager has passed is not our socket; the message says what to do."""
+    """An error about passed sockets of which none is ours; the message says what to do."""
 
 
 def passed(environ: Mapping[str, str], pid: int) -> int:
-    """How many descriptors the manager has passed to the process ``pid``."""
+    """Return how many descriptors the manager has passed to the process ``pid``."""
     number = environ.get("LISTEN_FDS", "")
     return int(number) if environ.get("LISTEN_PID") == str(pid) and number.isdecimal() else 0
 
@@ -39,11 +39,11 @@ def passed(environ: Mapping[str, str], pid: int) -> int:
 def take(
     environ: MutableMapping[str, str], pid: int, path: Path, first: int = FIRST
 ) -> socket.socket | None:
-    """The listening socket at ``path`` if the manager has passed one. The caller holds the lock.
+    """Return the listening socket at ``path`` if the manager passed it. The caller holds the lock.
 
     Args:
-        environ: of the process; it forgets what was passed if that cannot be used.
-        pid: of the process.
+        environ: the process's environment; ``LISTEN_PID`` is removed if the socket is unusable.
+        pid: the process's id.
         path: where clients look for the daemon.
         first: the first descriptor.
 
@@ -70,7 +70,7 @@ def take(
     found.setblocking(False)
     if _answers(path):
         return found
-    # A daemon that somebody started by hand has taken the path and is gone.
+    # A daemon that somebody started by hand took the path and has ended since.
     _log.warning("the service manager's socket has lost its path; a new one is made")
     found.close()
     del environ["LISTEN_PID"]
@@ -78,7 +78,7 @@ def take(
 
 
 def _sockets(descriptors: range) -> Iterator[tuple[socket.socket, str]]:
-    """The sockets among the descriptors, kept from our children, with the names they have."""
+    """Yield the sockets among the descriptors with their names; children do not inherit them."""
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
@@ -87,7 +87,7 @@ def _sockets(descriptors: range) -> Iterator[tuple[socket.socket, str]]:
 
 
 def _answers(path: Path) -> bool:
-    """Whether something listens at ``path``; a full backlog does, too."""
+    """Return whether something listens at ``path``; a full backlog counts as well."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

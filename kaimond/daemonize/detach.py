@@ -1,8 +1,8 @@
-"""``kaimond --detach``: into the background, and back with the truth about it.
+"""``kaimond --detach``: go into the background, and report whether the daemon started.
 
 The process that a person or a shim started waits until the daemon says that it is ready or why it
 is not, so its exit code is the answer. python-daemon does the detaching. Its defaults are made for
-init scripts (umask 0, no core files, every descriptor closed), hence every argument is given.
+init scripts (umask 0, no core files, every descriptor closed), so every argument is given.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _OF_A_MANAGER: Final = (
 
 
 class Readiness:
-    """The daemon's way to tell whoever started it how the start went."""
+    """The daemon's channel to whoever started it, for reporting how the start went."""
 
     def __init__(self, pipe: int | None = None) -> None:
         self._pipe = pipe
 
     def ready(self) -> None:
-        """The daemon answers from now on."""
+        """Report that the daemon answers from now on."""
         self._tell(_READY)
 
     def failed(self, message: str) -> None:
-        """The daemon does not run; ``message`` is for people."""
+        """Report that the daemon does not run; ``message`` is for people."""
         if self._pipe is None:
             sys.stderr.write(f"kaimond: {message}\n")
         self._tell(message.encode("utf-8", "backslashreplace"))
 
     def _tell(self, message: bytes) -> None:
         if self._pipe is not None:
-            # Whoever waited may have gone; the daemon is there for others, too.
+            # Whoever waited may have gone; the daemon is there for others as well.
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._pipe, message)
             os.close(self._pipe)
@@ -53,12 +53,12 @@ class Readiness:
 
 
 def detach(keep: Sequence[int]) -> Readiness:
-    """Go on in the background; the calling process ends here, in `SystemExit`.
+    """Continue in the background; the calling process ends here, in `SystemExit`.
 
     Must run before there are threads or an event loop, which do not survive a fork.
 
     Args:
-        keep: descriptors that the daemon goes on to use.
+        keep: descriptors that the daemon goes on using.
     """
     import daemon  # noqa: PLC0415 - only here, so that the arguments are known without packages
 
@@ -74,7 +74,7 @@ def detach(keep: Sequence[int]) -> Readiness:
         raise SystemExit(1)
     os.close(hear)
     for name in _OF_A_MANAGER:
-        # These are about whoever started us: an MCP client may be a service itself.
+        # These concern whoever started us: an MCP client may itself be a service.
         os.environ.pop(name, None)
     daemon.DaemonContext(
         detach_process=True,

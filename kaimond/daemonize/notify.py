@@ -1,9 +1,9 @@
-"""What the service manager is told: ready, alive, reloading, ending.
+"""Messages to the service manager: ready, alive, reloading, ending.
 
 This is systemd's sd_notify(3), in a few lines and without its library: a datagram of lines
-``NAME=value`` to the socket that the environment names. Where nobody has given one, nothing is
-told. The variables stay in the environment, so after an upgrade in place the successor, which has
-the same pid, goes on to tell.
+``NAME=value`` to the socket that the environment names. If it names none, nothing is sent. The
+variables stay in the environment, so after an upgrade in place the successor, which has the same
+pid, goes on sending.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.daemon")
 
 SHARE: Final = 3.0
-"""So many signs of life fit into the time after which the manager takes us for dead."""
+"""How many keep-alives are sent within the time after which the manager takes us for dead."""
 
 _SEND_TIMEOUT: Final = 1.0
-"""Seconds for a manager that is too busy to listen; it hears the next word."""
+"""Seconds to wait for a manager that is too busy to read; it gets the next message."""
 
 
 class Notifier:
-    """The daemon's way to tell its service manager.
+    """The daemon's channel to its service manager.
 
     Args:
-        environ: where the manager has written how.
-        pid: of this process; a sign of life is asked of one process only.
+        environ: the environment, in which the manager says what it wants.
+        pid: this process's id; keep-alives are asked of one process only.
 
     Attributes:
-        watchdog: seconds without a sign of life after which the manager ends us; 0 if it does not.
+        watchdog: seconds without a keep-alive after which the manager ends us; 0 if it does not.
     """
 
     def __init__(self, environ: Mapping[str, str], pid: int) -> None:
@@ -42,20 +42,20 @@ class Notifier:
         self.watchdog = watchdog(environ, pid) if self._address else 0.0
 
     def ready(self, status: str) -> None:
-        """Clients are answered from now on, also after `reloading`."""
+        """Report that clients are answered from now on, also after `reloading`."""
         self._tell(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:
-        """This program makes way for its successor in the same process."""
-        # The time tells the manager which request for a reload this belongs to.
+        """Report that this program makes way for its successor in the same process."""
+        # The time tells the manager to which reload request this belongs.
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading")
 
     def stopping(self) -> None:
-        """The daemon ends, however it was asked to."""
+        """Report that the daemon ends, for whatever reason."""
         self._tell("STOPPING=1\nSTATUS=ending")
 
     async def keep_alive(self) -> None:
-        """Give signs of life for ever.
+        """Send keep-alives for ever.
 
         They come from the event loop on purpose: when it hangs, nobody is served.
         """
@@ -76,16 +76,16 @@ class Notifier:
 
 
 def address(environ: Mapping[str, str]) -> str:
-    """The manager's socket, as `socket.connect` wants it; empty if there is none for us."""
+    """Return the manager's socket as `socket.connect` wants it; empty if there is none for us."""
     given = environ.get("NOTIFY_SOCKET", "")
     if given.startswith("@"):
-        # A name in Linux's abstract namespace, which begins with a NUL in truth.
+        # A name in Linux's abstract namespace, which really begins with a NUL.
         return "\0" + given[1:]
     return given if given.startswith("/") else ""
 
 
 def watchdog(environ: Mapping[str, str], pid: int) -> float:
-    """Seconds in which a sign of life is due; 0 if none is asked of the process ``pid``."""
+    """Return the seconds within which a keep-alive is due; 0 if ``pid`` need not send any."""
     microseconds = environ.get("WATCHDOG_USEC", "")
     if environ.get("WATCHDOG_PID", str(pid)) != str(pid) or not microseconds.isdecimal():
         return 0.0

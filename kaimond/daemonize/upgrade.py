@@ -18,10 +18,10 @@ _CHECK_TIMEOUT: Final = 60.0
 
 
 async def begin(core: Core) -> str:
-    """Check that the installed kaimond can start, and if so, make way for it.
+    """Check that the installed kaimond can start and, if so, make way for it.
 
-    Whoever asks while that is under way joins it. A second check would still run when this program
-    is replaced, and nobody would wait for its process then.
+    A caller that comes while a check is under way shares it. A second check would still run when
+    this program is replaced, and nobody would wait for its process then.
 
     Returns:
         The version that takes over.
@@ -32,15 +32,15 @@ async def begin(core: Core) -> str:
     if core.upgrade is None or (core.upgrade.done() and not core.reloading):
         core.upgrade = asyncio.create_task(_check(), name="upgrade")
     version = await asyncio.shield(core.upgrade)
-    # Here and not in the task: whoever asked goes on without a break and writes its answer before
-    # the daemon begins to hang up.
+    # Here and not in the task: the caller continues without a break and writes its answer before
+    # the daemon begins to close connections.
     core.reloading = True
     core.stopping.set()
     return version
 
 
 async def _check() -> str:
-    """Have the installed kaimond load itself, and return its version."""
+    """Have the installed kaimond load itself; return its version."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",

@@ -1,7 +1,7 @@
-"""Whose work a log line is about.
+"""The session and the agent that a log line is about.
 
 The session key and the agent id travel with the task (context variables), so code deep inside
-need not be handed them only to mention them.
+need not be passed them only to log them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NONE: Final = "-"
-"""What a line shows where there is no session or no agent."""
+"""What a line shows if there is no session or no agent."""
 
 _session: ContextVar[str] = ContextVar("kaimond_log_session", default=NONE)
 _agent: ContextVar[str] = ContextVar("kaimond_log_agent", default=NONE)
@@ -23,9 +23,9 @@ _agent: ContextVar[str] = ContextVar("kaimond_log_agent", default=NONE)
 
 @contextlib.contextmanager
 def about(*, session: str | None = None, agent: str | None = None) -> Iterator[None]:
-    """Name a session, an agent or both on every record of this task until the block ends.
+    """Put a session, an agent or both on every record of this task until the block ends.
 
-    What is None stays as it is around the block.
+    None leaves the value from outside the block.
     """
     session_token = _session.set(session) if session is not None else None
     agent_token = _agent.set(agent) if agent is not None else None
@@ -39,14 +39,14 @@ def about(*, session: str | None = None, agent: str | None = None) -> Iterator[N
 
 
 class ContextFilter(logging.Filter):
-    """Puts `session` and `agent` on each record.
+    """A filter that puts `session` and `agent` on each record.
 
-    It must run where the record is made; in the thread that writes, the context is another. What
+    It must run where the record is made, because the thread that writes has another context. What
     a record was given with `extra=` is kept.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Complete `record`; lets every record pass."""
+        """Complete `record`; let every record pass."""
         for name, variable in (("session", _session), ("agent", _agent)):
             if not hasattr(record, name):
                 setattr(record, name, variable.get())

@@ -1,8 +1,8 @@
 """A log file and its rotated predecessors, opened together and read backwards.
 
 The writer may rotate at any moment. Rotation only ever moves a file to a higher number, so
-opening them in rising order meets each at least once; meeting one twice is seen by its inode.
-What is open stays readable, whatever becomes of its name.
+opening them in rising order finds each at least once; one found twice is known by its inode.
+An open file stays readable, whatever becomes of its name.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK: Final = 65_536
-_ROTATIONS_MEANWHILE: Final = 2  # more than two while a few files are opened: not at our sizes
+_ROTATIONS_MEANWHILE: Final = 2  # at our sizes, more cannot happen while a few files are opened
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """One file of the log. Whoever holds it closes `fd`.
+    """One open file of the log. Whoever holds it closes `fd`.
 
     Attributes:
-        fd: Its descriptor.
-        size: Its size in bytes when it was opened.
-        identity: Device and inode.
+        fd: its descriptor.
+        size: its size in bytes when it was opened.
+        identity: its device and inode.
     """
 
     fd: int
@@ -37,7 +37,7 @@ class OpenFile:
     identity: tuple[int, int]
 
     def backwards(self) -> Iterator[str]:
-        """Yield the lines up to `size`, the last one first; empty ones are skipped."""
+        """Yield the lines up to `size`, the last one first, without empty ones."""
         position, rest = self.size, b""
         while position > 0:
             length = min(BLOCK, position)
@@ -48,7 +48,7 @@ class OpenFile:
             yield decode(rest)
 
     def complete_size(self) -> int:
-        """Return the size up to and with the last newline."""
+        """Return the size up to and including the last newline."""
         position = self.size
         while position > 0:
             length = min(BLOCK, position)
@@ -60,10 +60,10 @@ class OpenFile:
 
 
 def open_one(path: Path) -> OpenFile | None:
-    """Open `path` for reading; None if it does not exist.
+    """Open `path` for reading; return None if it does not exist.
 
     Raises:
-        OSError: It exists and cannot be opened.
+        OSError: it exists and cannot be opened.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -75,10 +75,10 @@ def open_one(path: Path) -> OpenFile | None:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[list[OpenFile]]:
-    """Open `path` and its rotated predecessors, the newest first; all are closed at the end.
+    """Open `path` and its rotated predecessors, the newest first; close them all at the end.
 
     Raises:
-        OSError: One of them exists and cannot be opened.
+        OSError: one of them exists and cannot be opened.
     """
     with contextlib.ExitStack() as stack:
         found: dict[tuple[int, int], OpenFile] = {}

@@ -1,4 +1,4 @@
-r"""A log record as text: one line that nobody can forge, and what belongs to it indented below.
+r"""A log record as text: one line that cannot be forged, with further lines indented below.
 
     2026-11-21T14:00:00.123Z INFO  session=ab12cd34 agent=9f3e1c2a supervisor: message
         Traceback (most recent call last):
@@ -21,7 +21,7 @@ from kaimond.logs import context
 
 INDENT: Final = "    "
 LONGEST_MESSAGE: Final = 16_384
-"""Characters of a message, and of all that is below it, each; longer texts lose their middle."""
+"""Most characters of a message, and of the text below it; longer texts lose their middle."""
 
 _OURS: Final = "kaimond."
 _AGENT_SHOWN: Final = 8  # of its 16 characters; enough to tell agents apart
@@ -58,7 +58,7 @@ def _shortened(text: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats the records of the server log."""
+    """A formatter for the records of the server log."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of `record` and its continuation lines, without a final newline.

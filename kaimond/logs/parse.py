@@ -1,4 +1,4 @@
-"""Lines of the server log, read back."""
+"""Parses lines of the server log."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Line:
     """One record of the log.
 
     Attributes:
-        time: When it was made; None for text that no record of ours stands before.
-        level: One of `LEVELS`; empty if there is no time.
-        session: Key of the session that it is about, or "-".
-        agent: Beginning of the agent's id, or "-".
-        logger: Which part of the daemon wrote it; empty if there is no time.
-        message: The message, with its escapes, and the continuation lines below it.
-        text: All of it as it is in the file.
+        time: when it was made; None for text that no record of ours precedes.
+        level: one of `LEVELS`; empty if there is no time.
+        session: the key of the session that it is about, or "-".
+        agent: the beginning of the agent's id, or "-".
+        logger: the part of the daemon that wrote it; empty if there is no time.
+        message: the message, with its escapes, and the continuation lines below it.
+        text: the whole record as it is in the file.
     """
 
     time: datetime | None
@@ -43,7 +43,7 @@ class Line:
     text: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record for JSON; the time as in the file."""
+        """Return the record for JSON, with the time as in the file."""
         return {
             "time": self.time
             and f"{self.time:%Y-%m-%dT%H:%M:%S}.{self.time.microsecond // 1000:03d}Z",
@@ -57,12 +57,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which records to read; what is None does not matter.
+    """A selection of records; what is None does not matter.
 
     Attributes:
-        level: The least level, one of `LEVELS`, in any case.
-        session: A session key.
-        since: Nothing older than this (an aware time).
+        level: the least level, one of `LEVELS`, in upper or lower case.
+        session: a session key.
+        since: the earliest time (aware).
     """
 
     level: str | None = None
@@ -74,7 +74,7 @@ class Wanted:
             raise ValueError(f"{self.level!a} is no level: use one of {', '.join(LEVELS)}")
 
     def matches(self, line: Line) -> bool:
-        """Whether `line` is wanted. Text without a record is, if everything is."""
+        """Return whether `line` is wanted. Text without a record is wanted if everything is."""
         if line.time is None:
             return self == Wanted()
         if self.level and LEVELS.index(line.level) < LEVELS.index(self.level.upper()):
@@ -85,13 +85,13 @@ class Wanted:
 
 
 def parse_line(text: str) -> Line | None:
-    """Return the record whose first line is `text`, or None if it begins none."""
+    """Return the record that begins with the line `text`, or None if none does."""
     found = _RECORD.fullmatch(text)
     if found is None:
         return None
     try:
         time = datetime.fromisoformat(found[1])
-    except ValueError:  # the 31st of February, written by who knows what
+    except ValueError:  # such as the 31st of February, in a line that is not ours
         return None
     return Line(time, found[2], found[3], found[4], found[5], found[6], text)
 

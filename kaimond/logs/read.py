@@ -1,4 +1,4 @@
-"""The last records of the server log, and those to come."""
+"""Reads the last records of the server log, and new ones as they are written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DISORDER: Final = timedelta(minutes=1)
-"""How far records may be out of order: by threads, and by a clock that is set back a little."""
+"""How far records may be out of order, because of threads or a clock set back a little."""
 _LONGEST_WAIT: Final = 1.0
-"""Seconds after which the file is looked at although nothing told of a change."""
+"""Seconds after which the file is looked at even if no change was reported."""
 
 
 def tail(
@@ -34,15 +34,15 @@ def tail(
     Only as much of the log is read as is needed, back through its rotated files.
 
     Args:
-        path: The server log; that it does not exist is the same as that it is empty.
-        count: How many records at most.
-        level: The least level, one of `kaimond.logs.parse.LEVELS`, in any case.
-        session: A session key; only records about it.
-        since: Nothing older; an aware time.
+        path: the server log; if it does not exist, it counts as empty.
+        count: how many records at most.
+        level: the least level, one of `kaimond.logs.parse.LEVELS`, in upper or lower case.
+        session: a session key; only records about it are returned.
+        since: the earliest time (aware).
 
     Raises:
-        ValueError: `level` is none.
-        OSError: A file of the log cannot be read.
+        ValueError: `level` is not a level.
+        OSError: a file of the log cannot be read.
     """
     wanted = Wanted(level, session, since)
     with files.opened(path) as found:
@@ -60,12 +60,12 @@ def follow(
 ) -> Iterator[Line]:
     """Yield the last `count` matching records, then each new one as it is written, for ever.
 
-    Nothing is lost or told twice between the two, nor when the log is rotated. The log need not
+    No record is lost or repeated between the two, nor when the log is rotated. The log need not
     exist yet. Close the generator, or set `stop` from another thread, to end it.
 
     Raises:
-        ValueError: `level` is none.
-        OSError: A file of the log cannot be read.
+        ValueError: `level` is not a level.
+        OSError: a file of the log cannot be read.
     """
     wanted = Wanted(level, session, since)
     follower = _Follower(path)
@@ -102,9 +102,9 @@ def _backwards(found: list[files.OpenFile], wanted: Wanted) -> Iterator[Line]:
 
 
 class _Follower:
-    """Reads a log on from where it stopped, across rotations.
+    """A reader of a log that continues where it stopped, across rotations.
 
-    Owns one descriptor: of the file that it is in, which need not have its old name any more.
+    It owns one descriptor: that of its current file, which may have been renamed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,10 +112,10 @@ class _Follower:
         self._fd: int | None = None
         self._identity = (0, 0)
         self._position = 0
-        self._rest = b""  # the beginning of a line whose end is not written yet
+        self._rest = b""  # the beginning of a line that is not complete yet
 
     def begin(self, count: int, wanted: Wanted) -> list[Line]:
-        """Stand at the end of the log; return its last records."""
+        """Go to the end of the log; return its last records."""
         with files.opened(self._path) as found:
             if not found:
                 return []
@@ -126,10 +126,10 @@ class _Follower:
             return _last(found, count, wanted)
 
     def new_texts(self) -> Iterator[str]:
-        """Yield every line that was written since, up to the end of the newest file."""
+        """Yield every line written since the last call, up to the end of the newest file."""
         yield from self._read_on()
         while self._is_left_behind():
-            # Its writer may have added to our file between our last look and the rotation.
+            # The writer may have added to our file between our last look and the rotation.
             yield from self._read_on()
             if self._rest:
                 yield files.decode(self._rest)
@@ -138,7 +138,7 @@ class _Follower:
             yield from self._read_on()
 
     def close(self) -> None:
-        """Give up the descriptor."""
+        """Close the descriptor."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
             os.close(fd)
@@ -149,7 +149,7 @@ class _Follower:
         self._identity, self._position, self._rest = file.identity, position, b""
 
     def _enter_next(self) -> bool:
-        """Go on to the file after ours, or to the oldest there is if ours is gone."""
+        """Go to the file after ours, or the oldest if ours is gone; return whether there is one."""
         with files.opened(self._path) as found:
             newer: list[files.OpenFile] = []
             for file in found:
@@ -180,7 +180,7 @@ class _Follower:
 
 
 def _wakeups(directory: Path, stop: threading.Event) -> Iterator[None]:
-    """Yield at once, then whenever something happened in `directory`, until `stop`."""
+    """Yield at once, then whenever something may have changed in `directory`, until `stop`."""
     yield
     watch = _watcher()
     while not stop.is_set():
@@ -188,7 +188,7 @@ def _wakeups(directory: Path, stop: threading.Event) -> Iterator[None]:
             try:
                 for _ in watch(directory, stop):
                     yield
-            except OSError:  # removed under our eyes, or no watches left
+            except OSError:  # removed meanwhile, or no watches left
                 watch = None
         else:
             stop.wait(_LONGEST_WAIT)

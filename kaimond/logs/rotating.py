@@ -1,7 +1,7 @@
 """A file that is appended to and rotated, and that a full disk cannot break.
 
-The standard library's rotating handler buffers: after a failed write, nobody knows what of it
-will still come out. Here each record is one `write` to the file itself, so a failure loses that
+The standard library's rotating handler buffers: after a failed write, nobody knows how much of it
+will still be written. Here each record is one `write` to the file itself, so a failure loses that
 record only, and another process never reads half of one.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RotatingFile:
-    """Owns the descriptor of a log file; not thread-safe.
+    """The owner of a log file's descriptor; not thread-safe.
 
     Rotation renames `name` to `name.1`, `name.1` to `name.2`, and so on.
     """
@@ -24,9 +24,9 @@ class RotatingFile:
         """Open nothing yet; the first write does.
 
         Args:
-            path: The file; its directory is made if missing, closed to others.
-            max_bytes: The size that the file reaches at most, a single larger record aside.
-            backups: How many rotated files are kept.
+            path: the file; its directory is created if missing, closed to others.
+            max_bytes: the most that the file grows to, except by a single larger record.
+            backups: how many rotated files are kept.
         """
         self._path = path
         self._max_bytes = max_bytes
@@ -38,10 +38,10 @@ class RotatingFile:
         """Append `record`, which ends with a newline.
 
         Raises:
-            OSError: It is not in the file, or only in part. The next write tries anew.
+            OSError: it is not in the file, or only in part. The next write tries again.
         """
         fd = self._ready(len(record))
-        # What the last failure left of a record must not swallow the beginning of this one.
+        # A part of a record that the last failure left must not swallow the beginning of this one.
         rest = memoryview(b"\n" + record if self._is_torn else record)
         while rest:
             written = os.write(fd, rest)
@@ -51,7 +51,7 @@ class RotatingFile:
     def close(self) -> None:
         """Close the file; a later write opens it again."""
         if self._fd is not None:
-            # Forgotten before it is closed: the number may belong to another file afterwards.
+            # Forget it before closing it: the number may belong to another file afterwards.
             fd, self._fd = self._fd, None
             os.close(fd)
 
@@ -63,7 +63,7 @@ class RotatingFile:
         return fd
 
     def _is_current(self, fd: int) -> bool:
-        """Whether the path still names our file; someone may have removed or moved it."""
+        """Return whether the path still names our file; somebody may have removed or moved it."""
         try:
             return os.path.samestat(os.fstat(fd), os.lstat(self._path))
         except FileNotFoundError:
@@ -73,7 +73,7 @@ class RotatingFile:
         self.close()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        # Non-blocking matters only for a FIFO in our place, which then fails instead of hanging.
+        # Non-blocking matters only for a FIFO in our place: opening it then fails and never hangs.
         self._fd = os.open(self._path, flags | os.O_NONBLOCK, 0o600)
         self._is_torn = False
         return self._fd

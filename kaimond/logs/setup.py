@@ -1,11 +1,11 @@
-"""Writing the server log: from the first line of the program to its last.
+"""Writes the server log, from the first line of the program to its last.
 
 Records are formatted where they are made and queued; one thread writes them, so neither a slow
-disk nor a stopped terminal holds up the event loop. Nothing that goes wrong while writing can
-reach the daemon: what could not be written is counted, and told by one line once writing works.
+disk nor a stopped terminal holds up the event loop. No failure to write can reach the daemon: lost
+lines are counted, and one line reports them once writing works again.
 
     early()          at program start: records are kept, whatever their level
-    configure(...)   once the settings are known, after any fork: the kept ones are written
+    configure(...)   once the settings are known, after any fork: kept records are written
     close()          at the end: everything queued is written, the thread ends
 """
 
@@ -29,30 +29,30 @@ if TYPE_CHECKING:
     from kaimond.config.settings import LogSettings
 
 KEPT_EARLY: Final = 1000
-"""Records that are kept before `configure`; the oldest go first."""
+"""Most records that are kept before `configure`; the oldest are dropped first."""
 MOST_QUEUED: Final = 50_000
-"""Records that wait for the writer; when it falls behind further, new ones are dropped."""
+"""Most records that wait for the writer; when it falls further behind, new ones are dropped."""
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds that `close` waits for the writer, which a stopped terminal may hold up for ever."""
+"""Seconds that `close` waits for the writer, which a stopped terminal may block for ever."""
 
 _log = logging.getLogger("kaimond.logs")
 
 
 def early() -> None:
-    """Begin to keep records; call it before anything is logged. A second call does nothing."""
+    """Start to keep records; call this before anything is logged. A second call does nothing."""
     _server_log.begin()
 
 
 def configure(path: Path, settings: LogSettings, *, foreground: bool) -> None:
-    """Write to the file `path` from now on, beginning with what was kept.
+    """Write to the file `path` from now on, beginning with the kept records.
 
     Threads do not survive a fork, so this comes after the daemon has detached itself. A second
-    call changes the level only.
+    call only changes the level.
 
     Args:
-        path: The server log; its directory is made if missing.
-        settings: Level and rotation.
-        foreground: Whether records go to standard error as well.
+        path: the server log; its directory is created if missing.
+        settings: level and rotation.
+        foreground: whether records go to standard error as well.
     """
     _server_log.begin()
     _server_log.configure(path, settings, sys.stderr if foreground else None)
@@ -61,13 +61,13 @@ def configure(path: Path, settings: LogSettings, *, foreground: bool) -> None:
 def close() -> None:
     """Write out what is queued and stop.
 
-    If it never came to `configure`, kept warnings and errors go to standard error.
+    If `configure` was never called, kept warnings and errors go to standard error.
     """
     _server_log.close()
 
 
 class _Sink(Protocol):
-    """Where finished lines go. May raise OSError or ValueError, which cost the line only."""
+    """A destination of finished lines. It may raise OSError or ValueError, which lose one line."""
 
     def write(self, record: bytes) -> None: ...
     def close(self) -> None: ...
@@ -90,7 +90,7 @@ class _Terminal:
 
 
 class _Guarded:
-    """A sink that never fails; it counts its losses and tells them when they are over."""
+    """A sink that never fails; it counts lost lines and reports them when writing works again."""
 
     def __init__(self, sink: _Sink) -> None:
         self._sink = sink
@@ -113,17 +113,17 @@ class _Guarded:
 
 
 def _own_line(message: str) -> bytes:
-    """Return a warning about the log itself, which cannot take the way through the queue."""
+    """Return a warning about the log itself, which cannot go through the queue."""
     record = _log.makeRecord(_log.name, logging.WARNING, "", 0, message, (), None)
     return f"{LineFormatter().format(record)}\n".encode()
 
 
 class _Writer:
-    """The thread that writes. Lines come in through `put`, from any thread."""
+    """The thread that writes. `put` takes lines from any thread."""
 
     def __init__(self, sinks: list[_Guarded]) -> None:
-        # A SimpleQueue may be entered again by its own thread, as happens when a destructor logs
-        # in the midst of `put`; a Queue would deadlock there. It has no bound, so `put` has one.
+        # A SimpleQueue may be re-entered by its own thread, as happens when a destructor logs in
+        # the midst of `put`; a Queue would deadlock. It is unbounded, so `put` checks its size.
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._dropped = 0
         self._sinks = sinks
@@ -156,7 +156,7 @@ class _Writer:
 
 
 class _Handler(logging.Handler):
-    """Formats each record at once and keeps it, until it has a writer to hand it to."""
+    """A handler that formats each record at once and keeps it until there is a writer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class _Handler(logging.Handler):
             self._writer.put(line)
 
     def attach(self, writer: _Writer) -> None:
-        """Send what was kept, as far as the levels now set let it pass, and all that follows."""
+        """Send the kept lines that the levels now set let pass, and everything that follows."""
         with self.lock or threading.RLock():
             for level, name, line in self._kept:
                 if logging.getLogger(name).isEnabledFor(level):
@@ -182,14 +182,14 @@ class _Handler(logging.Handler):
             self._writer = writer
 
     def take_kept(self) -> list[str]:
-        """Return the kept warnings and errors, and forget everything kept."""
+        """Return the kept warnings and errors; forget everything kept."""
         lines = [line for level, _, line in self._kept if level >= logging.WARNING]
         self._kept.clear()
         return lines
 
 
 class _ServerLog:
-    """The state behind the functions of this module; logging is one per process anyhow."""
+    """The state behind this module's functions; a process has one logging anyway."""
 
     def __init__(self) -> None:
         self._handler: _Handler | None = None
@@ -209,7 +209,7 @@ class _ServerLog:
     def configure(self, path: Path, settings: LogSettings, stream: TextIO | None) -> None:
         level = logging.getLevelNamesMapping()[settings.level.upper()]
         logging.getLogger("kaimond").setLevel(level)
-        # Libraries tell at INFO what is DEBUG to us, and some of them what passes through them.
+        # Libraries log at INFO what is DEBUG to us, and some of them even the data they handle.
         logging.getLogger().setLevel(max(level, logging.WARNING))
         if self._writer is None and self._handler is not None:
             file = RotatingFile(path, settings.max_bytes, settings.backups)

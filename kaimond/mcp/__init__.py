@@ -1,1 +1,1 @@
-"""What agents see: an MCP server per connection, and its tools."""
+"""The MCP servers that agents talk to, one per connection, and their tools."""

@@ -1,4 +1,4 @@
-"""One call of one tool: who makes it, and the way to talk back while it runs."""
+"""One call of a tool: who makes it, and a way to report progress while it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Standing:
-    """What has become of one request while it is served.
+    """The state of one request while it is served.
 
     It belongs to the request and not to its id, which a client may use again.
 
@@ -30,10 +30,10 @@ class Call:
 
     Attributes:
         core: the daemon.
-        agent: who calls.
-        request: the JSON-RPC id, as JSON; with the agent's id it names this call for ever.
+        agent: the agent that calls.
+        request: the JSON-RPC id, as JSON; unique for ever together with the agent's id.
         say: sends a sentence to the client as progress, if it wants any.
-        standing: of the request.
+        standing: the state of the request.
     """
 
     core: Core
@@ -43,16 +43,16 @@ class Call:
     standing: Standing = field(default_factory=Standing)
 
     def replayed(self) -> dict[str, object] | None:
-        """What this request has already started, if the agent sends it again after a break."""
+        """Return what this request had started before a break, if the agent sends it again."""
         if self.request not in self.agent.replay:
             return None
         self.agent.replay.discard(self.request)
         return self.core.store.load_call(self.agent.id, self.request)
 
     def cancelled(self) -> bool:
-        """Whether the client cancelled this request, rather than going away."""
+        """Return whether the client cancelled this request, rather than going away."""
         return self.standing.cancelled
 
     def journal(self, **started: object) -> None:
-        """Remember what this request starts, before it does."""
+        """Record what this request starts, before it does."""
         self.core.remember_call(self.agent.id, self.request, started)

@@ -1,6 +1,6 @@
-"""How long MCP clients wait for a call before they give it up, or put it aside, by themselves.
+"""How long MCP clients wait for a call before they give it up or put it in the background.
 
-A client tells its name when it connects (`clientInfo`), not its limit. A call that returns before
+A client gives its name when it connects (`clientInfo`), not its limit. A call that returns before
 the limit gives the model an eval id; one that the client gave up gives it an error.
 """
 
@@ -16,13 +16,13 @@ class _Client(NamedTuple):
 
 
 _USUAL: Final = 60.0
-# Default of a request in the TypeScript SDK that most clients are made with; Claude Desktop,
-# Cursor and VS Code leave it so (Claude Desktop #22542).
+# The default of a request in the TypeScript SDK that most clients are made with; Claude Desktop,
+# Cursor and VS Code keep it (Claude Desktop #22542).
 
 _CLIENTS: Final = (
     # Moves a call to the background by itself after 2 minutes (its changelog, 2.1.212).
     _Client("claude-code", 120.0),
-    # 300 s today (rmcp_client.rs), 60 s when the limit came (openai/codex #3959).
+    # 300 s today (rmcp_client.rs), 60 s when the limit was introduced (openai/codex #3959).
     _Client("codex", 60.0),
 )
 
@@ -35,7 +35,7 @@ class Patience:
     """How long a call waits for its eval.
 
     Attributes:
-        seconds: to wait, 0 for as long as it takes.
+        seconds: how long to wait; 0 for as long as it takes.
         warning: what the agent should know about it, or "".
     """
 
@@ -47,9 +47,9 @@ def patience(asked: float | None, promote_after: float, client: str) -> Patience
     """Decide how long a call waits.
 
     Args:
-        asked: what the call itself says, in seconds; it is always done.
-        promote_after: what the user has set.
-        client: the MCP client's own name, "" if it has not said it.
+        asked: the timeout that the call gives, which is always obeyed; None if it gives none.
+        promote_after: the user's setting.
+        client: the MCP client's own name, "" if it has not given it.
     """
     limit = _limit(client)
     if asked is None:

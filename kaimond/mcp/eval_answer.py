@@ -1,4 +1,4 @@
-"""What is told of an eval: at its end, while it goes on alone, and when it is cancelled."""
+"""The answers about an eval: at its end, while it goes on in the background, when cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def find_eval(call: Call, eval_id: str) -> Eval:
-    """The eval with this id.
+    """Return the eval with this id.
 
     Raises:
         ArgumentError: there is none, or it is no longer kept.
@@ -46,14 +46,14 @@ def _clock(when: float) -> str:
 
 
 def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> Answer:
-    """The answer to a call whose patience ended before its eval did.
+    """Return the answer to a call that stops waiting before its eval has ended.
 
     Args:
-        call: of the agent.
+        call: the agent's call.
         item: the eval, which goes on.
-        spool: of its session.
-        limit: characters of output.
-        doing: what it does now, in a sentence.
+        spool: the spool of its session.
+        limit: most characters of output.
+        doing: what the eval does now, in a sentence.
     """
     told = so_far(call, item, spool, limit)
     told = "\n".join(part for part in (told, notes_of(call, item, limit)) if part)
@@ -68,7 +68,7 @@ def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> An
 
 
 def notes_of(call: Call, item: Eval, limit: int) -> str:
-    """What an eval that runs has told of itself; "" if nothing."""
+    """Return what a running eval has reported about itself; "" if nothing."""
     session = call.core.supervisor.sessions.get(item.session)
     notes = session.notes_of(item.id) if session else Notes()
     progress = clean(notes.progress.encode()).strip()
@@ -77,9 +77,9 @@ def notes_of(call: Call, item: Eval, limit: int) -> str:
 
 
 def so_far(call: Call, item: Eval, spool: Spool, limit: int) -> str:
-    """What an eval that still runs has printed since this agent was last shown its output."""
+    """Return what a running eval has printed since this agent was last shown its output."""
     size, heard = spool.size(item.id), call.agent.heard.get(item.id, 0)
-    # What is not whole yet is shown the next time.
+    # A character or escape that is not complete yet is shown the next time.
     last = spool.piece(item.id, max(heard, size - REACH), size)
     size += end_of(last) - len(last)
     call.agent.heard[item.id] = size
@@ -104,13 +104,13 @@ _FAILED: Final = (Cancelled.BEHIND, Cancelled.STUBBORN)
 
 
 def told(item: Eval, came: Cancelled) -> Answer:
-    """Tell an agent what came of a cancellation."""
+    """Return the answer that reports the outcome of a cancellation."""
     meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
     return Answer(f"Eval {item.id} {_WORDS[came]}", is_error=came in _FAILED, meta=meta)
 
 
 def resumed(call: Call) -> Eval | None:
-    """The eval that this request had started before a break, if it had."""
+    """Return the eval that this request had started before a break, or None."""
     started = call.replayed()
     if not started:
         return None
@@ -120,13 +120,13 @@ def resumed(call: Call) -> Eval | None:
 async def answer_of(
     call: Call, item: Eval, timeout: float | None, max_output: int, *remarks: str
 ) -> Answer:
-    """Wait for an eval as long as the call may wait, and say what came of it, or that it goes on.
+    """Wait for an eval as long as the call may wait; return its result, or that it goes on.
 
     Args:
-        call: of the agent.
+        call: the agent's call.
         item: the eval.
         timeout: seconds to wait, as the call says; 0 for as long as it takes.
-        max_output: characters of output and value.
+        max_output: most characters of output and value.
         remarks: sentences for the end of the answer; empty ones are left out.
     """
     waits = patience(timeout, call.core.settings.eval.promote_after, call.agent.client)
@@ -135,7 +135,7 @@ async def answer_of(
     doing = ""
     if item.outcome is None:
         doing = await describe(call, item)
-        # That took a moment, in which it may have ended.
+        # That took a moment, in which the eval may have ended.
         item = call.core.supervisor.history.get(item.id) or item
     if item.outcome is None:
         answer = promoted(call, item, spool, max_output, doing)

@@ -1,4 +1,4 @@
-"""Tells clients that the list of tools is another one."""
+"""Tells clients that the list of tools has changed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TIMEOUT: Final = 10.0
 class Listeners:
     """The clients that have asked for the list.
 
-    A client of the newest protocol has subscribed, and is reached through the bus; the others have
-    one channel for everything, which the SDK uses for them alone.
+    A client of the newest protocol has subscribed and is reached through the bus; each of the
+    others has one channel for everything, which the SDK uses for them alone.
 
     Args:
-        bus: of subscriptions.
-        background: runs what tells them.
+        bus: the bus of subscriptions.
+        background: runs a coroutine in the background.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Listeners:
         self._due = False
 
     def listed(self, client: int, session: ServerSession) -> None:
-        """A client has been given the list."""
+        """Note that a client has been given the list."""
         self._sessions[client] = session
 
     def gone(self, client: int) -> None:
-        """A client has gone away."""
+        """Forget a client that has gone away."""
         self._sessions.pop(client, None)
 
     def changed(self) -> None:
-        """The list is another one; of several changes in a row clients hear once."""
+        """Tell clients that the list has changed, once for several changes in a row."""
         if not self._due:
             self._due = True
             self._background(self._tell())

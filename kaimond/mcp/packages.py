@@ -1,4 +1,4 @@
-"""What an environment's files say of its packages. Julia is not asked: it may be busy."""
+"""The packages of an environment, read from its files. Julia is not asked: it may be busy."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class EnvironmentPackage:
     """A package of an environment.
 
     Attributes:
-        name: of the package.
-        version: as the manifest says, "" for what belongs to Julia itself.
-        path: where it is developed, "" if it is not.
+        name: its name.
+        version: as the manifest says; "" for what belongs to Julia itself.
+        path: where it is developed; "" if it is not.
         direct: whether the project itself asks for it.
     """
 
@@ -35,13 +35,13 @@ class EnvironmentPackage:
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment by its files.
+    """An environment, as its files describe it.
 
     Attributes:
-        project: path of the project file.
+        project: the path of the project file.
         package: the project's own name, if it is a package.
-        packages: all of its manifest, and what the project asks for beyond that.
-        problems: why something is not known, in clauses.
+        packages: all in its manifest, and those that only the project asks for.
+        problems: why something is not known, as clauses.
     """
 
     project: str
@@ -98,7 +98,7 @@ def _manifest(
 def _entries(
     manifest: dict[str, Any], direct: set[str], file: Path
 ) -> Iterator[EnvironmentPackage]:
-    # Up to format 1 the packages are the document's own tables.
+    # Up to format 1 the packages are the document's top-level tables.
     listed = manifest.get("deps") if "manifest_format" in manifest else manifest
     for name, versions in (listed if isinstance(listed, dict) else {}).items():
         if not isinstance(versions, list):

@@ -1,4 +1,4 @@
-"""Puts the end of an eval into words for a model."""
+"""Renders the end of an eval as text for a model."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from kaimond.evals.spool import Spool
 
 WORTH_TELLING: Final = 1.0
-"""Seconds in the queue that are told."""
+"""Seconds in the queue from which on the wait is mentioned."""
 
 FILES: Final = 5
-"""Files that are named one by one."""
+"""Most files that are named one by one."""
 
 IMAGES: Final = ("image/png", "image/jpeg")
-"""What clients show as a picture; SVG goes into the text."""
+"""The types that clients show as pictures; SVG goes into the text."""
 
 
 def render(item: Eval, spool: Spool, limit: int) -> Answer:
-    """The answer to whoever waited for an eval.
+    """Return the answer to a call that waited for an eval.
 
     Args:
         item: an eval that has ended.
-        spool: of its session.
-        limit: characters of text.
+        spool: the spool of its session.
+        limit: most characters of text.
     """
     outcome = item.outcome
     assert outcome is not None, "only an eval that has ended is rendered"
@@ -64,7 +64,7 @@ def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:
 
 
 def _shown(outcome: Outcome) -> list[str]:
-    """Displayed things and the value, as text."""
+    """Return displayed things and the value, as text."""
     blocks = []
     for name, value in outcome.parts:
         place, _, mime = name.partition(":")
@@ -77,7 +77,7 @@ def _shown(outcome: Outcome) -> list[str]:
 
 
 def stashed(parts: Iterable[tuple[str, bytes]], limit: int) -> str:
-    """Stashed values, each in a line or, if its text has several, in a block."""
+    """Return the stashed values, each on a line or, if its text has several, in a block."""
     lines = []
     for name, value in parts:
         if name.startswith(STASH):
@@ -111,7 +111,7 @@ def _failure(item: Eval, outcome: Outcome, limit: int) -> str:
 
 
 def _revised(outcome: Outcome) -> str:
-    """What changed source was taken up for the eval, and what is not current."""
+    """Return which changed source was loaded for the eval, and what is not current."""
     reloaded = clean(outcome.text("reloaded").encode()).splitlines()
     stale = clean(outcome.text("stale").encode()).splitlines()
     lines = []

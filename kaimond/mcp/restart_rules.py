@@ -1,4 +1,4 @@
-"""When agents may have a session restarted, and when it is restarted for them."""
+"""When agents may restart a session, and when it is restarted for them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def refused(record: Record, preferences: Preferences, projects_file: Path) -> SessionError | None:
-    """Return why a session may not be restarted, None if it may.
+    """Return why agents may not restart a session, or None if they may.
 
     Args:
-        record: of the session.
-        preferences: of its project.
-        projects_file: where the user says so, for the words.
+        record: the session's record.
+        preferences: the preferences of its project.
+        projects_file: where the user sets them, for the message.
     """
     if not preferences.allow_restart:
         return _refusal(
@@ -49,7 +49,7 @@ def _refusal(record: Record, why: str) -> SessionError:
 
 
 async def with_finding(call: Call, item: Eval, answer: Answer) -> Answer:
-    """An answer with what a comparison with the disk has shown, if that must be said."""
+    """Return the answer with what a comparison with the disk found, if it must be said."""
     lines = await call.core.supervisor.source.finding(item)
     if not lines:
         return answer
@@ -79,7 +79,7 @@ async def restarted_if_stale(call: Call, key: str) -> str:
     try:
         item = session.reread(call.agent.short, lambda _: None)
     except SessionError:
-        # The eval that comes after this is refused for the same reason, in its own words.
+        # The eval that comes next is refused for the same reason, in its own words.
         return ""
     ended = await supervisor.history.finished(item.id)
     reason = _hopeless(ended.outcome)
@@ -96,7 +96,7 @@ async def restarted_if_stale(call: Call, key: str) -> str:
 
 
 def _hopeless(outcome: Outcome | None) -> str:
-    """What only a restart makes current, "" if there is nothing."""
+    """Return what only a restart makes current, "" if there is nothing."""
     if outcome is None or outcome.text("restart") in ("", "0"):
         return ""
     return "; ".join(outcome.text("stale").splitlines())

@@ -1,4 +1,4 @@
-"""Serves MCP to one agent: a server of the SDK per connection, of either protocol era."""
+"""Serves MCP to one agent: one SDK server per connection, for either era of the protocol."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Everything Kaimon says about a session was checked when it was said."""
 
 
 class Agents:
-    """Makes a server for each agent that connects."""
+    """The agents' side of the daemon: makes a server for each agent that connects."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -64,7 +64,7 @@ class Agents:
         core.bus.subscribe(SessionToolsChanged, lambda _: self._listeners.changed())
 
     async def serve(self, connection: Connection, hello: Hello) -> None:
-        """Talk MCP with one client until it goes away."""
+        """Speak MCP with one client until it goes away."""
         agent = Agent(
             id=hello.agent or secrets.token_hex(8),
             pid=connection.pid or hello.pid,
@@ -89,7 +89,7 @@ class Agents:
                 _log.info("agent disconnected")
 
     def _cancelled_in_between(self, agent: Agent, request: str) -> None:
-        """The client cancelled a request while no daemon was there to hear it."""
+        """Interrupt the eval of a request that was cancelled while there was no daemon."""
         started = self._core.store.load_call(agent.id, request)
         supervisor = self._core.supervisor
         item = supervisor.history.get(str(started.get("eval", ""))) if started else None
@@ -137,7 +137,7 @@ class Agents:
 
 
 def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any], Standing]) -> None:
-    """Take down what the client says of itself, once."""
+    """Record the client's name and version, once."""
     said = context.session.client_params
     if said and not agent.client:
         agent.client, agent.version = said.client_info.name, said.client_info.version

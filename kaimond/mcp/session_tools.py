@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from kaimond.sessions.session import Session
 
 LONGEST_DOC: Final = 1800
-"""Characters of a description; clients cut at 2 KB."""
+"""Most characters of a description; clients cut at 2 KB."""
 
 LONGEST_CODE: Final = 2000
-"""Characters of a call as it is shown to people."""
+"""Most characters of a call as it is shown to people."""
 
 _LONGEST_NAMESPACE: Final = 20
 _OUTPUT: Final = 6000
@@ -49,9 +49,9 @@ class Offered:
     """One tool of one session.
 
     Attributes:
-        name: as agents call it.
-        session: that offers it.
-        spec: the tool.
+        name: the name by which agents call it.
+        session: the session that offers it.
+        spec: what the session says of the tool.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Offered:
 
 
 def namespace(said: str, folder: str) -> str:
-    """Return what the names of a session's tools begin with.
+    """Return the prefix of the names of a session's tools.
 
     Args:
-        said: what its code has asked for, "" if nothing.
+        said: the prefix that its code has asked for, "" if none.
         folder: the name of its project's folder.
     """
     text = said or folder.lower()
@@ -71,7 +71,7 @@ def namespace(said: str, folder: str) -> str:
 
 
 def offered(core: Core) -> list[Offered]:
-    """Return every tool of every session that lives, in the order of the sessions' birth."""
+    """Return every tool of every session that has not ended, the oldest session first."""
     return [
         Offered(
             f"{namespace(session.tools.namespace, PurePath(session.project).name)}_{spec.name}",
@@ -84,7 +84,7 @@ def offered(core: Core) -> list[Offered]:
 
 
 def names(core: Core) -> list[str]:
-    """Return the names of all tools that are listed."""
+    """Return the names of all listed tools."""
     return list(dict.fromkeys(one.name for one in offered(core) if not one.spec.hidden))
 
 
@@ -93,7 +93,7 @@ def listed(core: Core, taken: Iterable[str]) -> list[types.Tool]:
 
     Args:
         core: the daemon.
-        taken: names that are Kaimon's own, which no session can take.
+        taken: names of Kaimon's own tools, which no session can take.
     """
     own = set(taken)
     found = {one.name: one for one in offered(core) if not one.spec.hidden and one.name not in own}
@@ -120,21 +120,21 @@ def _to_mcp(one: Offered) -> types.Tool:
 
 
 class UnknownToolError(KaimonError):
-    """No session offers a tool of this name."""
+    """An error about a tool name that no session offers."""
 
 
 async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Answer:
-    """Call a tool, or join the call that this request had started before a break.
+    """Call a tool, or resume the call that this request had started before a break.
 
     Args:
-        call: of the agent.
-        name: of the tool, as agents know it.
-        given: the arguments, with `session` perhaps.
+        call: the agent's call.
+        name: the tool's name, as agents know it.
+        given: the arguments, perhaps with `session`.
 
     Raises:
         UnknownToolError: there is no such tool.
         ArgumentError: the arguments are wrong; nothing was done.
-        kaimond.errors.SessionError: the session cannot be told, or evaluates nothing.
+        kaimond.errors.SessionError: the session is not clear, or evaluates nothing.
     """
     item = resumed(call)
     if item is None:
@@ -166,7 +166,7 @@ def _key(name: str, given: dict[str, Any]) -> str:
 
 
 def _chosen(call: Call, candidates: list[Offered], key: str) -> Offered:
-    """The session that is meant: by its key, or the only one that offers the tool."""
+    """Return the tool of the session that is meant: by its key, or the only one that offers it."""
     if key:
         session = choose(call.core.supervisor, key)
         candidates = [one for one in candidates if one.session is session]
@@ -184,7 +184,7 @@ def _chosen(call: Call, candidates: list[Offered], key: str) -> Offered:
 
 
 def _check(one: Offered, given: dict[str, Any]) -> None:
-    """Refuse what surely cannot be called, before it is queued."""
+    """Refuse a call that surely cannot succeed, before it is queued."""
     arguments = one.spec.arguments
     kinds = {member.name: member.type for member in arguments}
     wrong = [names_complaint(arguments, given)]

@@ -1,7 +1,7 @@
-"""Joins a client's connection and the MCP SDK's message streams.
+"""Connects a client's connection and the MCP SDK's message streams.
 
 The framing is that of MCP's stdio transport. What the SDK leaves to transports is done here: a line
-that is no message gets an answer, and not too many requests are served at a time (`window.py`).
+that is not a message gets an answer, and the requests served at a time are limited (`window.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _log = logging.getLogger("kaimond.mcp")
 
 @contextlib.asynccontextmanager
 async def message_streams(connection: Connection) -> AsyncIterator[tuple[ReadStream, WriteStream]]:
-    """The SDK's pair of streams over one connection, for as long as the client is there.
+    """Provide the SDK's pair of streams over one connection, while the client is there.
 
     The server finds a `Standing` in the context of each request.
     """
@@ -54,7 +54,7 @@ async def message_streams(connection: Connection) -> AsyncIterator[tuple[ReadStr
                 _log.warning("hung up: %s", error)
             except (ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 _log.debug("the client is gone")
-                # The other direction may wait for something that nobody will do now.
+                # The other direction may wait for something that will not happen now.
                 group.cancel_scope.cancel()
 
         group.start_soon(until_gone, partial(_receive, connection, window, to_server))
@@ -76,8 +76,8 @@ async def _receive(connection: Connection, window: Window, to_server: Received) 
 
 
 async def _hand_on(window: Window, to_server: Received) -> None:
-    """Give the server the requests that had to wait."""
-    # Once the client has said its last, nothing more begins.
+    """Pass the requests that had to wait to the server."""
+    # Once the client has closed its end, no request begins any more.
     with contextlib.suppress(anyio.ClosedResourceError):
         while True:
             await to_server.send(await window.next_held())

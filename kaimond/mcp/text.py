@@ -1,18 +1,17 @@
-"""Makes bytes from a process into text for a model, and cuts it where nothing is cut in two."""
+"""Turns bytes from a process into text for a model, and cuts no character or escape in two."""
 
 from __future__ import annotations
 
 import re
-
-# An escape may be cut by the end of the text. One that is never closed takes its own line at most.
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kaimond.evals.spool import Spool
 
 MOST_OUTPUT: Final = 25_000
-"""Characters of an answer; clients cut or refuse longer ones."""
+"""Most characters of an answer; clients cut or refuse longer ones."""
 
+# An escape may be cut off by the end of the text. One that is never closed takes at most its line.
 _ESCAPES: Final = re.compile(
     r"""
     (?: \x1b\[ | \x9b) [0-?]*+ [ -/]*+ (?: [@-~] | \Z)            # colours, cursor
@@ -22,14 +21,14 @@ _ESCAPES: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# Everything that a terminal acts upon, except tab and newline. A lone escape is one of them.
+# Everything that a terminal acts on, except tab and newline. A lone escape is included.
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def clean(data: bytes) -> str:
-    """Readable text: no escapes, no control characters, overwritten lines as a terminal shows them.
+    """Return readable text: no escapes or controls, overwritten lines as a terminal shows them.
 
-    Bytes that are no UTF-8 become U+FFFD, so nothing is dropped without a sign.
+    Bytes that are not UTF-8 become U+FFFD, so nothing is dropped without a sign.
     """
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     text = _ESCAPES.sub("", text)
@@ -39,18 +38,18 @@ def clean(data: bytes) -> str:
 
 
 def _overwritten(line: str) -> str:
-    # A progress bar repaints its line after each carriage return: the last paint counts.
+    # A progress bar repaints its line after each carriage return: the last repaint counts.
     paints = [paint for paint in line.split("\r") if paint]
     return paints[-1] if paints else ""
 
 
 def shorten(text: str, limit: int, hint: str) -> str:
-    """At most about ``limit`` characters of a text: two thirds from its head, the rest its tail.
+    """Cut a text to about ``limit`` characters: two thirds from its head, the rest its tail.
 
     Args:
-        text: to shorten.
-        limit: characters that are kept.
-        hint: where the rest can be read; goes into the line that stands for what was left out.
+        text: the text to shorten.
+        limit: how many characters are kept.
+        hint: where the rest can be read; goes into the line that replaces what is left out.
     """
     if len(text) <= limit:
         return text
@@ -64,8 +63,8 @@ READ: Final = 2**18
 """Bytes read from each end of an eval's output; more than any answer shows."""
 
 REACH: Final = 2**12
-"""Bytes in which an escape sequence that a cut goes through is looked for; terminals give longer
-ones up, too."""
+"""Bytes in which an escape sequence that a cut splits is looked for; terminals give up longer ones
+as well."""
 
 _WHOLE: Final = re.compile(
     rb"""\x1b (?: \[ [0-?]*+ [ -/]*+ [@-~]
@@ -75,11 +74,11 @@ _WHOLE: Final = re.compile(
     re.VERBOSE,
 )
 _LONGEST: Final = 4
-"""Bytes of a character of UTF-8."""
+"""Most bytes of a UTF-8 character."""
 
 
 def end_of(data: bytes) -> int:
-    """How much of ``data`` can be shown before its next bytes are known."""
+    """Return how many bytes of ``data`` can be shown before the next bytes are known."""
     end = len(data)
     escape = data.rfind(b"\x1b", max(0, end - REACH))
     if escape >= 0 and not _WHOLE.match(data, escape) and b"\n" not in data[escape:]:
@@ -92,7 +91,7 @@ def end_of(data: bytes) -> int:
 
 
 def begin_of(before: bytes, data: bytes) -> int:
-    """How much of ``data`` belongs to what ``before`` ends with, and is to be skipped."""
+    """Return how many bytes of ``data`` complete the end of ``before`` and are to be skipped."""
     rest = len(before) - end_of(before)
     if not rest:
         return 0
@@ -106,14 +105,14 @@ def begin_of(before: bytes, data: bytes) -> int:
 
 
 def _length(byte: int) -> int:
-    """Bytes of the character that begins with this one."""
+    """Return the length in bytes of the character that begins with this byte."""
     if byte < 0xC0:  # noqa: PLR2004 - ASCII
         return 1
     return 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004
 
 
 def shown(spool: Spool, eval_id: str, begin: int, end: int) -> str:
-    """Output from one byte to another as text; of a long one both ends."""
+    """Return the output from one byte to another as text; if it is long, its two ends."""
     if end - begin <= 2 * READ:
         return clean(_after(spool, eval_id, begin, end))
     head = spool.piece(eval_id, begin, begin + READ)

@@ -1,4 +1,4 @@
-"""What a tool is: a name, words, a model of its arguments and a function."""
+"""The description of a tool: its name, its texts, a model of its arguments and a function."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class SessionArguments(Arguments):
     ses: str = Field("", description="The same as `session`.")
 
     def key(self) -> str:
-        """The key that was given.
+        """Return the key that was given.
 
         Raises:
-            ArgumentError: two different ones were.
+            ArgumentError: two different ones were given.
         """
         if self.session and self.ses and self.session != self.ses:
             raise ArgumentError(
@@ -45,7 +45,7 @@ class SessionArguments(Arguments):
 
 
 class ArgumentError(KaimonError):
-    """The arguments of a call are wrong; the message says which and what is allowed."""
+    """An error about a call's arguments; the message says which and what is allowed."""
 
 
 A = TypeVar("A", bound=Arguments)
@@ -56,15 +56,15 @@ class Tool(Generic[A]):
     """One tool.
 
     Attributes:
-        name: as agents call it.
-        title: for people.
+        name: the name by which agents call it.
+        title: its title, for people.
         description: for the model, at most 2 KB (clients cut there).
-        arguments: model of the arguments.
-        run: does it.
-        read_only: changes nothing.
-        destructive: may end or lose something.
-        idempotent: a second call with the same arguments changes nothing more.
-        open_world: may touch things outside the daemon and its sessions.
+        arguments: the model of its arguments.
+        run: carries out a call.
+        read_only: whether it changes nothing.
+        destructive: whether it may end or lose something.
+        idempotent: whether a second call with the same arguments changes nothing more.
+        open_world: whether it may touch things outside the daemon and its sessions.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Tool(Generic[A]):
         )
 
     async def call(self, call: Call, given: dict[str, Any]) -> Answer:
-        """Check the arguments and run.
+        """Check the arguments and run the tool.
 
         Raises:
             ArgumentError: they are wrong; nothing was done.
@@ -123,7 +123,7 @@ _NOISE: Final = ("title",)
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's JSON schema without the titles that pydantic makes up."""
+    """Return the model's JSON schema without the titles that pydantic makes up."""
     schema = model.model_json_schema()
     for name in _NOISE:
         schema.pop(name, None)

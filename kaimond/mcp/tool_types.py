@@ -1,4 +1,4 @@
-"""The types of a session's tools as JSON schema, and whether a value is of one."""
+"""The types of session tools as JSON schema, and checks of values against them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS: Final = {
 }
 
 _WIDEST: Final = 60
-"""Characters of a value in a message."""
+"""Most characters of a value in a message."""
 
 
 def schema(kind: Type) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def schema(kind: Type) -> dict[str, Any]:
         case "list":
             return {"type": "array", "items": schema(kind.parts[0])}
         case "tuple":
-            # Not prefixItems, of which clients know less.
+            # Not prefixItems, which fewer clients know.
             items = _distinct(kind.parts)
             count = len(kind.parts)
             return {"type": "array", "items": _any_of(items), "minItems": count, "maxItems": count}
@@ -91,12 +91,12 @@ def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 def complaint(kind: Type, value: Any, what: str) -> str:
     """Return why `value` cannot be what a type asks for, as a clause; "" if nothing is known.
 
-    Only Julia knows whether it can be used in the end; this finds what surely cannot, before
+    Only Julia decides in the end whether it can be used; this finds what surely cannot, before
     anything is queued.
 
     Args:
         kind: the type.
-        value: as the agent has written it.
+        value: the value as the agent wrote it.
         what: the value's name, for the clause.
     """
     match kind.kind:
@@ -166,7 +166,7 @@ def _list_complaint(kind: Type, value: Any, what: str) -> str:
         parts = kind.parts
     else:
         return f"{what} must be a list of {len(kind.parts)} items, not of {len(value)}"
-    # Counted from 1, as the reader writes Julia.
+    # Counted from 1, as in Julia.
     told = (
         complaint(part, item, f"{what}[{number}]")
         for number, (part, item) in enumerate(zip(parts, value, strict=True), 1)

@@ -1,7 +1,7 @@
-"""Waits for an eval on behalf of an agent: tells what it does, and gives up waiting in time.
+"""Waits for an eval on behalf of an agent: reports progress, and stops waiting in time.
 
-The eval is the session's. Whoever waits may go away, be cancelled or lose patience; that ends the
-waiting and, only where the agent asked for it by cancelling its request, the eval.
+The eval belongs to the session. The agent may go away, cancel its request or run out of time. Each
+of these ends the waiting; only the cancelled request ends the eval as well.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from kaimond.mcp.call import Call
 
 SAY_EVERY: Final = 1.0
-"""Seconds between two words of progress while there is output."""
+"""Seconds between two progress messages while there is output."""
 
 SILENT_SAY_EVERY: Final = 5.0
-"""Seconds between two words of progress while there is none; clients give up after 60."""
+"""Seconds between two progress messages while there is none; clients give up after 60."""
 
 _LINE: Final = 400
-"""Characters of output in one word of progress."""
+"""Most characters of output in one progress message."""
 
 
 @dataclass
 class _Heard:
-    """How much has been told."""
+    """How much the client has been told."""
 
     size: int = 0
     progress: str = ""
@@ -41,15 +41,15 @@ class _Heard:
 
 
 async def wait_for(call: Call, item: Eval, patience: float) -> Eval:
-    """Wait for an eval's end, telling the client about it meanwhile.
+    """Wait for an eval's end, reporting progress to the client meanwhile.
 
     Args:
-        call: of the agent that waits.
+        call: the call of the agent that waits.
         item: the eval.
         patience: seconds to wait, 0 for as long as it takes.
 
     Returns:
-        The eval: at its end, or as it is when patience ends.
+        The eval: at its end, or as it is when the time is up.
     """
     history = call.core.supervisor.history
     end = asyncio.ensure_future(history.finished(item.id))
@@ -73,7 +73,7 @@ async def wait_for(call: Call, item: Eval, patience: float) -> Eval:
 
 
 async def interrupt(core: Core, agent: Agent, item: Eval) -> None:
-    """End an eval because the agent cancelled the request that it is for."""
+    """Cancel an eval because the agent cancelled the request that it is for."""
     await core.supervisor.cancel(item, f"agent {agent.short} cancelled its request")
 
 
@@ -96,7 +96,7 @@ async def _say(call: Call, item: Eval, heard: _Heard) -> None:
 
 
 async def describe(call: Call, item: Eval) -> str:
-    """What an eval does now, in a sentence."""
+    """Return a sentence about what an eval does now."""
     supervisor = call.core.supervisor
     now = supervisor.history.get(item.id) or item
     session = supervisor.sessions.get(item.session)

@@ -1,7 +1,7 @@
-"""How many requests of one client are served at a time, and what becomes of the others.
+"""Limits how many requests of one client are served at a time.
 
-`MOST_OPEN` are served. The next ones wait here, and are refused if they are too much to keep: a
-client is always read, as it must be able to cancel what it waits for.
+`MOST_OPEN` are served. The next ones wait here, and are refused if they are too large to hold: a
+client is always read, since it must be able to cancel what it waits for.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from kaimond.mcp.call import Standing
 
 MOST_OPEN: Final = 256
-"""Requests of one client that are served at a time."""
+"""Most requests of one client that are served at a time."""
 
 MOST_HELD: Final = 2**20
-"""Bytes of requests that are kept for one client until others are answered."""
+"""Most bytes of requests that are held for one client until others are answered."""
 
 TOO_MANY: Final = -32000
-"""Code of the error that refuses a request; JSON-RPC leaves it to servers."""
+"""The code of the error that refuses a request; JSON-RPC leaves it to servers."""
 
 
 class Window:
-    """The requests of one client that are not answered.
+    """The unanswered requests of one client.
 
-    An id stands for several requests, because a client may use one for many.
+    An id can stand for several requests, because a client may use one for many.
 
     Args:
         all_answered: set while there are none.
@@ -43,10 +43,10 @@ class Window:
         self._changed = asyncio.Event()
 
     def came(self, message: types.JSONRPCMessage, size: int) -> SessionMessage | bytes | None:
-        """Take in a message of the client, of so many bytes.
+        """Take in a message of ``size`` bytes from the client.
 
         Returns:
-            What the server gets, or the line that the client gets, or nothing for now.
+            What the server gets, or the line that the client gets, or None for now.
         """
         if isinstance(message, types.JSONRPCRequest):
             if not self._held and not self._full:
@@ -63,7 +63,7 @@ class Window:
         return SessionMessage(message)
 
     async def next_held(self) -> SessionMessage:
-        """Wait for the turn of a request that waits; return what the server gets."""
+        """Wait until a held request may be served; return what the server gets."""
         while self._full or not self._held:
             self._changed.clear()
             await self._changed.wait()
@@ -72,7 +72,7 @@ class Window:
         return self._opened(message)
 
     def answered(self, message: types.JSONRPCMessage) -> None:
-        """Take in that the client has got a message."""
+        """Note that a message has been sent to the client."""
         if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
             request = message.id
             if request is not None and request in self._open:
@@ -89,7 +89,7 @@ class Window:
         return SessionMessage(message, ServerMessageMetadata(request_context=standing))
 
     def _withdrawn(self, request: types.RequestId) -> bool:
-        """The client cancels a request; tell whether it had waited, so that no server knows it."""
+        """Cancel a request; return whether it was still held, so that no server knows it."""
         for held in self._held:
             if held[0].id == request:
                 self._held.remove(held)
@@ -97,7 +97,7 @@ class Window:
                 self._settled()
                 return True
         if request in self._open:
-            # Of several with one id, the server ends the newest. It is never answered.
+            # Of several with one id, the server ends the newest, which is never answered.
             self._open[request][-1].cancelled = True
             self._closed(request, -1)
         return False
@@ -115,7 +115,7 @@ class Window:
 
 
 def _cancelled(message: types.JSONRPCMessage) -> types.RequestId | None:
-    """The request that a message cancels, if it does."""
+    """Return the id of the request that a message cancels, or None if it cancels none."""
     if (
         not isinstance(message, types.JSONRPCNotification)
         or message.method != "notifications/cancelled"

@@ -27,7 +27,7 @@ _XUCRED_SIZE = 76
 
 
 def peer_user(sock: socket.socket) -> tuple[int, int]:
-    """The (user id, pid) of whoever connected to ``sock``.
+    """Return the (user id, pid) of whoever connected to ``sock``.
 
     Raises:
         OSError: the kernel does not say; treat it as a stranger.
@@ -41,7 +41,7 @@ def peer_user(sock: socket.socket) -> tuple[int, int]:
 
 
 def process_start(pid: int) -> str | None:
-    """When ``pid`` started, in microseconds since the epoch as the kernel recorded it."""
+    """Return when ``pid`` started, in microseconds since the epoch as the kernel recorded it."""
     try:
         return str(round(psutil.Process(pid).create_time() * 1_000_000))
     except psutil.Error:
@@ -49,7 +49,7 @@ def process_start(pid: int) -> str | None:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether ``pid`` has ended but was not waited for."""
+    """Return whether ``pid`` has ended but was not waited for."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.Error:
@@ -57,7 +57,7 @@ def is_zombie(pid: int) -> bool:
 
 
 def open_exit_watch(pid: int) -> int:
-    """A kqueue: readable once ``pid`` has ended, also if it is not our child.
+    """Return a kqueue: readable once ``pid`` has ended, also if it is not our child.
 
     Raises:
         ProcessLookupError: there is no such process.
@@ -81,14 +81,14 @@ def open_exit_watch(pid: int) -> int:
 
 
 def has_ended(watch: int) -> bool:
-    """Whether the process of an exit watch has ended, asked without opening anything."""
+    """Return whether the process of an exit watch has ended, without opening anything."""
     poller = select.poll()
     poller.register(watch, select.POLLIN)
     return any(event & select.POLLIN for _, event in poller.poll(0))
 
 
 def working_directory(pid: int) -> str | None:
-    """The current directory of ``pid``, or None if it cannot be told."""
+    """Return the current directory of ``pid``, or None if it cannot be told."""
     try:
         return str(psutil.Process(pid).cwd())
     except psutil.Error:
@@ -102,7 +102,7 @@ def be_nice(pid: int, niceness: int) -> None:
 
 
 def terminals() -> tuple[int, int] | None:
-    """The numbers of pseudoterminals that are open and that may be, or None if nobody says."""
+    """Return how many pseudoterminals are open and how many may be, or None if unknown."""
     asked = ["/usr/sbin/sysctl", "-n", "kern.tty.ptmx_max"]
     try:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
@@ -113,20 +113,20 @@ def terminals() -> tuple[int, int] | None:
 
 
 def main_thread(pid: int) -> Thread | None:  # noqa: ARG001 - the same as on Linux
-    """What the main thread of ``pid`` does; not told on macOS."""
+    """Return None: macOS does not tell what the main thread of ``pid`` does."""
     return None
 
 
 def waits_for_events(pid: int) -> bool:  # noqa: ARG001 - the same as on Linux
-    """Whether the main thread sleeps in an event loop; not told on macOS."""
+    """Return False: macOS does not tell whether the main thread sleeps in an event loop."""
     return False
 
 
 def is_pending(pid: int, number: int) -> bool | None:  # noqa: ARG001 - the same as on Linux
-    """Whether a signal is still on its way; not told on macOS."""
+    """Return None: macOS does not tell whether a signal is still on its way."""
     return None
 
 
 def executing(pid: int, looks: int) -> list[str]:  # noqa: ARG001 - the same signature as Linux
-    """What the main thread of ``pid`` executes; macOS does not let us look."""
+    """Return nothing: macOS does not let us look at what the main thread executes."""
     return []

@@ -17,7 +17,7 @@ from typing import Final
 from kaimond.platform.thread import Thread
 
 _EPOLL_CALLS: Final = {"x86_64": ("232", "281"), "aarch64": ("22",)}
-"""Numbers of epoll_wait and epoll_pwait, which differ between processors."""
+"""System call numbers of epoll_wait and epoll_pwait, which differ between processors."""
 
 _libc = ctypes.CDLL(None)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
@@ -26,7 +26,7 @@ _UCRED = struct.Struct("3i")
 
 
 def peer_user(sock: socket.socket) -> tuple[int, int]:
-    """The (user id, pid) of whoever connected to ``sock``.
+    """Return the (user id, pid) of whoever connected to ``sock``.
 
     Raises:
         OSError: the kernel does not say; treat it as a stranger.
@@ -40,29 +40,29 @@ def _stat_fields(pid: int) -> list[str] | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        # Any other error (too many open files) says nothing of the process and is passed on.
+        # Any other error (too many open files) says nothing about the process and is passed on.
         return None
-    # The second field is the program's name in parentheses and may hold anything, also ")".
+    # The second field is the program's name in parentheses and may contain ")" itself.
     return text[text.rfind(")") + 2 :].split()
 
 
 def process_start(pid: int) -> str | None:
-    """When ``pid`` started, in clock ticks since boot (field 22 of proc(5)'s stat).
+    """Return when ``pid`` started, in clock ticks since boot (field 22 of proc(5)'s stat).
 
-    Unlike a wall-clock time it does not move when somebody sets the clock.
+    Unlike a wall-clock time it does not change when somebody sets the clock.
     """
     fields = _stat_fields(pid)
     return fields[19] if fields and len(fields) > 19 else None  # noqa: PLR2004 - field 22
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether ``pid`` has ended but was not waited for."""
+    """Return whether ``pid`` has ended but was not waited for."""
     fields = _stat_fields(pid)
     return fields is not None and fields[0] in "ZX"
 
 
 def open_exit_watch(pid: int) -> int:
-    """A pidfd: readable once ``pid`` has ended, also if it is not our child.
+    """Return a pidfd: readable once ``pid`` has ended, also if it is not our child.
 
     Raises:
         ProcessLookupError: there is no such process.
@@ -70,21 +70,21 @@ def open_exit_watch(pid: int) -> int:
     try:
         return os.pidfd_open(pid)
     except OSError as error:
-        # Linux says these of a thread that has the number now.
+        # Linux reports these if a thread has the number now.
         if error.errno in (errno.EINVAL, errno.ENOENT):
             raise ProcessLookupError(errno.ESRCH, f"no process {pid}") from None
         raise
 
 
 def has_ended(watch: int) -> bool:
-    """Whether the process of an exit watch has ended, asked without opening anything."""
+    """Return whether the process of an exit watch has ended, without opening anything."""
     poller = select.poll()
     poller.register(watch, select.POLLIN)
     return any(event & select.POLLIN for _, event in poller.poll(0))
 
 
 def working_directory(pid: int) -> str | None:
-    """The current directory of ``pid``, or None if it cannot be told."""
+    """Return the current directory of ``pid``, or None if it cannot be told."""
     try:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
@@ -92,15 +92,15 @@ def working_directory(pid: int) -> str | None:
 
 
 def be_nice(pid: int, niceness: int) -> None:
-    """Set the niceness of ``pid``, which has just begun a session of its own."""
+    """Set the niceness of ``pid``, which has just begun a process session of its own."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, niceness)
-        # Where the kernel shares out among sessions first, that counts only within one.
+        # Where the kernel first divides time among sessions, that counts only within one.
         Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def terminals() -> tuple[int, int] | None:
-    """The numbers of pseudoterminals that are open and that may be, or None if nobody says."""
+    """Return how many pseudoterminals are open and how many may be, or None if unknown."""
     kernel = Path("/proc/sys/kernel/pty")
     try:
         used, most = (int((kernel / name).read_text(encoding="ascii")) for name in ("nr", "max"))
@@ -110,9 +110,9 @@ def terminals() -> tuple[int, int] | None:
 
 
 def main_thread(pid: int) -> Thread | None:
-    """What the main thread of ``pid`` does; None if unknown.
+    """Return what the main thread of ``pid`` does; None if unknown.
 
-    The seconds are of the scheduler's own count, so they are right also for milliseconds.
+    The seconds are from the scheduler's own count, so they are right even for milliseconds.
     """
     directory = Path(f"/proc/{pid}/task/{pid}")
     try:
@@ -125,9 +125,9 @@ def main_thread(pid: int) -> Thread | None:
 
 
 def waits_for_events(pid: int) -> bool:
-    """Whether the main thread of ``pid`` sleeps in an event loop: in epoll_wait or epoll_pwait.
+    """Return whether the main thread of ``pid`` sleeps in epoll_wait or epoll_pwait.
 
-    False also where the system does not allow to look.
+    That is where event loops sleep. False also if the system does not allow us to look.
     """
     try:
         call = Path(f"/proc/{pid}/task/{pid}/syscall").read_text(encoding="ascii").split()[0]
@@ -137,7 +137,7 @@ def waits_for_events(pid: int) -> bool:
 
 
 def is_pending(pid: int, number: int) -> bool | None:
-    """Whether a signal to ``pid`` has not been taken yet, or its taker is still busy with it."""
+    """Return whether a signal to ``pid`` is not taken yet, or its taker is still busy with it."""
     bit = 1 << (number - 1)
     taker = False
     try:
@@ -145,20 +145,20 @@ def is_pending(pid: int, number: int) -> bool | None:
             status = (thread / "status").read_text(encoding="utf-8", errors="replace")
             if int(_line(status, "ShdPnd") or "0", 16) & bit:
                 return True
-            # The mask of a thread that waits for a signal says that it is not blocked.
+            # While a thread waits for a signal, its mask does not show the signal as blocked.
             taker = taker or not int(_line(status, "SigBlk") or "0", 16) & bit
     except OSError:
-        # It, or a thread, has just ended.
+        # The process, or one of its threads, has just ended.
         return False
     return not taker
 
 
 def _line(status: str, name: str) -> str:
-    """What proc(5)'s status says about `name`, "" if nothing."""
+    """Return what proc(5)'s status says about `name`, "" if nothing."""
     return status.partition(f"\n{name}:")[2].split("\n", 1)[0].strip()
 
 
-# ptrace(2) requests and what they need, from <linux/ptrace.h>.
+# ptrace(2) requests and their arguments, from <linux/ptrace.h>.
 _PTRACE_CONT: Final = 7
 _PTRACE_DETACH: Final = 17
 _PTRACE_GETREGSET: Final = 0x4204
@@ -167,7 +167,7 @@ _PTRACE_INTERRUPT: Final = 0x4207
 _NT_PRSTATUS: Final = 1
 _EVENT_STOP: Final = 128
 _PROGRAM_COUNTER: Final = {"x86_64": 16, "aarch64": 32}
-"""Which 8 bytes of the registers say where a thread executes."""
+"""Which of the 8-byte registers is the program counter."""
 
 _STOP_TIMEOUT: Final = 0.25
 _LOOK_EVERY: Final = 0.002
@@ -178,18 +178,18 @@ class _Vector(ctypes.Structure):
 
 
 def executing(pid: int, looks: int) -> list[str]:
-    """What the main thread of ``pid`` executes: files that its code is in, "" for code in memory.
+    """Return the files whose code the main thread of ``pid`` executes, "" for code in memory.
 
-    The thread is stopped for some microseconds at each look. Call this on a thread that ends
-    afterwards: whatever goes wrong, the kernel then lets go of the process. It blocks, so that can
-    never be the event loop's thread.
+    Each look stops the thread for some microseconds. Call this on a thread that ends afterwards:
+    whatever goes wrong, the kernel then releases the process. It blocks, so that must never be
+    the event loop's thread.
 
     Args:
-        pid: of a process of the same user.
+        pid: a process of the same user.
         looks: how many times to look; one that fails is left out.
 
     Returns:
-        A path or "" for each look, nothing where the system does not allow to look.
+        A path or "" for each look, nothing if the system does not allow us to look.
     """
     counter = _PROGRAM_COUNTER.get(platform.machine())
     if counter is None or _ptrace(_PTRACE_SEIZE, pid, 0) < 0:
@@ -205,7 +205,7 @@ def executing(pid: int, looks: int) -> list[str]:
             found.append(address)
         _ptrace(_PTRACE_CONT if left else _PTRACE_DETACH, pid, signal)
         if left:
-            # Looks that follow each other at once would all see the same.
+            # Looks in quick succession would all see the same.
             time.sleep(_LOOK_EVERY)
     return _files_at(pid, found)
 
@@ -215,7 +215,7 @@ def _ptrace(request: int, pid: int, data: int) -> int:
 
 
 def _stopped_by(pid: int) -> int | None:
-    """Wait until a traced thread has stopped; the signal that it is still to get, 0 if none."""
+    """Wait until a traced thread has stopped; return the signal it is still to get, 0 if none."""
     end = time.monotonic() + _STOP_TIMEOUT
     while time.monotonic() < end:
         try:
@@ -225,8 +225,8 @@ def _stopped_by(pid: int) -> int | None:
         if stopped is not None:
             event, number = stopped.si_status >> 8, stopped.si_status & 0xFF
             return 0 if event == _EVENT_STOP else number
-        # A wait with a limit is nothing that waitid(2) has, and a thread that is stuck in a call
-        # stops only when that returns.
+        # waitid(2) has no timeout, and a thread that is stuck in a system call stops only when
+        # that returns.
         time.sleep(0.0001)
     return None
 

@@ -1,4 +1,4 @@
-"""What a system tells of a thread."""
+"""What a system reports about a thread."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class Thread(NamedTuple):
     """A thread at one moment.
 
     Attributes:
-        computed: seconds of CPU time that it has used.
-        sleeps: whether it waits for something just now.
+        computed: the CPU time that it has used, in seconds.
+        sleeps: whether it waits for something at that moment.
         waits: how many times it has waited, for events, a lock, a disk or a debugger.
     """
 

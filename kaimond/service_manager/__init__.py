@@ -1,1 +1,1 @@
-"""systemd and launchd: the files they are given, their commands, what they answer. Pure data."""
+"""systemd and launchd: the files for them, their commands, their answers. Pure data."""

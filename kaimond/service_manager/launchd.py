@@ -1,4 +1,4 @@
-"""launchd: an agent of the user. Everything here is pure."""
+"""launchd: an agent for one user. Everything here is pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from kaimond.service_manager.service_plan import (
 from kaimond.service_manager.service_state import LABEL, agent_file, launchd_target
 
 _NOT_LOADED: Final = 113
-"""What `launchctl print` returns for an agent that launchd does not know."""
+"""Exit code of `launchctl print` for an agent that launchd does not know."""
 
 
 @dataclass(frozen=True)
 class Launchd:
-    """The agent of one user."""
+    """The launchd agent of one user."""
 
     installation: Installation
 
     @property
     def name(self) -> str:
-        """What it is called, for people."""
+        """The manager's name, for people."""
         return "launchd"
 
     @property
@@ -46,18 +46,18 @@ class Launchd:
         return Path(agent_file(str(self.installation.home)))
 
     def files(self) -> tuple[File, ...]:
-        """The plist of the agent."""
+        """Return the plist of the agent."""
         agent = plistlib.loads(template(f"{LABEL}.plist").encode())
         agent["ProgramArguments"][:1] = self.installation.program("kaimond.daemon")
         agent["EnvironmentVariables"] = self.installation.kept
-        # launchd expands no "~" there.
+        # launchd does not expand "~" there.
         agent["StandardErrorPath"] = str(self.installation.error_file)
         text = plistlib.dumps(agent, sort_keys=False).decode()
         first, rest = text.split("\n", 1)
         return (File(self._file, f"{first}\n<!-- {MARK}, which replaces it. -->\n{rest}"),)
 
     def folders(self) -> tuple[Path, ...]:
-        """Where it opens the file for errors, before the daemon has made the directory."""
+        """Return the error file's folder, as launchd opens the file before the daemon runs."""
         return (self.installation.error_file.parent,)
 
     def loading(self) -> tuple[Step, ...]:
@@ -65,7 +65,7 @@ class Launchd:
         return (Step(("launchctl", "enable", self._target), "enable the agent", needed=False),)
 
     def starting(self) -> tuple[Step, ...]:
-        """Load it, which fails if it is loaded, and make sure that it runs."""
+        """Load the agent, which fails if it is loaded, and make sure that it runs."""
         return (
             Step(
                 ("launchctl", "bootstrap", self._domain, str(self._file)),
@@ -76,32 +76,32 @@ class Launchd:
         )
 
     def stopping(self) -> tuple[Step, ...]:
-        """An ordinary end is not followed by a start; the agent stays loaded."""
+        """End the daemon; launchd starts none after an ordinary end, and the agent stays loaded."""
         return (
             Step(("launchctl", "kill", "SIGTERM", self._target), "stop the agent", needed=False),
         )
 
     def between(self) -> tuple[Step, ...]:
-        """Unload it: what is loaded is not read again."""
+        """Unload the agent, because launchd does not read a loaded one again."""
         return (self._out(),)
 
     def removing(self) -> tuple[Step, ...]:
-        """The commands that unload the agent."""
+        """Unload the agent."""
         return (self._out(),)
 
     def removed(self) -> tuple[Step, ...]:
-        """Nothing: it looks at the directory at login only."""
+        """Return no steps: launchd looks at the directory at login only."""
         return ()
 
     def _out(self) -> Step:
         return Step(("launchctl", "bootout", self._target), "unload the agent", needed=False)
 
     def question(self) -> tuple[str, ...]:
-        """What launchd knows of the agent."""
+        """Return the command that prints what launchd knows of the agent."""
         return ("launchctl", "print", self._target)
 
     def state(self, code: int, output: str) -> ServiceState:
-        """Read the lines about its process; launchd promises no format, so nothing else."""
+        """Read only the lines about the agent's process, since launchd promises no format."""
         if code == _NOT_LOADED:
             return ServiceState(said="not loaded")
         if code:
@@ -117,9 +117,9 @@ class Launchd:
         )
 
     def complaint(self) -> tuple[str, ...]:
-        """The end of the file that takes its error output."""
+        """Return the command that prints the end of the file with the error output."""
         return ("tail", "-n", "5", str(self.installation.error_file))
 
     def lingers(self, user: str, root: Path) -> bool:  # noqa: ARG002 - as for systemd
-        """It ends with the user's graphical session, always; there is nothing to switch on."""
+        """Return True: it always ends with the graphical session; there is nothing to switch on."""
         return True

@@ -1,4 +1,4 @@
-"""What a service manager is to be told, as data: which files, which commands, what an answer means.
+"""What to tell a service manager, as data: its files and commands, and what its answers mean.
 
 `systemd` and `launchd` make these without touching anything; ``kaimonctl service`` carries them
 out.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MARK: Final = "Written by `kaimonctl service install`"
-"""In every file of ours; one without it is somebody else's and is left alone."""
+"""A text in all our files; a file without it is somebody else's and is left alone."""
 
 KEPT: Final = (
     "PATH",
@@ -25,8 +25,8 @@ KEPT: Final = (
     "JULIA_DEPOT_PATH",
     "JULIAUP_DEPOT_PATH",
 )
-"""Variables of the installing shell that the service gets: those by which Julia and our files are
-found, of which a service manager knows nothing."""
+"""Variables of the installing shell that the service gets: those that locate Julia and our files,
+which a service manager does not know."""
 
 _UNITS: Final = Path(__file__).with_name("units")
 
@@ -38,8 +38,8 @@ class Installation:
     Attributes:
         home: the user's home directory.
         uid: the user's number.
-        environment: of the shell that installs; `KEPT` are taken from it.
-        error_file: where a manager without a log of its own puts what the daemon says.
+        environment: the environment of the installing shell; `KEPT` are taken from it.
+        error_file: takes the daemon's error output if the manager has no log of its own.
         python: the interpreter that has kaimond.
     """
 
@@ -51,12 +51,12 @@ class Installation:
 
     @property
     def kept(self) -> dict[str, str]:
-        """The variables that the service gets. A line break fits into no unit."""
+        """The variables that the service gets. No unit can hold a line break."""
         found = {name: self.environment.get(name, "") for name in KEPT}
         return {name: value for name, value in found.items() if value and "\n" not in value}
 
     def program(self, module: str) -> list[str]:
-        """The command of one of our programs, which works wherever pip has put its scripts.
+        """Return the command of one of our programs, wherever pip has put its scripts.
 
         ``-P`` keeps the working directory off the import path.
         """
@@ -76,9 +76,9 @@ class Step:
     """A command of the manager.
 
     Attributes:
-        command: to be run.
+        command: the command to run.
         aim: what it is for, as the end of "could not …".
-        needed: whether its failure is one of the whole.
+        needed: whether the whole operation fails if it does.
     """
 
     command: tuple[str, ...]
@@ -88,13 +88,13 @@ class Step:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """What the manager says of the service.
+    """What the manager says about the service.
 
     Attributes:
         known: whether it has read the service's files.
         enabled: whether it starts the service at login.
         active: whether it has the service running, or listening for it.
-        pid: of the daemon that it started; 0 if there is none.
+        pid: the process id of the daemon that it started; 0 if there is none.
         said: its own words.
     """
 
@@ -110,45 +110,45 @@ class Manager(Protocol):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The manager's name, for people."""
 
     def files(self) -> tuple[File, ...]:
-        """What is to be written."""
+        """Return the files to be written."""
 
     def folders(self) -> tuple[Path, ...]:
-        """Private directories that must be there before it starts anything."""
+        """Return the private directories that must exist before it starts anything."""
 
     def loading(self) -> tuple[Step, ...]:
-        """Have it read the files, and start the service at every login."""
+        """Return the steps that make it read the files and start the service at every login."""
 
     def starting(self) -> tuple[Step, ...]:
-        """Have it start the daemon; done when the daemon answers or has failed."""
+        """Return the steps that start the daemon and end when it answers or has failed."""
 
     def stopping(self) -> tuple[Step, ...]:
-        """Have it end the daemon, in order."""
+        """Return the steps that end the daemon, in order."""
 
     def between(self) -> tuple[Step, ...]:
-        """What a restart needs between stop and start to use files that have changed."""
+        """Return the steps between stop and start by which a restart uses changed files."""
 
     def removing(self) -> tuple[Step, ...]:
-        """Have it forget an ended service, whose files are still there."""
+        """Return the steps that make it forget an ended service whose files still exist."""
 
     def removed(self) -> tuple[Step, ...]:
-        """Have it notice that the files are gone."""
+        """Return the steps that make it notice that the files are gone."""
 
     def question(self) -> tuple[str, ...]:
-        """The command whose output `state` reads."""
+        """Return the command whose output `state` reads."""
 
     def state(self, code: int, output: str) -> ServiceState:
-        """What an answer to `question` means."""
+        """Return what an answer to `question` means."""
 
     def complaint(self) -> tuple[str, ...]:
-        """The command that prints the last words of a daemon that did not start."""
+        """Return the command that prints the last output of a daemon that did not start."""
 
     def lingers(self, user: str, root: Path) -> bool:
-        """Whether the service goes on when the user ``user`` has logged out."""
+        """Return whether the service goes on when the user ``user`` has logged out."""
 
 
 def template(name: str) -> str:
-    """The text of a file in ``units``, which is a valid unit by itself, for packagers."""
+    """Return the text of a file in ``units``, which is a valid unit by itself, for packagers."""
     return (_UNITS / name).read_text(encoding="utf-8")

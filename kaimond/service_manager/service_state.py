@@ -1,7 +1,7 @@
-"""Whether the service manager runs kaimond for this user, and how it is told to start it.
+"""Whether the service manager runs kaimond for this user, and which command starts it.
 
-The shim asks before it starts a daemon by itself, so: the standard library only, no process, a few
-looks at the disk.
+The shim asks before it starts a daemon itself, so this uses the standard library only, starts no
+process and looks at the disk only a few times.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ SOCKET: Final = "kaimond.socket"
 LABEL: Final = "org.kaimon.kaimond"
 
 USER_UNITS: Final = ".config/systemd/user"
-"""Where a user's own units are, below the home directory."""
+"""The directory of a user's own units, below the home directory."""
 
 AGENTS: Final = "Library/LaunchAgents"
-"""Where a user's own launchd agents are, below the home directory."""
+"""The directory of a user's own launchd agents, below the home directory."""
 
 _ENABLED: Final = f"default.target.wants/{SERVICE}"
 
@@ -35,14 +35,14 @@ def start_command(
     root: str = "/",
     platform: str = sys.platform,
 ) -> list[str] | None:
-    """The command that has the service manager start kaimond; None if that is not its business.
+    """Return the command that makes the service manager start kaimond; None if it does not run it.
 
     Args:
-        directory: the runtime directory in which the daemon is wanted. The service has the usual
-            one; who names another wants another daemon.
+        directory: the runtime directory in which the daemon is wanted. The service uses the
+            usual one; whoever names another wants another daemon.
         environ: the environment to read.
         uid: the user's number.
-        root: of the file system.
+        root: the root of the file system.
         platform: as in `sys.platform`.
     """
     if environ.get("KAIMON_RUNTIME_DIR"):
@@ -61,23 +61,23 @@ def start_command(
 
 
 def manager_environment(environ: Mapping[str, str], uid: int) -> dict[str, str]:
-    """The environment in which the service manager's programs find it.
+    """Return the environment in which the service manager's programs find it.
 
-    MCP clients strip ``XDG_RUNTIME_DIR``, and `systemctl` finds its manager by nothing else.
+    MCP clients strip ``XDG_RUNTIME_DIR``, and `systemctl` has no other way to find its manager.
     """
     return {**environ, "XDG_RUNTIME_DIR": environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"}
 
 
 def systemd_runs(uid: int, root: str = "/") -> bool:
-    """Whether the user has a systemd of their own at this moment."""
+    """Return whether the user has a systemd of their own at this moment."""
     return os.path.exists(os.path.join(root, f"run/user/{uid}/systemd/private"))
 
 
 def agent_file(home: str) -> str:
-    """Where launchd looks for our agent."""
+    """Return where launchd looks for our agent."""
     return os.path.join(home, AGENTS, f"{LABEL}.plist")
 
 
 def launchd_target(uid: int) -> str:
-    """What launchd calls our agent."""
+    """Return launchd's name of our agent."""
     return f"gui/{uid}/{LABEL}"

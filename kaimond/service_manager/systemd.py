@@ -26,17 +26,17 @@ _HEAD: Final = f"# {MARK}, which replaces it.\n"
 
 @dataclass(frozen=True)
 class Systemd:
-    """The units of one user."""
+    """The systemd units of one user."""
 
     installation: Installation
 
     @property
     def name(self) -> str:
-        """What it is called, for people."""
+        """The manager's name, for people."""
         return "systemd"
 
     def files(self) -> tuple[File, ...]:
-        """The service and its socket."""
+        """Return the service and its socket."""
         units = self.installation.home / USER_UNITS
         return (
             File(units / SERVICE, self._unit(SERVICE)),
@@ -44,7 +44,7 @@ class Systemd:
         )
 
     def folders(self) -> tuple[Path, ...]:
-        """None: the journal takes what is said."""
+        """Return no folders: the journal takes the output."""
         return ()
 
     def _unit(self, name: str) -> str:
@@ -59,44 +59,44 @@ class Systemd:
         return _HEAD + text.replace("[Service]\n", f"[Service]\n{environment}")
 
     def loading(self) -> tuple[Step, ...]:
-        """Read the units, and start them at login."""
+        """Read the units, and enable them at login."""
         return (
             Step((*_CTL, "daemon-reload"), "have systemd read the units"),
             Step((*_CTL, "enable", "--quiet", SOCKET, SERVICE), "enable the service"),
         )
 
     def starting(self) -> tuple[Step, ...]:
-        """Both; a start is no start again if five have just failed, unless that is forgotten."""
+        """Start both. Failures are reset first, as systemd starts nothing after five of them."""
         return (
             Step((*_CTL, "reset-failed", SOCKET, SERVICE), "forget failures", needed=False),
             Step((*_CTL, "start", SOCKET, SERVICE), "start the service"),
         )
 
     def stopping(self) -> tuple[Step, ...]:
-        """Both, or the next client would start the service again."""
+        """Stop both; otherwise the next client would start the service again."""
         return (Step((*_CTL, "stop", SOCKET, SERVICE), "stop the service"),)
 
     def between(self) -> tuple[Step, ...]:
-        """Nothing: `loading` has it read changed units."""
+        """Return no steps: `loading` has systemd read changed units."""
         return ()
 
     def removing(self) -> tuple[Step, ...]:
-        """Start it at login no more."""
+        """Disable the service at login."""
         return (
             Step((*_CTL, "disable", "--quiet", SOCKET, SERVICE), "disable the service"),
             Step((*_CTL, "reset-failed", SOCKET, SERVICE), "forget failures", needed=False),
         )
 
     def removed(self) -> tuple[Step, ...]:
-        """Read the directory again."""
+        """Have systemd read the directory again."""
         return (Step((*_CTL, "daemon-reload"), "have systemd forget the units"),)
 
     def question(self) -> tuple[str, ...]:
-        """A few properties of the service and the state of the socket."""
+        """Return the command that shows the state of the service and of the socket."""
         return (*_CTL, "show", f"--property={_PROPERTIES}", SERVICE, SOCKET)
 
     def state(self, code: int, output: str) -> ServiceState:
-        """Read properties: a paragraph for the service, one for the socket."""
+        """Read the properties: one paragraph for the service, one for the socket."""
         paragraphs = [properties(text) for text in output.strip().split("\n\n")]
         if code or len(paragraphs) != 2:  # noqa: PLR2004 - see `question`
             return ServiceState(said="systemd does not answer")
@@ -119,27 +119,27 @@ class Systemd:
         )
 
     def complaint(self) -> tuple[str, ...]:
-        """The last lines of its journal."""
+        """Return the command that prints the last lines of the service's journal."""
         return ("journalctl", "--user-unit", SERVICE, "-n", "5", "-o", "cat", "--no-pager")
 
     def lingers(self, user: str, root: Path) -> bool:
-        """Whether systemd keeps the user's services over a logout."""
+        """Return whether systemd keeps the user's services running after a logout."""
         return (root / "var/lib/systemd/linger" / user).exists()
 
 
 def properties(text: str) -> dict[str, str]:
-    """Read lines ``Name=value``."""
+    """Parse lines ``Name=value``."""
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def quoted(text: str) -> str:
-    """One word of a unit file, whatever is in it; ``%`` would begin a specifier."""
+    """Quote one word for a unit file, whatever is in it; ``%`` would begin a specifier."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 
 
 def exec_words(command: Iterable[str]) -> str:
-    """A command line of a unit file; behind the program's path ``$`` would begin a variable."""
+    """Return a unit file's command line; after the program's path ``$`` would begin a variable."""
     program, *arguments = (
         quoted(word) if set(word) & set(" \t\"'\\%$;") else word for word in command
     )

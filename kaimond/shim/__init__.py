@@ -1,12 +1,12 @@
 """``kaimon-mcp``: the process that an MCP client starts.
 
-It pumps lines between the client's stdio and the daemon's control socket, has the daemon started if
-none runs, and never ends while its client lives, because most clients do not start a dead server
-again. `book` knows what was asked and not answered, without any input or output; `link` finds,
-starts and greets the daemon; `pump` moves the bytes; `offline` words the answers that are given
-when there is no daemon.
+It passes lines between the client's stdio and the daemon's control socket, has the daemon started
+if none runs, and never ends while its client lives, because most clients do not restart a dead
+server. `requests` knows which requests are unanswered, without any input or output; `daemon_link`
+finds, starts and greets the daemon; `pump` moves the bytes; `offline` words the answers that are
+given when there is no daemon.
 
-Standard library only, and little of it: a client waits for this process at each of its starts.
+Standard library only, and little of it: a client waits for this process each time it starts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> int:
         os.fstat(0)
         os.fstat(1)
     except OSError:
-        # Without both there is no client, and our socket would get the free number.
+        # Without both there is no client, and our socket would get the free descriptor.
         return 0
     try:
         from kaimond.shim import pump  # noqa: PLC0415 - not needed for --version

@@ -1,6 +1,6 @@
-"""Cutting a stream of bytes into lines without ever holding more than one line of bounded length.
+"""Cuts a stream of bytes into lines without ever holding more than one line of bounded length.
 
-Unlike `wire.LineSplitter`, which gives a stream up at its first line that is too long, this one
+Unlike `wire.LineSplitter`, which gives up a stream at its first line that is too long, this one
 finds the next line again: the stream belongs to a client whose other requests still count.
 """
 
@@ -20,10 +20,10 @@ _LAST = rb"," + _SPACE + _ID + _SPACE + rb"\}" + _SPACE + rb"\Z"
 
 
 class TooLong:
-    """Stands for a line that was longer than allowed and was not kept.
+    """A placeholder for a line that was longer than allowed and was not kept.
 
     Attributes:
-        id: the message's id if its beginning or its end shows it, else None.
+        id: the message's id if the line's beginning or end shows it, else None.
     """
 
     __slots__ = ("id",)
@@ -36,7 +36,7 @@ class TooLong:
 
 
 class Lines:
-    """A stream of bytes on its way to being lines of at most ``limit`` bytes."""
+    """A splitter that cuts a stream of bytes into lines of at most ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -45,7 +45,7 @@ class Lines:
         self._head: bytes | None = None
 
     def feed(self, data: bytes) -> list[bytes | TooLong]:
-        """Take in bytes; return the lines complete now, without newline, empty ones left out."""
+        """Take in bytes; return the lines complete now, without newlines and empty lines."""
         *complete, rest = data.split(b"\n")
         lines: list[bytes | TooLong] = []
         for piece in complete:
@@ -58,7 +58,7 @@ class Lines:
         return lines
 
     def finish(self) -> bytes | TooLong:
-        """Take what has come since the last newline as a line."""
+        """Return what has come since the last newline as a line."""
         kept = b"".join(self._parts)
         line: bytes | TooLong = kept if kept.strip() else b""
         if self._head is not None:

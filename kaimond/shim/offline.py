@@ -1,7 +1,7 @@
 """The answers that a client gets while there is no daemon.
 
-They keep the client going: a failed handshake marks a server as failed for the whole of a client's
-life, so ``initialize`` succeeds and says what is wrong, and a tool's call fails in words that the
+They keep the client going: a failed handshake marks a server as failed for the rest of a client's
+life, so ``initialize`` succeeds and says what is wrong, and a tool call fails in words that the
 model can act on.
 """
 
@@ -24,10 +24,10 @@ _CURE: Final = "`kaimonctl doctor` in a terminal says more."
 
 
 def answer(request: Request, trouble: str) -> bytes:
-    """The answer to ``request``, as a line without newline.
+    """Return the answer to ``request``, as a line without newline.
 
     Args:
-        request: what the client asked.
+        request: the client's request.
         trouble: why there is no daemon, in sentences.
     """
     params = json.loads(request.line).get("params")

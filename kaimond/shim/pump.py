@@ -1,8 +1,8 @@
-"""Moving bytes between the client's stdio and the daemon, with timers, in one thread.
+"""Moves bytes between the client's stdio and the daemon, with timers, in one thread.
 
 Each side is read only while the buffer towards the other has room, so a slow reader slows its
-counterpart and costs no memory. What the lines mean is `book`'s business, where the daemon is
-`link`'s.
+counterpart and costs no memory. `requests` knows what the lines mean, and `daemon_link` where the
+daemon is.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from typing import Final
 
 PATIENCE: Final = 20.0
-"""Seconds a request waits for a daemon before it is answered without; clients allow 30 s."""
+"""Seconds that a request waits for a daemon before it is answered without; clients allow 30 s."""
 
 FAREWELL: Final = 2.0
-"""Seconds that answers under way have after the client closed its end."""
+"""Seconds allowed for answers under way after the client has closed its end."""
 
 AFTER_MISTAKE: Final = 0.1
-"""Seconds in which nothing is done after a mistake of our own."""
+"""Seconds of pause after a mistake of our own."""
 
 CHUNK: Final = 1 << 18
 HIGH: Final = 1 << 20
-"""Bytes in a buffer that stop the reading of its source."""
+"""Bytes in a buffer from which on its source is not read."""
 
 MAX_HELD: Final = 4 * wire.MAX_LINE
 MAX_WAITING: Final = 256
-"""Unanswered requests, in bytes and in number, that stop the reading of the client."""
+"""Unanswered requests, in bytes and in number, from which on the client is not read."""
 
 
 class ClientGoneError(Exception):
-    """Nobody reads what we write any more."""
+    """An error about a client that no longer reads what we write."""
 
 
 def serve() -> int:
@@ -62,7 +62,7 @@ def serve() -> int:
 
 
 class Pump:
-    """One client, its book and its link."""
+    """The traffic of one client, with its open requests and its link to the daemon."""
 
     def __init__(self, directory: str) -> None:
         self._book = OpenRequests()
@@ -77,10 +77,10 @@ class Pump:
         self._blocking_stdout = True
 
     def start(self) -> None:
-        """Look for the daemon, and prepare the process while the daemon prepares itself."""
+        """Look for the daemon, and prepare this process while the daemon prepares itself."""
         self._look_for_daemon(time.monotonic())
         self._write_daemon()
-        # A private pipe; a terminal or a file is shared with others, whom this would surprise.
+        # Only a private pipe: a terminal or a file is shared with others, whom this would surprise.
         mode = os.fstat(1).st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             os.set_blocking(1, False)
@@ -119,20 +119,20 @@ class Pump:
         return True
 
     def survive(self, error: Exception) -> None:
-        """Go on after a mistake of our own: answer what is open and begin a new connection."""
+        """Recover from a mistake of our own: answer open requests and begin a new connection."""
         trouble = f"kaimon-mcp made a mistake of its own ({type(error).__name__}: {error})."
         _say(trouble)
         self._lose_daemon(time.monotonic())
         self._book.give_up(trouble)
-        # What comes from now on waits for the new connection, as after any other break.
+        # Later requests wait for the new connection, as after any other break.
         self._book.trouble = ""
         self._deliver()
-        # A mistake that repeats itself at every turn must not take a whole processor. Waiting for
-        # something would not help: what it was made of may be there already.
+        # A mistake that recurs at every turn must not use a whole processor. Waiting for input
+        # would not help: what causes it may be there already.
         time.sleep(AFTER_MISTAKE)
 
     def close(self) -> None:
-        """Let go of the daemon and give stdout back as it was found."""
+        """Close the link to the daemon and restore stdout as it was found."""
         self._link.close()
         if not self._blocking_stdout:
             os.set_blocking(1, True)
@@ -212,7 +212,7 @@ class Pump:
             elif link.welcomed(line if isinstance(line, bytes) else b"", time.monotonic()):
                 self._book.connected()
             else:
-                # Refused: what it may have said after that does not concern us.
+                # We were refused: what the daemon sent after that does not concern us.
                 self._to_daemon.clear()
                 return
 
@@ -228,7 +228,7 @@ class Pump:
             lines.clear()
 
     def _write_client(self) -> None:
-        # Without O_NONBLOCK only this much is sure not to block.
+        # Without O_NONBLOCK, only this much is sure not to block.
         size = select.PIPE_BUF if self._blocking_stdout else CHUNK
         try:
             written = os.write(1, self._to_client[:size])
@@ -247,7 +247,7 @@ class Pump:
         except BlockingIOError:
             return
         except OSError:
-            # Answers may still lie in the socket; its end is noticed after the last of them.
+            # Answers may still be in the socket; its end is noticed after the last of them.
             self._daemon_reads = False
             return
         del self._to_daemon[:sent]
@@ -264,10 +264,10 @@ def _exit_on_signals() -> None:
 
 
 def _say(text: str) -> None:
-    """Tell a person who reads the client's log of its servers."""
+    """Write a line for people who read the client's log of its servers."""
     try:
         sys.stderr.write(f"kaimon-mcp: {text}\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
-        # Nobody listens there, and it matters to nobody else.
+        # Nobody reads it, and nothing else depends on it.
         pass

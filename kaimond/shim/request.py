@@ -1,4 +1,4 @@
-"""One request of the client."""
+"""A request of the client."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Request:
         id: its id, a string or an integer.
         method: its method.
         line: the line as the client sent it.
-        sent: whether it was given to a connection at least once, so that it may have been acted on.
-        replays: how often it was given to a further connection.
+        sent: whether any connection has got it, so that it may have been acted on.
+        replays: how many further connections have got it.
     """
 
     __slots__ = ("id", "line", "method", "replays", "sent")
@@ -35,10 +35,10 @@ class Request:
 
     @property
     def standing(self) -> bool:
-        """Whether it is a subscription that is at work: nobody waits for its answer."""
+        """Whether it is an active subscription: nobody waits for its answer."""
         return self.method == LISTEN and self.sent
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One message as one line, without newline."""
+    """Encode a message as one line, without newline."""
     return json.dumps(message, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""What the client has asked, what it has been told, and what a new connection must hear again.
+"""The client's unanswered requests, and what a new connection must be told.
 
 `OpenRequests` does no input or output: it is given lines and events and puts lines into two
 outboxes. It keeps three promises whatever the daemon does: every request gets exactly one answer,
@@ -7,8 +7,8 @@ the client.
 
 It is in one of three states:
 
-- *up*: there is a connection, lines go through;
-- *held*: there is none yet; requests wait in the book;
+- *up*: there is a connection; lines are passed on;
+- *held*: there is none yet; requests are kept;
 - *down*: there is none and `trouble` says why; requests are answered at once.
 
 Nothing depends on ``initialize``: MCP has it up to 2025-11-25 and not in 2026-07-28.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kaimond.shim.lines import TooLong
 
 MAX_REPLAYS: Final = 3
-"""How often a request is sent again before it is taken for the reason of the daemon's ends."""
+"""How often a request is sent again before it is assumed to be what ends the daemon."""
 
 MAX_CANCELLED: Final = 100
 """How many cancelled requests are remembered; a client hardly ever has two."""
@@ -42,7 +42,7 @@ INVALID_REQUEST: Final = -32600
 
 
 class OpenRequests:
-    """The bookkeeping of one client.
+    """The unanswered requests of one client.
 
     Attributes:
         to_daemon: lines for the connection, without newline; whoever sends them clears the list.
@@ -50,7 +50,7 @@ class OpenRequests:
         up: whether there is a connection.
         trouble: why there is none, once waiting was given up; empty otherwise.
         wanted: whether the client has asked for something that needs a daemon to be started.
-        held: bytes of the requests in the book.
+        held: the size of the unanswered requests in bytes.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class OpenRequests:
 
     @property
     def waiting(self) -> int:
-        """How many requests have no answer yet."""
+        """The number of requests that have no answer yet."""
         return len(self._waiting)
 
     @property
@@ -79,11 +79,11 @@ class OpenRequests:
         return any(not request.standing for request in self._waiting.values())
 
     def replay_ids(self) -> list[str | int]:
-        """Ids of the requests that the next connection gets although an earlier one had them."""
+        """Return the ids of the requests that the next connection gets and an earlier one had."""
         return [request.id for request in self._waiting.values() if request.sent]
 
     def cancelled_ids(self) -> list[str | int]:
-        """Ids of requests that were cancelled, and that a daemon may still work on."""
+        """Return the ids of cancelled requests that a daemon may still be working on."""
         return list(self._cancelled)
 
     def from_client(self, line: bytes) -> None:
@@ -101,7 +101,7 @@ class OpenRequests:
             self._client_tells(method, message.get("params"), line)
 
     def too_long(self, line: TooLong, limit: int) -> None:
-        """Take note of a line from the client that was too long to be kept."""
+        """Handle a line from the client that was too long to be kept."""
         self._refuse(
             line.id,
             INVALID_REQUEST,
@@ -127,7 +127,7 @@ class OpenRequests:
             self._daemon_answers(ident, line, failed="error" in message)
 
     def answer_too_long(self, line: TooLong, limit: int) -> None:
-        """Take note of a line from the daemon that was too long to be kept."""
+        """Handle a line from the daemon that was too long to be kept."""
         if line.id is not None and self._remove(line.id):
             self._refuse(
                 line.id,
@@ -137,11 +137,11 @@ class OpenRequests:
             )
 
     def connected(self) -> None:
-        """A connection is there and greeted: give it everything that has no answer yet."""
+        """Begin on a connection that is greeted: give it everything that has no answer yet."""
         self.up = True
         self.trouble = ""
         self.wanted = False
-        # The hello has named them.
+        # The hello has named these.
         self._cancelled.clear()
         if self._initialize:
             self.to_daemon.append(self._initialize.line)
@@ -160,7 +160,7 @@ class OpenRequests:
             self.to_client.append(LIST_CHANGED)
 
     def disconnected(self) -> None:
-        """The connection is gone, with everything that was on its way."""
+        """Note that the connection is gone, with everything that was on its way."""
         self.up = False
         self.to_daemon.clear()
         self._swallow = None
@@ -175,7 +175,7 @@ class OpenRequests:
         self.wanted = self.pressing
 
     def give_up(self, trouble: str) -> None:
-        """There will be no connection soon: answer everything, and from now on at once.
+        """Answer everything, and from now on at once: there will be no connection soon.
 
         Args:
             trouble: the reason, in sentences for people.
@@ -193,7 +193,7 @@ class OpenRequests:
             self._refuse(None, PARSE_ERROR, "A line that is not a JSON object was refused.")
 
     def _client_answers(self, ident: object, line: bytes) -> None:
-        # An answer to a question of an earlier connection would meet a question of this one.
+        # An answer to an earlier connection's question could be taken for one of this connection.
         if _is_id(ident) and ident in self._questions:
             self._questions.discard(ident)
             self.to_daemon.append(line)
@@ -208,7 +208,7 @@ class OpenRequests:
             )
             return
         if ident in self._waiting:
-            # The daemon knows a replayed call by its id, and would take one for the other.
+            # The daemon knows a replayed call by its id, and would confuse the two.
             self._refuse(
                 ident,
                 INVALID_REQUEST,
@@ -238,12 +238,12 @@ class OpenRequests:
             request = self._remove(cancelled) if _is_id(cancelled) else None
             if request and request.sent:
                 self._remember_cancelled(request.id)
-        # Others speak about a state that a later connection does not have.
+        # Other notifications are about a state that a later connection does not have.
         if self.up:
             self.to_daemon.append(line)
 
     def _remember_cancelled(self, ident: str | int) -> None:
-        """Keep in mind what a daemon that goes away now may not have heard."""
+        """Remember a cancellation that the daemon may not have heard if it goes away now."""
         self._cancelled[ident] = None
         if len(self._cancelled) > MAX_CANCELLED:
             del self._cancelled[next(iter(self._cancelled))]
@@ -288,7 +288,7 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_id(ident: object) -> TypeGuard[str | int]:
-    # `True` is an int to Python, and equal to the id 1.
+    # `True` is an int in Python, and equal to the id 1.
     return type(ident) in {int, str}
 
 

@@ -1,4 +1,4 @@
-"""Where Julia looks for installed packages: its depots, by what JULIA_DEPOT_PATH says."""
+"""Julia's depots, where it looks for installed packages, according to JULIA_DEPOT_PATH."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEADING_EMPTY_SINCE: Final = (1, 11, 2)
 
 
 def home_of(environment: Mapping[str, str]) -> str:
-    """Return the user's home directory; without one the root, where no depot is."""
+    """Return the user's home directory; if there is none, the root, where no depot is."""
     return environment.get("HOME") or "/"
 
 
@@ -26,9 +26,9 @@ def depots(
     Those that come with Julia hold its standard library only, and are left out.
 
     Args:
-        environment: Of the session.
-        version: Julia's; what an empty entry stands for has changed.
-        project_dir: Where Julia is started, and what a relative entry is relative to.
+        environment: the session's environment.
+        version: Julia's version; the meaning of an empty entry has changed.
+        project_dir: where Julia is started; relative entries are relative to it.
     """
     home = home_of(environment)
     users = Path(home) / ".julia"
@@ -38,8 +38,8 @@ def depots(
     if not text:
         return []
     entries = text.split(os.pathsep)
-    # Up to 1.10 each empty entry stands for all of Julia's own choice. From 1.11 on it stands for
-    # what comes with Julia, and the user's depot is first if the first entry is empty.
+    # Up to 1.10 each empty entry stands for all of Julia's defaults. From 1.11 on it stands for
+    # what comes with Julia, and the user's depot comes first if the first entry is empty.
     if version < _BUNDLED_ONLY_SINCE:
         added = "" in entries
     elif version < _LEADING_EMPTY_SINCE:

@@ -1,6 +1,6 @@
 """Which variables a session's Julia gets.
 
-The daemon's own environment is an accident of whoever started it: a service manager, or an agent
+The daemon's own environment depends on who happened to start it: a service manager, or an agent
 with keys in its variables. So a session gets a list of what Julia programs need, and what the
 user's settings add, and nothing else.
 """
@@ -69,12 +69,12 @@ SECRET: Final = ("*API_KEY*", "*TOKEN*", "*SECRET*", "*PASSWORD*")
 def session_environment(
     environ: Mapping[str, str], extra: Iterable[str], own: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of one session.
+    """Return the environment of one session.
 
     Args:
-        environ: the daemon's.
+        environ: the daemon's environment.
         extra: names and patterns that the user's settings add.
-        own: variables of the gate; they win.
+        own: variables for the gate, which take precedence.
     """
     wanted = tuple(extra)
     chosen = {
@@ -82,7 +82,7 @@ def session_environment(
         for name, value in environ.items()
         if _matches(name, wanted) or (_matches(name, PASSED) and not _matches(name, SECRET))
     }
-    # An outer project or an outer session is not this session's.
+    # Those of an outer project or an outer session are not for this session.
     for name in [name for name in chosen if name.startswith("KAIMON_") or name == "JULIA_PROJECT"]:
         del chosen[name]
     return chosen | dict(own)

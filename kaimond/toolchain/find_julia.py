@@ -1,7 +1,7 @@
 """Finds the Julia to start, and makes sure that it is one.
 
-What names it may be a path, a program's name or a juliaup channel. Whichever it is, the result is
-the real binary, never juliaup's launcher.
+It may be named by a path, a program's name or a juliaup channel. In each case the result is the
+real binary, never juliaup's launcher.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ OLDEST: Final = (1, 5)
 
 _VERSION: Final = re.compile(r"julia version (\d+)\.(\d+)\.(\S+)")
 _CHANNEL: Final = re.compile(r"(?:julia +)?\+(\S+)|(\d\S*)")
-"""How a juliaup channel is named: as on the command line, or as a version."""
+"""The ways to write a juliaup channel: as on the command line, or as a version."""
 
 _USUAL: Final = ("/usr/local/bin", "/opt/homebrew/bin")
 
 _ASK_TIMEOUT: Final = 60.0
-"""Seconds for `julia --version`, which reads little but from a disk that may be slow."""
+"""Seconds for `julia --version`, which reads little, but maybe from a slow disk."""
 
 
 class JuliaError(KaimonError):
-    """No Julia can be started; the message says why and what to do."""
+    """An error about a Julia that cannot be started; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Julia:
-    """A Julia that has told its version.
+    """A Julia that has reported its version.
 
     Attributes:
-        path: of the binary or wrapper.
-        version: as it says, for example "1.11.2".
-        args: that belong to it before all flags, as a channel made with `juliaup link` can have.
+        path: the path of the binary or wrapper.
+        version: as it reports it, for example "1.11.2".
+        args: arguments before all flags, as a channel made with `juliaup link` can have.
     """
 
     path: str
@@ -56,12 +56,12 @@ class Julia:
 
     @property
     def minor(self) -> str:
-        """Major and minor number, as manifests and folders have them: "1.11"."""
+        """The major and minor number, as in manifests and folders: "1.11"."""
         return ".".join(self.version.split(".")[:2])
 
 
 class Julias:
-    """Finds Julias, asking each binary for its version once as long as its file does not change."""
+    """A finder of Julias that asks each binary for its version once while its file is unchanged."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int, int], str] = {}
@@ -74,13 +74,13 @@ class Julias:
         wanted_by: str,
         project: Path | None = None,
     ) -> Julia:
-        """The Julia that ``command`` means.
+        """Return the Julia that ``command`` means.
 
         Args:
             command: a path, a name that is looked up in PATH, or a juliaup channel: "+lts", "1.10".
             environ: for PATH and juliaup, and for the Julia that is asked for its version.
             wanted_by: what named the command, for error messages.
-            project: directory that the Julia is for; juliaup can have a channel for it.
+            project: the directory that the Julia is for; juliaup can have a channel for it.
 
         Raises:
             JuliaError: there is none, it does not run, or it is too old.
@@ -133,7 +133,7 @@ class Julias:
             ) from None
         finally:
             if process.returncode is None:
-                # It leads a group of its own; a wrapper's children go with it.
+                # It leads its own process group; a wrapper's children end with it.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
@@ -150,11 +150,11 @@ class Julias:
 def locate(
     command: str, environ: Mapping[str, str], wanted_by: str, project: Path | None = None
 ) -> Chosen:
-    """The binary that ``command`` means; for the arguments see `Julias.find`.
+    """Return the binary that ``command`` means; for the arguments see `Julias.find`.
 
     Raises:
         JuliaError: there is none.
-        JuliaupError: it is juliaup's, and juliaup does not have it.
+        JuliaupError: it is for juliaup to provide, and juliaup does not have it.
     """
     channel = _CHANNEL.fullmatch(command.strip())
     if channel:
@@ -168,7 +168,7 @@ def locate(
             )
         return _behind_launcher(str(path), environ, project)
     home = environ.get("HOME", "")
-    # A service manager's PATH is short; these are the folders where most Julias are.
+    # A service manager's PATH is short; most Julias are in these folders.
     search = (environ.get("PATH", os.defpath), f"{home}/.juliaup/bin", *_USUAL)
     found = shutil.which(command, path=os.pathsep.join(search))
     if found:
@@ -198,7 +198,7 @@ def _of_channel(channel: str, environ: Mapping[str, str], wanted_by: str) -> Cho
 
 
 def _behind_launcher(path: str, environ: Mapping[str, str], project: Path | None) -> Chosen:
-    """The program itself, or what it would start if it is juliaup's launcher."""
+    """Return the program itself or, if it is juliaup's launcher, what that would start."""
     if not juliaup.is_launcher(path):
         return Chosen(path)
     known = juliaup.load(environ)

@@ -1,9 +1,9 @@
-"""The gate compiled in advance: one cache for each Julia, from which its sessions load the gate.
+"""The precompiled gate: one cache for each Julia, from which its sessions load the gate.
 
 Without one, a session compiles the gate at each of its starts, which takes seconds on Julia 1.12.
 A cache is a depot of ours that Julia itself has filled (`julia/Kaimon/precompile.jl`). It is made
 in the background after the first start that missed it, in a directory beside its place, and put
-there by a rename: whoever looks sees a whole one or none, also with several daemons. Julia checks
+there by a rename: readers see a complete one or none, also with several daemons. Julia checks
 that it fits before it loads it, so one that is missing, broken or outdated costs time and nothing
 else.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.sessions")
 
 GATE: Final = Path(__file__).parent.parent / "julia" / "Kaimon"
-"""The gate's package."""
+"""The directory of the gate's package."""
 
 OLDEST: Final = (1, 9)
 """The first Julia that keeps machine code in its caches."""
@@ -47,7 +47,7 @@ _NO_CACHE: Final = ("--compiled-modules=", "--pkgimages=", "--code-coverage", "-
 """Flags with which Julia uses no cache, or none with machine code."""
 
 _TIMEOUT: Final = 900.0
-"""Seconds; making one takes 40 of CPU time, of which a busy machine gives little."""
+"""Seconds to make a cache; it takes 40 of CPU time, of which a busy machine gives little."""
 
 NICENESS: Final = 5
 """A third of what a session gets on a busy machine: with less, a cache might never be made."""
@@ -57,7 +57,7 @@ _PARTIAL: Final = ".partial-"
 
 
 class PrecompileError(KaimonError):
-    """A cache could not be made; the message tells what Julia said."""
+    """An error about a cache that could not be made; the message has Julia's words."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class GateCache:
 
     Attributes:
         path: the directory where it is, or is to be.
-        command: of the Julia that makes it, with the flags that compiled code depends on.
+        command: the Julia that makes it, with the flags that compiled code depends on.
     """
 
     path: Path
@@ -76,13 +76,13 @@ class GateCache:
 def cache_for(
     directory: Path, julia: Julia, flags: Sequence[str], environ: Mapping[str, str]
 ) -> GateCache | None:
-    """The cache for sessions of a Julia; None if they can have none.
+    """Return the cache for sessions of a Julia; None if they can have none.
 
     Args:
-        directory: of all caches.
+        directory: the directory of all caches.
         julia: the binary.
-        flags: of the sessions.
-        environ: of the sessions.
+        flags: the sessions' flags.
+        environ: the sessions' environment.
     """
     if _minor(julia.version) < OLDEST or any(flag.startswith(_NO_CACHE) for flag in flags):
         return None
@@ -95,14 +95,14 @@ def cache_for(
 
 
 def compiling_flags(flags: Sequence[str]) -> list[str]:
-    """Those of a session's flags that compiled code depends on."""
+    """Return those of a session's flags that compiled code depends on."""
     kept: list[str] = []
     skip = False
     for flag in flags:
         if skip:
             skip = False
         elif flag == "-t":
-            # Its value follows.
+            # The flag's value follows.
             skip = True
         elif not flag.startswith(_NO_MATTER):
             kept.append(flag)
@@ -110,15 +110,15 @@ def compiling_flags(flags: Sequence[str]) -> list[str]:
 
 
 async def make(cache: GateCache, environ: Mapping[str, str], niceness: int = NICENESS) -> None:
-    """Make a cache, or make it anew.
+    """Make a cache, replacing the one that is there.
 
     Args:
-        cache: which.
-        environ: of the sessions.
-        niceness: of the Julia that makes it.
+        cache: the cache to make.
+        environ: the sessions' environment.
+        niceness: the niceness of the Julia that makes it.
 
     Raises:
-        PrecompileError: it could not be made; one that was there is as it was.
+        PrecompileError: it could not be made; one that was there is unchanged.
     """
     place = cache.path
     try:
@@ -130,7 +130,7 @@ async def make(cache: GateCache, environ: Mapping[str, str], niceness: int = NIC
         program = ("--startup-file=no", str(GATE / "precompile.jl"), str(depot))
         await _run([*cache.command, *program], environ, niceness)
         with contextlib.suppress(FileNotFoundError):
-            # Sessions that run go on with the files that they have loaded.
+            # Running sessions go on with the files that they have loaded.
             place.rename(partial / "before")
         depot.rename(place)
     except OSError as error:
@@ -156,7 +156,7 @@ async def _run(command: list[str], environ: Mapping[str, str], niceness: int) ->
     except TimeoutError:
         raise PrecompileError(f"no end after {_TIMEOUT:g} s") from None
     finally:
-        # Also what it has started: it leads a group of its own.
+        # This also ends what it has started: it leads its own process group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
@@ -173,7 +173,7 @@ def _made(directory: Path) -> Path:
 def _forget_unused(directory: Path) -> None:
     oldest = time.time() - _KEEP_DAYS * 86_400
     for entry in directory.iterdir():
-        # Julia sets the time of the file that it loads.
+        # Julia sets the time of a file that it loads.
         files = [entry, *entry.rglob("*.ji")]
         with contextlib.suppress(OSError):
             if max(file.stat().st_mtime for file in files) < oldest:
@@ -186,9 +186,9 @@ def _minor(version: str) -> tuple[int, int]:
 
 
 class GateCaches:
-    """Makes the caches that sessions were found to miss, one at a time and each at most once.
+    """A maker of the caches that sessions missed, one at a time and each at most once.
 
-    What could not be made is not tried again by this daemon: the sessions start without it.
+    This daemon does not try again what could not be made: the sessions start without it.
     """
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 juliaup's `julia` is a launcher. It looks at the directory that it is called in, leaves a process of
 its own behind that updates things, and may ask or download something first. A session needs one
 certain binary, so the launcher's choice is made here, from the same facts, and that binary is
-started. What juliaup does besides (updates, installing) is left to juliaup.
+started. Everything else (updates, installing) is left to juliaup.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 _FILE: Final = "juliaup.json"
 _LAUNCHER: Final = "julialauncher"
 _SHOWN: Final = 12
-"""Installed channels that an error lists at most."""
+"""Most installed channels that an error lists."""
 
 
 class JuliaupError(KaimonError):
-    """juliaup has no Julia of that channel; sentences say why and what to do."""
+    """An error about a channel of which juliaup has no Julia; it says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a channel stands for.
+    """The Julia of a channel.
 
     Attributes:
-        path: of the real binary.
-        args: that the channel itself has, as one made with `juliaup link` can.
+        path: the path of the real binary.
+        args: the channel's own arguments, as one made with `juliaup link` can have.
     """
 
     path: str
@@ -47,8 +47,8 @@ class Juliaup:
     """What one user's juliaup has.
 
     Attributes:
-        folder: that its paths are relative to.
-        default: channel that is used if nothing names another one; may be empty.
+        folder: the directory that its paths are relative to.
+        default: the channel that is used if nothing names another one; may be empty.
         channels: by name, as juliaup writes them.
         versions: by name, as juliaup writes them.
         overrides: channels by directory.
@@ -61,7 +61,7 @@ class Juliaup:
     overrides: tuple[tuple[str, str], ...] = ()
 
     def channel_for(self, project: Path | None, environ: Mapping[str, str]) -> tuple[str, str]:
-        """The channel that the launcher would choose in this directory, and what chose it."""
+        """Return the channel that the launcher would choose in a project, and what chose it."""
         named = environ.get("JULIAUP_CHANNEL", "")
         if named:
             return named, "the variable JULIAUP_CHANNEL"
@@ -71,10 +71,10 @@ class Juliaup:
         return self.default, "juliaup's default"
 
     def find(self, channel: str, named_by: str) -> Chosen:
-        """The binary of a channel.
+        """Return the binary of a channel.
 
         Raises:
-            JuliaupError: it is not installed, or not whole.
+            JuliaupError: it is not installed, or not completely.
         """
         entry = self._entry(channel)
         args: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class Juliaup:
         if isinstance(known, str):
             return Path(os.path.normpath(self.folder / known))
         base = Path(os.path.normpath(self.folder / place["Path"]))
-        # macOS has it as an application, in older installations without saying where.
+        # On macOS it is an application, of which older installations do not record the path.
         bundled = base.glob("*.app/Contents/Resources/julia/bin/julia")
         return next(bundled, base / "bin" / "julia")
 
@@ -118,14 +118,14 @@ class Juliaup:
 
 
 def folder(environ: Mapping[str, str]) -> Path:
-    """Where juliaup keeps its file; JULIA_DEPOT_PATH has no part in it."""
+    """Return the directory of juliaup's file; it does not depend on JULIA_DEPOT_PATH."""
     depot = environ.get("JULIAUP_DEPOT_PATH", "").strip()
     base = Path(depot) if depot.startswith("/") else Path(environ.get("HOME", "/")) / ".julia"
     return base / "juliaup"
 
 
 def load(environ: Mapping[str, str]) -> Juliaup | None:
-    """What this user's juliaup has; None if there is no juliaup.
+    """Return what this user's juliaup has; None if there is no juliaup.
 
     Raises:
         JuliaupError: its file cannot be read.
@@ -158,7 +158,7 @@ def load(environ: Mapping[str, str]) -> Juliaup | None:
 
 
 def is_launcher(path: str) -> bool:
-    """Whether a program is juliaup's launcher, under whatever name or link."""
+    """Return whether a program is juliaup's launcher, under whatever name or link."""
     real = Path(os.path.realpath(path))
     return real.name == _LAUNCHER or (
         real.name.startswith("julia") and (real.parent / _LAUNCHER).exists()

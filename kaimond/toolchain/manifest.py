@@ -1,14 +1,14 @@
-"""Is an environment instantiated? Answered from its files, without Julia.
+"""Checks whether an environment is instantiated, from its files and without Julia.
 
 `Pkg.instantiate()` costs a session's start up to seconds, and nearly always has nothing to do.
 It may be left out only if nothing can be missing, so every doubt is answered with "no": a
 needless instantiate costs time, a missing one costs the agent an error that it did not cause.
 
-What is looked at: every dependency of the project is in its manifest, and everything in the
-manifest is on disk. A path is a directory; a package is unpacked in a depot, in a directory whose
-name Julia derives from the package's uuid and tree hash (`version_slug`), together with its
-artifacts for this machine; anything else belongs to Julia's standard library. Of the manifest of a
-workspace, which is that of several projects, only what this one needs is looked at.
+The checks: every dependency of the project is in its manifest, and everything in the manifest is
+on disk. A path is a directory; a package is unpacked in a depot, in a directory whose name Julia
+derives from the package's uuid and tree hash (`version_slug`), together with its artifacts for
+this machine; anything else belongs to Julia's standard library. The manifest of a workspace
+belongs to several projects, so only what this one needs is checked.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def check(
 ) -> Instantiation:
     """Return whether the environment of `project_dir` is complete for one Julia.
 
-    Never raises for what the files hold.
+    Never raises because of what the files hold.
 
     Args:
-        project_dir: The project's directory, a real path.
-        environment: Of the Julia process; tells where its depots are.
-        julia_version: The full version, such as "1.12.1".
+        project_dir: the project's directory, a real path.
+        environment: the environment of the Julia process, which tells where its depots are.
+        julia_version: the full version, such as "1.12.1".
         stdlib_dir: Julia's `Sys.STDLIB`; None means that its standard library is taken to hold
             whatever the manifest expects of it.
     """
@@ -76,7 +76,7 @@ def check(
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """Return Julia's version in numbers, None if it is none; what belongs to no release is cut."""
+    """Return Julia's version as numbers without any suffix, or None if the text is no version."""
     found = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", text)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
@@ -85,11 +85,11 @@ def version_slug(package: str, tree: str) -> str:
     """Return the name of the directory, below `packages/<name>`, of one version of a package.
 
     Args:
-        package: The package's uuid.
-        tree: Its git tree hash, in hexadecimal.
+        package: the package's uuid.
+        tree: its git tree hash, in hexadecimal.
 
     Raises:
-        ValueError: One of the texts is not what it should be.
+        ValueError: one of the two is malformed.
     """
     crc = _crc32c(uuid.UUID(package).bytes[::-1])  # Julia hashes the number, least byte first
     rest = _crc32c(bytes.fromhex(tree), crc)
@@ -136,11 +136,11 @@ def _problems(
 
 
 def _wanted(project: dict[str, Any], file: Path, version: tuple[int, int, int]) -> dict[str, Any]:
-    """The direct dependencies by name."""
+    """Return the direct dependencies by name."""
     wanted = table(project.get("deps", {}), f"[deps] of {file}")
     if version < _WEAK_DEPENDENCIES_SINCE:
         return wanted
-    # What is listed as both is a dependency for older Julias only.
+    # What is listed as both is a dependency only for older Julias.
     weak = table(project.get("weakdeps", {}), f"[weakdeps] of {file}")
     return {name: package for name, package in wanted.items() if weak.get(name) != package}
 
@@ -152,7 +152,7 @@ def _uuid(entry: dict[str, Any]) -> str:
 def _needed(
     wanted: dict[str, Any], entries: Sequence[tuple[str, dict[str, Any]]], file: Path
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Those entries of a workspace's manifest that one of its projects needs.
+    """Return those entries of a workspace's manifest that one of its projects needs.
 
     Pkg installs no others for it.
     """
@@ -177,7 +177,7 @@ def _needed(
 def _dependencies(
     entry: dict[str, Any], what: str, uuids: Mapping[str, Sequence[str]]
 ) -> list[tuple[str, str]]:
-    """The dependencies of an entry, which names them, and gives uuids only where it must."""
+    """Return an entry's dependencies; it lists names, and uuids only where it must."""
     listed = entry.get("deps", [])
     if isinstance(listed, list):
         names = [str(name) for name in listed]
@@ -260,7 +260,7 @@ def _artifact_problems(name: str, source: Path, depots: Sequence[Path]) -> Itera
             if variant.get("os", _OS) == _OS and variant.get("lazy") is not True
         ]
         # Which of several builds for one system Julia picks depends on its compiler and more;
-        # in one depot, the one that is there is the one that was picked.
+        # in a depot, the one that exists is the one that was picked.
         if needed and not any(is_dir(d / "artifacts" / tree) for d in depots for tree in needed):
             yield f"{name}: its artifact {artifact} is not installed"
 

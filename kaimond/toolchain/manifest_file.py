@@ -1,9 +1,9 @@
-"""Which manifest a project has, by the rules that Julia itself goes by.
+"""Finds a project's manifest, by the rules of Julia itself.
 
 It is one that the project file names, one for this version of Julia, or the plain one. From Julia
 1.12 on a project can belong to a workspace: a directory above it has a project file that lists it,
-and the manifest is there. Julia's loading and its Pkg each find it with code of their own; where
-the two disagree, nobody can say which packages a session will have, and so it is a doubt here.
+and the manifest is there. Julia's loading and its Pkg each find it with their own code; where the
+two disagree, nobody can say which packages a session will have, so that counts as a doubt here.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _DEEP_WORKSPACES_SINCE: Final = (1, 12, 2)
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """Where a project's manifest is.
+    """The place of a project's manifest.
 
     Attributes:
-        path: None if there is none.
-        shared: Whether it is that of a workspace, so that it holds more than one project needs.
-        doubt: Why it may be another file, as a clause; empty if it cannot.
+        path: its path; None if there is none.
+        shared: whether it is that of a workspace, so that it holds more than one project needs.
+        doubt: why it may be another file, as a clause; empty if it cannot.
     """
 
     path: Path | None
@@ -44,13 +44,13 @@ def locate(
     """Return the manifest of a project for one Julia.
 
     Args:
-        project_file: With a real path.
-        project: What that file holds.
-        version: Julia's.
-        home: The user's home directory; a project in it belongs to no workspace above it.
+        project_file: the project file, by a real path.
+        project: the contents of that file.
+        version: Julia's version.
+        home: the user's home directory; a project in it belongs to no workspace above it.
 
     Raises:
-        UnreadableError: A project file above it cannot be made sense of.
+        UnreadableError: a project file above it cannot be understood.
     """
     names = _names(version)
     shared = version >= _WORKSPACES_SINCE and "workspace" in project
@@ -69,7 +69,7 @@ def locate(
         return ManifestFile(first_file(project_file.parent, names), shared=shared)
     if isinstance(named, str) and is_file(project_file.parent / named):
         return ManifestFile(project_file.parent / named, shared=shared)
-    # Some versions take it for missing, others look for one of the usual names.
+    # Some versions treat it as missing, others look for one of the usual names.
     doubt = f"{project_file} names the manifest {named!a}, which is not there"
     return ManifestFile(None, shared=shared, doubt=doubt)
 
@@ -83,15 +83,15 @@ def _names(version: tuple[int, int, int]) -> list[str]:
 
 
 def _root(project_file: Path, above: Callable[[Path], Path | None]) -> Path:
-    """The project file of the outermost workspace, or the project's own."""
+    """Return the project file of the outermost workspace, or the project's own."""
     while (found := above(project_file.parent)) is not None:
         project_file = found
     return project_file
 
 
 def _workspace(directory: Path, home: str) -> Path | None:
-    """The project file above a directory that lists it, as Julia 1.12.2 and newer ones see it."""
-    # Julia compares texts here, and so do we.
+    """Return the project file above a directory that lists it, as Julia from 1.12.2 on finds it."""
+    # Julia compares strings here, and so do we.
     at_home = str(directory).startswith(home)
     for parent in directory.parents:
         if at_home and not str(parent).startswith(home):
@@ -103,7 +103,7 @@ def _workspace(directory: Path, home: str) -> Path | None:
 
 
 def _workspace_once(directory: Path) -> Path | None:
-    """The same as Julia 1.12.0 and 1.12.1 see it: one level above, and by name."""
+    """Return the same as Julia 1.12.0 and 1.12.1 find it: one level above, and by name."""
     file = first_file(directory.parent, PROJECT_FILES)
     return file if file and directory.name in _members(file) else None
 

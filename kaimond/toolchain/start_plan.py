@@ -38,7 +38,7 @@ BOOT: Final = gate_cache.GATE / "boot.jl"
 """The program that every managed Julia runs."""
 
 _DEFAULT: Final = "kaimond.toml ([julia] command)"
-"""What names the Julia where no project does, for messages."""
+"""Where the Julia is named if the project names none, for messages."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Plan:
     """How a project's Julia is started; the same for every generation of a session.
 
     Attributes:
-        project: resolved directory, which is also where the process starts.
+        project: the resolved directory, in which the process also starts.
         julia: the binary.
-        flags: of the Julia binary, before the program.
-        environment: without the variables that differ from start to start.
+        flags: flags of the Julia binary, before the program.
+        environment: the variables, without those that differ from start to start.
         instantiate: why the environment must be instantiated first; empty if it need not be.
         cache: the precompiled gate; None if this Julia can have none.
     """
@@ -62,19 +62,19 @@ class Plan:
     cache: GateCache | None = None
 
     def command(self) -> list[str]:
-        """The argument vector."""
+        """Return the argument vector."""
         julia = (self.julia.path, *self.julia.args)
         return [*julia, *self.flags, f"--project={self.project}", str(BOOT)]
 
     def digest(self) -> str:
-        """Equal for plans that start the same thing."""
+        """Return a digest that is equal for plans that start the same thing."""
         parts = (self.command(), self.julia.version, sorted(self.environment.items()))
         whole = json.dumps([*parts, bool(self.instantiate)])
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 class Planner:
-    """Makes plans from the configuration as it is at that moment, so edits count at once."""
+    """A maker of plans from the configuration as it is at that moment, so edits count at once."""
 
     def __init__(self, paths: Paths, settings: Settings, environ: Mapping[str, str]) -> None:
         self._paths = paths
@@ -83,10 +83,10 @@ class Planner:
         self._julias = Julias()
 
     def project(self, text: str) -> ProjectEntry:
-        """The allowed project that a path names.
+        """Return the allowed project that a path names.
 
         Raises:
-            SessionError: it is no project, or not an allowed one.
+            SessionError: it is not a project, or not an allowed one.
         """
         try:
             path = project_path.resolve_project(text)
@@ -100,7 +100,7 @@ class Planner:
         return entry
 
     async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
-        """The cache of a project that says nothing of how it is started, and its environment.
+        """Return the gate cache and environment of a project without launch options of its own.
 
         Raises:
             SessionError: there is no Julia.
@@ -126,7 +126,7 @@ class Planner:
         return projects.load(self._paths.projects_file).preferences(project)
 
     async def plan(self, entry: ProjectEntry) -> Plan:
-        """How the project's Julia is to be started.
+        """Return how the project's Julia is to be started.
 
         Raises:
             SessionError: something that it needs is missing or misconfigured.

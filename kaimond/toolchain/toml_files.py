@@ -1,4 +1,4 @@
-"""Julia's TOML files, read without trust in what they hold."""
+"""Reads Julia's TOML files without trusting what they hold."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class UnreadableError(KaimonError):
-    """A file that cannot be made sense of; the text says which and why."""
+    """An error about a file that cannot be understood; the text says which and why."""
 
 
 def parse(file: Path) -> dict[str, Any]:
-    """Return what a file holds.
+    """Return the contents of a file.
 
     Raises:
-        UnreadableError: It cannot be read, or is no TOML.
+        UnreadableError: it cannot be read, or is not TOML.
     """
     try:
         return tomllib.loads(files.read(file).decode())
@@ -37,7 +37,7 @@ def table(value: object, what: str) -> dict[str, Any]:
     """Return `value`, which must be a table.
 
     Raises:
-        UnreadableError: It is none.
+        UnreadableError: it is not.
     """
     if not isinstance(value, dict):
         raise UnreadableError(f"{what} is not a table")
@@ -45,12 +45,12 @@ def table(value: object, what: str) -> dict[str, Any]:
 
 
 def first_file(directory: Path, names: Sequence[str]) -> Path | None:
-    """Return the first of these files that is in a directory."""
+    """Return the first of these files that exists in a directory."""
     return next((directory / name for name in names if is_file(directory / name)), None)
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a path that cannot be is none."""
+    """Return whether there is such a file; an impossible path counts as none."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # names too long, and NUL
@@ -58,7 +58,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_dir(path: Path) -> bool:
-    """Whether there is such a directory; a path that cannot be is none."""
+    """Return whether there is such a directory; an impossible path counts as none."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

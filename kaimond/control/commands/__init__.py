@@ -1,4 +1,4 @@
-"""All commands of the control socket. One file each, named as in ``kaimonctl``."""
+"""All commands of the control socket, one file each, named as in ``kaimonctl``."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""attach: a terminal with the live REPL of a session. One for each connection.
+"""attach: a terminal for the live REPL of a session, one per connection.
 
-After the answer the daemon notifies of ``attach.output`` (``data`` in base64) and, last, of
+After the answer the daemon sends ``attach.output`` (``data`` in base64) and, last,
 ``attach.ended`` (``kind``, ``text``, ``again``); the client sends ``attach.input`` (``data`` in
-base64) and ``attach.resize`` (``rows``, ``columns``). Each names the ``terminal``. Hanging up
-detaches.
+base64) and ``attach.resize`` (``rows``, ``columns``). Each of these notifications names the
+``terminal``. Closing the connection detaches.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kaimond.terminals.terminals import Terminals
 
 _MOST: Final = 10_000
-"""Rows or columns; a kernel takes up to 65,535."""
+"""Most rows or columns; a kernel takes up to 65,535."""
 
 Size = Annotated[int, Field(ge=1, le=_MOST)]
 
@@ -44,7 +44,7 @@ class AttachParams(SessionParams):
 
 
 async def run(core: Core, params: AttachParams, caller: Caller) -> dict[str, Any]:
-    """Open it; the prompt comes as output, as soon as the session is free."""
+    """Open a terminal; its prompt comes as output, as soon as the session is free."""
     session = await _usable(core.supervisor, params.session)
     terminals = session.terminals
     terminal = terminals.open((params.rows, params.columns), params.term, caller)
@@ -60,7 +60,7 @@ async def run(core: Core, params: AttachParams, caller: Caller) -> dict[str, Any
 
 
 async def _usable(supervisor: Supervisor, key: str) -> Session:
-    """The session, once what is under way with it is through."""
+    """Return the session, once the operation that is under way on it has ended."""
     session = choose(supervisor, key)
     record = session.record
     if record.joined:

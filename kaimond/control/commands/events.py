@@ -1,8 +1,8 @@
-"""events: what happens in the daemon, as it happens. Not a command of kaimonctl.
+"""events: a stream of what happens in the daemon. Not a command of kaimonctl.
 
-After the answer the daemon notifies of ``events.happened`` with an event of `kaimond.events` each,
-in order. A client that reads too slowly is told ``events.missed`` and how many it has missed, once
-it reads again. Hanging up ends it.
+After the answer the daemon sends a notification ``events.happened`` for each event of
+`kaimond.events`, in order. A client that reads too slowly gets ``events.missed`` with the number of
+events that it missed, once it reads again. Closing the connection ends the stream.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from kaimond.core import Core
 
 MOST: Final = 1000
-"""Events that wait for one client."""
+"""Most events that wait for one client."""
 
 
 class Feed:
-    """The events of one client.
+    """The events that wait for one client.
 
     Args:
         caller: the client.
@@ -45,7 +45,7 @@ class Feed:
         self._more.set()
 
     async def run(self) -> None:
-        """Tell the client of them until it is gone."""
+        """Send the client its events until it is gone."""
         with contextlib.suppress(ConnectionError):
             while True:
                 await self._more.wait()

@@ -1,4 +1,4 @@
-"""interrupt: what a session evaluates."""
+"""interrupt: interrupt what a session evaluates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
-    """Interrupt it, and tell what came of it."""
+    """Interrupt the eval or terminal input that runs, and report the outcome."""
     session = choose(core.supervisor, params.session)
     item = session.running
     if item is None:
@@ -23,7 +23,7 @@ async def run(core: Core, params: SessionParams) -> dict[str, Any]:
 
 
 async def _persons(session: Session) -> dict[str, Any]:
-    """What somebody has entered at a terminal, which may be gone."""
+    """Interrupt what somebody has entered at a terminal, which may have ended already."""
     key = session.key
     free = await session.terminals.interrupt()
     if free is None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, _params: Params) -> dict[str, Any]:
-    """Begin it; the connection closes, and the next one is answered by the successor."""
+    """Begin the takeover; this connection closes, and the successor answers the next one."""
     version = await upgrade.begin(core)
     return {"text": f"kaimond {version} can start and is about to take over.", "version": version}
 

@@ -1,4 +1,4 @@
-"""restart: a fresh Julia under the same key."""
+"""restart: replace a session's Julia by a fresh one under the same key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
-    """Restart it. A person may, whatever the preferences allow agents."""
+    """Restart the session. A person may do so, whatever the preferences allow agents."""
     session = choose(core.supervisor, params.session)
     done = await session.restart("the session was restarted with kaimonctl")
     after = done.record

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
-    """Do it, and tell what a comparison with the disk shows afterwards."""
+    """Have the files read, and report how the session then compares with the disk."""
     supervisor = core.supervisor
     item = choose(supervisor, params.session).reread("kaimonctl", lambda _: None)
     ended = await supervisor.history.finished(item.id)

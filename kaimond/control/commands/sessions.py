@@ -1,4 +1,4 @@
-"""sessions: all sessions, the ended ones too if asked for."""
+"""sessions: all sessions, on request with those that have ended."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def run(core: Core, params: SessionParams) -> dict[str, Any]:
-    """End it; the answer comes when its process is gone."""
+    """End the session; the answer comes when its process has ended."""
     final = await choose(core.supervisor, params.session).stop("it was shut down with kaimonctl")
     seen = await view(core.supervisor, final)
     return {"text": f"Session {final.key} shut down. {final.ending}", "session": seen.to_json()}

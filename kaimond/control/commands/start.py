@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StartParams(Params):
-    """Parameters of start."""
+    """Start the project's session, or find the one that runs."""
 
     path: str
     name: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.-]*$")

@@ -1,4 +1,4 @@
-"""version: what runs here."""
+"""version: the versions of the running daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All tools, in the order in which agents see them. One file each."""
+"""All tools, in the order in which agents see them, one file each."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class CancelArguments(Arguments):
 
 
 async def run(call: Call, arguments: CancelArguments) -> Answer:
-    """Cancel it, and tell what came of it."""
+    """Cancel the eval, and report the outcome."""
     item = find_eval(call, arguments.eval_id)
     reason = f"it was cancelled by agent {call.agent.short}"
     return told(item, await call.core.supervisor.cancel(item, reason))

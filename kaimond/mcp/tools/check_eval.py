@@ -42,7 +42,7 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
     doing = ""
     if item.outcome is None:
         doing = await describe(call, item)
-        # That took a moment, in which it may have ended.
+        # That took a moment, in which the eval may have ended.
         item = call.core.supervisor.history.get(item.id) or item
     if item.outcome is None:
         fresh = so_far(call, item, spool, arguments.max_output)

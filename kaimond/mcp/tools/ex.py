@@ -50,7 +50,7 @@ class ExArguments(SessionArguments):
 
 
 async def run(call: Call, arguments: ExArguments) -> Answer:
-    """Evaluate, or join the evaluation that this request had started before a break."""
+    """Evaluate code, or wait for the eval that this request had started before a break."""
     item, restarted = resumed(call), ""
     if item is None:
         _check(arguments)

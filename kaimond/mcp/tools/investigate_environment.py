@@ -1,4 +1,4 @@
-"""investigate_environment: where a session is, what it runs and whether that is current."""
+"""investigate_environment: a session's environment, its source and whether that is current."""
 
 from __future__ import annotations
 

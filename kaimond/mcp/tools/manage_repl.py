@@ -35,7 +35,7 @@ class ManageArguments(SessionArguments):
 
 
 async def run(call: Call, arguments: ManageArguments) -> Answer:
-    """Do it, and tell what was verified."""
+    """Carry out the command, and report what was verified."""
     started = call.replayed()
     if started and started.get("tool") == "manage_repl":
         return await _joined(call, started)
@@ -66,10 +66,10 @@ async def _restart(call: Call, session: Session) -> Answer:
 
 
 async def _joined(call: Call, started: dict[str, object]) -> Answer:
-    """What this request had asked for before the connection broke.
+    """Answer for what this request had asked for before the connection broke.
 
-    The daemon may have ended in the middle of it and its successor have brought it to an end. It
-    counts as done only if the record says so; else it is done now.
+    The daemon may have ended in the middle of it and its successor have completed it. It counts
+    as done only if the record says so; otherwise it is done now.
     """
     supervisor, key = call.core.supervisor, str(started["key"])
     if started["command"] == "revise":

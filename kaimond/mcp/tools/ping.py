@@ -1,4 +1,4 @@
-"""ping: the truth about the daemon and all sessions."""
+"""ping: the present state of the daemon and of all sessions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _skew(shim: str) -> list[str]:
 
 
 def describe(seen: View) -> str:
-    """One session in one or two lines."""
+    """Return one or two lines about a session."""
     line = (
         f"  {_MARKS[seen.health_word]} {seen.key} {seen.title} ({seen.state}, {seen.health}, "
         f"up {span(seen.uptime)}, generation {seen.generation}, pid {seen.pid}, "

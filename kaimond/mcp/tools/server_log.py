@@ -1,4 +1,4 @@
-"""server_log: what the daemon has done."""
+"""server_log: the end of the daemon's log."""
 
 from __future__ import annotations
 

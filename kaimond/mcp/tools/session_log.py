@@ -1,4 +1,4 @@
-"""session_log: what a session has written."""
+"""session_log: the end of a session's log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SessionLogArguments(SessionArguments):
 
 
 async def run(call: Call, arguments: SessionLogArguments) -> Answer:
-    """Read the end of the log; the log of an ended session can be read, too."""
+    """Read the end of the log, also if the session has ended."""
     key = arguments.key()
     record = _ended(call, key) or choose(call.core.supervisor, key).record
     log = call.core.paths.session_log(record.key)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
 
 SAY_EVERY: Final = 3.0
-"""Seconds between two words of progress while Julia starts."""
+"""Seconds between two progress messages while Julia starts."""
 
 
 class StartArguments(Arguments):
@@ -42,7 +42,7 @@ class StartArguments(Arguments):
 
 
 async def run(call: Call, arguments: StartArguments) -> Answer:
-    """Start or find the session, or list."""
+    """Start or find the session, or list the projects."""
     if not arguments.project_path:
         return await _list(call)
     supervisor = call.core.supervisor
@@ -56,7 +56,7 @@ async def run(call: Call, arguments: StartArguments) -> Answer:
             await call.say(_progress(call, arguments, waited))
         record, fresh = await starting
     finally:
-        # Whoever goes away leaves the start itself to the others that wait for it.
+        # A caller that goes away does not end the start for the others that wait for it.
         starting.cancel()
     seen = await view(supervisor, record)
     if seen.ended:
@@ -101,11 +101,11 @@ def _progress(call: Call, arguments: StartArguments, waited: float) -> str:
 
 
 def _project(path: str) -> str:
-    """The directory that a path means, as a session's record has it."""
+    """Return the directory that a path means, as a session's record has it."""
     try:
         return str(resolve_project(path))
     except PathRefusedError:
-        # Whoever starts the session says so.
+        # The start of the session reports the problem.
         return path
 
 
