@@ -108,14 +108,19 @@ async def measure(soak: Soak, files: int, count: int, starts: int) -> int:
     return soak.report("Cost of following source", rows)
 
 
-async def main() -> int:
+async def run(soak: Soak, files: int, count: int, starts: int) -> int:
+    try:
+        return await measure(soak, files, count, starts)
+    finally:
+        await soak.close()
+
+
+def main() -> int:
     options = rounds("What following source costs.", files=500, rounds=200, starts=5)
+    # The home is made outside of the event loop: its Julia is precompiled in one of its own.
     with Soak.opened() as soak:
-        try:
-            return await measure(soak, options.files, options.rounds, options.starts)
-        finally:
-            await soak.close()
+        return asyncio.run(run(soak, options.files, options.rounds, options.starts))
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

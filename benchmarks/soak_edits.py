@@ -104,14 +104,19 @@ async def _during(agent: Agent, step: Step, place: Path) -> str:
     return answer
 
 
-async def main() -> int:
+async def run(soak: Soak, count: int, seed: int) -> int:
+    try:
+        return await edits(soak, count, seed)
+    finally:
+        await soak.close()
+
+
+def main() -> int:
     options = rounds("Edits of source, each followed by an eval.", edits=1000, seed=1)
+    # The home is made outside of the event loop: its Julia is precompiled in one of its own.
     with Soak.opened() as soak:
-        try:
-            return await edits(soak, options.edits, options.seed)
-        finally:
-            await soak.close()
+        return asyncio.run(run(soak, options.edits, options.seed))
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())
