@@ -51,7 +51,7 @@ def main() -> None:
         home = Home(julia(Path(depot)))
         try:
             home.start_daemon()
-            # The home is made outside of the event loop: its Julia is precompiled in one of its own.
+            # The home is made outside of the event loop: its Julia is precompiled in its own.
             took = asyncio.run(rounds(home))
         finally:
             home.close()
