@@ -1,8 +1,8 @@
-"""Ends sessions that nobody has used for as long as their project's `idle_timeout` says.
+"""Ends sessions that have been idle for their project's `idle_timeout`.
 
-Idle means: no eval of an agent or of a person. Being looked at (pings, status, health) is no use.
-Each session with a timeout has one timer, set to the moment when it will be due if nothing happens;
-an eval does not touch it. When it rings, the session is due or the timer is set anew.
+Idle means that neither an agent's eval nor a person's input runs. Pings, status and health checks
+do not count as use. Each session with a timeout has one timer, set to when the session would be due
+if nothing happens; evals do not touch it. When it fires, the session is ended or the timer reset.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.sessions")
 
 ASK_AGAIN: Final = 60.0
-"""Seconds until a gate that did not answer is asked again: it may be evaluating for a person."""
+"""Seconds until a gate that did not answer is asked again; it may be evaluating for a person."""
 
 _WHOLE: Final = 10
-"""Seconds from which on fractions of them are not told."""
+"""Seconds from which on a timeout is shown without a fraction."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """How a session is being used, as far as it is known.
+    """How a session is being used, as far as known.
 
     Attributes:
-        since: seconds since the last eval, or since the process was ready.
-        evaluating: whether an eval runs or waits, or a person's input is evaluated.
+        since: seconds since the last eval, or since the process became ready.
+        evaluating: whether an eval runs or waits, or a person's input is being evaluated.
     """
 
     since: float
@@ -47,15 +47,15 @@ class Use:
 
 
 def left(timeout: float, use: Use) -> float:
-    """Return the seconds after which a session is due if nothing happens; 0 if it is due now."""
+    """Return the seconds until a session is due if nothing happens; 0 if it is due now."""
     if use.evaluating:
         return timeout
-    # A clock that was set back makes nothing longer than the timeout.
+    # If the clock was set back, do not wait longer than the timeout.
     return max(0.0, timeout - max(0.0, use.since))
 
 
 def reason(timeout: float) -> str:
-    """Return why a session is ended, as a clause for its record."""
+    """Return the reason for ending a session, as a clause for its record."""
     seconds = f"{timeout:.0f}" if timeout >= _WHOLE else f"{timeout:g}"
     return f"it was ended after {seconds} s without an eval (idle_timeout)"
 
@@ -64,10 +64,10 @@ class LiveFacts:
     """The facts about the sessions of a running daemon.
 
     Args:
-        projects_file: whose `session_prefs` have the timeouts; read whenever one matters.
-        registry: of sessions.
-        sessions: that have not ended.
-        clock: seconds since the epoch.
+        projects_file: the file whose `session_prefs` have the timeouts; read at each use.
+        registry: the records of all sessions.
+        sessions: the sessions that have not ended.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class LiveFacts:
         self._clock = clock
 
     def timeouts(self) -> dict[str, float]:
-        """Return the sessions that can become due, with the seconds that each may be idle.
+        """Return the idle timeout of each session that has one, in seconds.
 
-        A REPL that a person has started is theirs: it is never ended for being idle.
+        A REPL that a person started is never ended for being idle.
         """
         alive = [
             record
@@ -101,17 +101,17 @@ class LiveFacts:
         return {key: span for key, span in spans.items() if span is not None}
 
     def use(self, key: str) -> Use:
-        """Return how a session that lives is being used, as the daemon knows it."""
+        """Return how a live session is being used, as far as the daemon knows."""
         record = self._registry.get(key)
         assert record is not None, "sessions that live are known"
         return Use(
             since=self._clock() - max(record.last_eval, record.ready),
-            # Busy is also a session in which a person evaluates.
+            # A session is also busy while a person's input is evaluated.
             evaluating=record.state is State.BUSY or self._queued(key) > 0,
         )
 
     async def asked(self, key: str) -> Use | None:
-        """Ask the gate as well; None if it, or its main thread, is silent, so that nobody knows."""
+        """Return the use after asking the gate; None if the gate or its main thread is silent."""
         session = self._sessions.get(key)
         seen = await session.look() if session else None
         pong = session.live.pong if session and session.live else None
@@ -126,34 +126,34 @@ class LiveFacts:
 
 
 class Timer(Protocol):
-    """Something that will ring unless it is cancelled."""
+    """A timer that can be cancelled."""
 
     def cancel(self) -> None:
-        """Do not ring."""
+        """Cancel the timer."""
 
 
 class Facts(Protocol):
-    """What the watch asks of sessions."""
+    """What `IdleWatch` needs to know about sessions."""
 
     def timeouts(self) -> dict[str, float]:
-        """Return the sessions that can become due, with the seconds that each may be idle."""
+        """Return the idle timeout of each session that has one, in seconds."""
 
     def use(self, key: str) -> Use:
-        """Return how a session that lives is being used, as the daemon knows it."""
+        """Return how a live session is being used, as far as the daemon knows."""
 
     async def asked(self, key: str) -> Use | None:
-        """Ask the gate as well; None if it is silent, so that nobody knows."""
+        """Return the use after asking the gate; None if the gate is silent."""
 
 
 class IdleWatch:
-    """The timers of all sessions.
+    """The idle timers of all sessions.
 
     Args:
-        facts: about sessions.
-        end: ends a session (key, reason), unless a last question says that it is in use; may raise
-            `SessionError`.
-        background: runs what a timer begins.
-        later: sets a timer, with the seconds until it rings; the event loop's if not given.
+        facts: the facts about sessions.
+        end: ends a session, given its key, the reason and a function that says whether it is still
+            due; may raise `SessionError`.
+        background: runs a coroutine in the background.
+        later: starts a timer, given the seconds and a callback; by default the event loop's.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class IdleWatch:
         self._asking: set[str] = set()
 
     def look(self) -> None:
-        """Set every session's timer by what the preferences say now."""
+        """Set the timer of every session according to the current preferences."""
         timeouts = self._facts.timeouts()
         for key in self._timers.keys() - timeouts.keys():
             self._timers.pop(key).cancel()
@@ -180,7 +180,7 @@ class IdleWatch:
                 self._set(key, left(timeout, self._facts.use(key)))
 
     def close(self) -> None:
-        """Ring no more."""
+        """Cancel all timers."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
