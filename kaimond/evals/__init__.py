@@ -1,1 +1,1 @@
-"""Evaluations: each belongs to its session, not to the agent that waits for it."""
+"""Evals: each belongs to its session, not to the agent that waits for it."""

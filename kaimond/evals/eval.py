@@ -1,4 +1,4 @@
-"""One evaluation, from its submission to its one end."""
+"""An eval, from its submission to its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """Where an eval is. The last four are ends; an eval reaches exactly one of them."""
+    """The state of an eval. The last four are final; an eval reaches exactly one of them."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -31,13 +31,13 @@ GATE_STATUS: Final = {
     "error": Status.FAILED,
     "interrupted": Status.INTERRUPTED,
 }
-"""What the gate's words mean here."""
+"""Maps the gate's words for the end of an eval to `Status`."""
 
 KEPT: Final = "output:head"
-"""The part that holds the beginning of what was printed, once the spool is gone."""
+"""Name of the part that holds the beginning of the output once the spool is gone."""
 
 PERSON: Final = "person"
-"""What an eval has waited for that was not handed over while a person's input was evaluated."""
+"""Value of `Eval.waited_for` if the eval had to wait for a person's input."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Outcome:
 
     Attributes:
         status: one of `ENDS`.
-        elapsed: seconds of evaluation, as the gate measured them.
+        elapsed: seconds of evaluation, as measured by the gate.
         output: bytes of output that the eval produced.
-        parts: what the gate sent beside: values, displays, errors, in its order.
-        reason: for an eval that the session's end interrupted or lost, what happened.
+        parts: what else the gate sent, in its order: values, displays, errors.
+        reason: what happened, for an eval that was interrupted or lost with its session.
     """
 
     status: Status
@@ -60,11 +60,11 @@ class Outcome:
 
     @property
     def kept(self) -> bool:
-        """Whether the parts hold what was printed, because the spool is gone."""
+        """Whether the parts include the output, because the spool is gone."""
         return any(name == KEPT for name, _ in self.parts)
 
     def part(self, name: str) -> bytes:
-        """The first part with this name, nothing if there is none."""
+        """Return the first part with this name, or an empty value."""
         return next((value for key, value in self.parts if key == name), b"")
 
     def text(self, name: str) -> str:
@@ -72,19 +72,19 @@ class Outcome:
         return self.part(name).decode("utf-8", "replace")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for the store, without the parts."""
+        """Return plain data for the store, without the parts."""
         return {
             "status": self.status,
             "elapsed": self.elapsed,
             "output": self.output,
-            # The first versions kept them here, and still look.
+            # The first versions stored the parts here, and still read this key.
             "parts": [],
             "reason": self.reason,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any], parts: Iterable[tuple[str, bytes]] = ()) -> Outcome:
-        """The outcome that `to_json` wrote, with its parts if they are given."""
+        """Return the outcome that `to_json` wrote, with its parts if given."""
         early = tuple((name, base64.b64decode(value)) for name, value in data["parts"])
         return cls(
             Status(data["status"]),
@@ -97,23 +97,23 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Eval:
-    """One evaluation request.
+    """An evaluation request.
 
     Attributes:
-        id: 8 hex characters; also the gate's request id, which makes a repeat recognisable.
+        id: 8 hex characters; also the gate's request id, so that repeats are recognised.
         session: key of the session that evaluates it.
-        boot_id: of the process image that it was given to; another image knows nothing of it.
-        code: what to evaluate; for the call of a tool, how it would be written.
-        agent: who asked, for people.
-        quiet: the value is not wanted.
-        silent: nothing of it is shown in the session's terminal.
-        thorough: all source files are read for it, however they look.
-        call: fields that make it the call of a tool, nothing for code.
-        submitted: when, in seconds since the epoch, as all times here.
-        began: when it was handed to the gate, 0 before.
-        finished: when its end was known, 0 before.
+        boot_id: boot id of the process image it was given to; no other image knows it.
+        code: the code to evaluate; for a tool call, its equivalent as code.
+        agent: who asked, for display.
+        quiet: whether the value is omitted.
+        silent: whether nothing of it is shown in the session's terminal.
+        thorough: whether all source files are read first, even if they look unchanged.
+        call: fields that make it a tool call, empty for code.
+        submitted: when it was submitted; all times here are in seconds since the epoch.
+        began: when it was sent to the gate, 0 before that.
+        finished: when its end was known, 0 before that.
         waited_for: the eval that it was queued behind, `PERSON`, or "" if it began at once.
-        outcome: its end, None before.
+        outcome: how it ended, None before that.
     """
 
     id: str
@@ -133,17 +133,17 @@ class Eval:
 
     @property
     def status(self) -> Status:
-        """The present status."""
+        """The current status."""
         if self.outcome:
             return self.outcome.status
         return Status.RUNNING if self.began else Status.QUEUED
 
     def ended(self, outcome: Outcome, now: float) -> Eval:
-        """The same eval at its end."""
+        """Return a copy of this eval that has ended."""
         return replace(self, outcome=outcome, finished=now)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for the store, without the parts of the outcome."""
+        """Return plain data for the store, without the parts of the outcome."""
         return {
             "id": self.id,
             "session": self.session,
@@ -163,11 +163,11 @@ class Eval:
 
     @classmethod
     def from_json(cls, data: dict[str, Any], parts: Iterable[tuple[str, bytes]] = ()) -> Eval:
-        """The eval that `to_json` wrote; fields that this version does not know are ignored.
+        """Return the eval that `to_json` wrote, ignoring fields unknown to this version.
 
         Args:
-            data: what was written.
-            parts: of the outcome, if they are wanted.
+            data: the stored data.
+            parts: the parts of the outcome, if needed.
         """
         known = {item.name for item in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}

@@ -1,8 +1,8 @@
-"""What one process image has to evaluate: who is next, and what keeps the next one waiting.
+"""The queue of evals of one process image.
 
-At most one eval is with the gate. The others wait, and each agent's keep their order; among agents
-the one is next that was served longest ago, so nobody's flood keeps the others waiting. Nothing
-here does anything: it is asked and told.
+At most one eval is with the gate, and the others wait. Evals of one agent keep their order; among
+agents, the one served longest ago is next, so no agent can starve the others. The queue only
+decides; its caller acts.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MOST_WAITING: Final = 1000
-"""Evals in the queue of one session."""
+"""Maximum number of evals in one session's queue."""
 
 
 class QueueFullError(KaimonError):
-    """A session's queue takes no more evals."""
+    """The session's queue is full."""
 
 
 @dataclass
 class Turn:
-    """Whether a person's input is evaluated; persons and agents take turns.
+    """Whether a person's input is being evaluated; people and agents take turns.
 
     Attributes:
-        terminal: id of the terminal where it was entered, "" while there is none.
-        began: when it was, in seconds since the epoch.
+        terminal: id of the terminal where the input was entered, "" if there is none.
+        began: when its evaluation began, in seconds since the epoch.
         since: the same on the monotonic clock.
     """
 
@@ -41,23 +41,23 @@ class Turn:
     since: float = 0.0
 
     def begin(self, terminal: str) -> None:
-        """What a person has entered is evaluated from now on."""
+        """Begin a person's turn."""
         self.terminal, self.began, self.since = terminal, time.time(), time.monotonic()
 
     def end(self) -> None:
-        """Agents' evals are evaluated again."""
+        """End a person's turn, so that agents' evals can run again."""
         self.terminal = ""
 
 
 class EvalQueue:
-    """The evals of one process image.
+    """The queue of one process image.
 
     Args:
-        turn: of the persons at the session's terminals.
-        clock: monotonic seconds.
+        turn: tracks whether a person's input is being evaluated.
+        clock: returns monotonic seconds.
 
     Attributes:
-        running: id of the eval that is with the gate, "" if none is.
+        running: id of the eval that is with the gate, "" if there is none.
     """
 
     def __init__(self, turn: Turn, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,16 +69,16 @@ class EvalQueue:
         self._paused = 0
         self._began = 0.0
 
-    # What is
+    # State
 
     @property
     def waiting(self) -> int:
-        """How many evals wait."""
+        """The number of waiting evals."""
         return len(self._waiting)
 
     @property
     def ahead(self) -> str:
-        """What an eval that comes now has to wait for: an eval's id, `PERSON`, or ""."""
+        """What a new eval has to wait for: an eval's id, `PERSON`, or ""."""
         return self.running or (PERSON if self._turn.terminal else "")
 
     @property
@@ -88,19 +88,19 @@ class EvalQueue:
 
     @property
     def busy_since(self) -> float | None:
-        """When what is evaluated now began, on the monotonic clock; None while idle."""
+        """When the current evaluation began, on the monotonic clock; None while idle."""
         if self.running:
             return self._began
         return self._turn.since if self._turn.terminal else None
 
-    # What happens
+    # Changes
 
     def add(self, item: Eval) -> None:
         """Queue an eval."""
         self._waiting.append(item)
 
     def resume(self, items: Iterable[Eval]) -> None:
-        """Take up what this process image was given by the previous daemon."""
+        """Continue with the evals that the previous daemon gave to this process image."""
         for item in items:
             if item.began:
                 self.running, self._began = item.id, self._clock()
@@ -108,7 +108,7 @@ class EvalQueue:
                 self._waiting.append(item)
 
     def withdraw(self, eval_id: str) -> bool:
-        """Take an eval out of the queue; tell whether it was still there."""
+        """Remove an eval from the queue; return whether it was still waiting."""
         for item in self._waiting:
             if item.id == eval_id:
                 self._waiting.remove(item)
@@ -116,13 +116,13 @@ class EvalQueue:
         return False
 
     def dismiss(self) -> list[Eval]:
-        """Take everything out that waits."""
+        """Remove and return all waiting evals."""
         gone = list(self._waiting)
         self._waiting.clear()
         return gone
 
     def pause(self) -> None:
-        """Let nothing begin until `go_on` has been called as often."""
+        """Begin no evals until `go_on` has been called the same number of times."""
         self._paused += 1
 
     def go_on(self) -> None:
@@ -130,7 +130,7 @@ class EvalQueue:
         self._paused -= 1
 
     def begin(self) -> Eval | None:
-        """The eval that begins now; None if there is none, or something keeps it waiting."""
+        """Begin and return the next eval; return None if there is none or it must wait."""
         if self.ahead or self._paused or not self._waiting:
             return None
         oldest: dict[str, Eval] = {}
@@ -143,6 +143,6 @@ class EvalQueue:
         return chosen
 
     def end(self) -> str:
-        """What ran has ended; return its id."""
+        """End the running eval and return its id."""
         ended, self.running = self.running, ""
         return ended

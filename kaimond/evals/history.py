@@ -1,9 +1,8 @@
-"""Every eval from its submission to its one end, and what is kept of it afterwards.
+"""Keeps every eval from its submission to its end, and its result afterwards.
 
-An eval is written to the store before the gate hears of it and again when it ends, so an eval that
-was promised an answer has one after any crash: its result, asked for again by its id; or, if its
-process image is gone, the word that it is lost. These are two transactions; only an eval that had
-to wait needs a third one, which says that it has begun.
+An eval is stored before it is sent to the gate and again when it ends, so it gets an end after any
+crash: its result, requested again by its id, or ``lost`` if its process image is gone. These are
+two transactions; only an eval that had to wait needs a third one, which stores that it began.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ _log = logging.getLogger("kaimond.evals")
 DAY: Final = 86_400.0
 
 REMEMBER_DROPPED: Final = 90 * DAY
-"""Seconds that it is known of a result which is not kept any more that there was one."""
+"""Seconds for which a dropped result is still known to have existed."""
 
 DROP_AFTER: Final = 50
-"""Evals of one session that may end before the results beyond `eval.keep` are dropped, in a row.
+"""Number of evals of a session after whose end the results beyond `eval.keep` are dropped.
 
 Usually housekeeping drops them; this is for sessions that are faster than that.
 """
@@ -47,12 +46,12 @@ PARTIAL: Final = 2**15
 
 
 class History:
-    """Keeps every eval that has not ended, and finds those that have.
+    """All evals: open ones in memory, ended ones in the store.
 
     Args:
-        store: where evals are kept.
-        bus: that is told when an eval is queued, begins and ends.
-        settings: how many results are kept, and how long.
+        store: stores the evals.
+        bus: receives an event when an eval is queued, begins or ends.
+        settings: how many results are kept, and for how long.
     """
 
     def __init__(self, store: Store, bus: Bus, settings: EvalSettings) -> None:
@@ -71,16 +70,16 @@ class History:
     # Before the end
 
     def add(self, item: Eval, journal: Callable[[str], None], *, begins: bool) -> None:
-        """Take up a new eval.
+        """Add a new eval.
 
         Args:
             item: the eval.
-            journal: called with its id; what it writes to the store is stored with the eval, or
-                neither is.
-            begins: whether it is handed to the gate now, and does not have to wait.
+            journal: called with the eval's id; what it writes is stored in one transaction with
+                the eval.
+            begins: whether the eval is sent to the gate now, without waiting.
 
         Raises:
-            sqlite3.Error: it cannot be stored; nothing is known of it then.
+            sqlite3.Error: the eval cannot be stored, and was not added.
         """
         if begins:
             item = replace(item, began=time.time())
@@ -95,33 +94,33 @@ class History:
         self._bus.publish(EvalQueued(item.session, item.id, item.agent, item.code))
 
     def begins(self, eval_id: str) -> Eval:
-        """Note that an eval is handed to the gate now, if that is not known; return it."""
+        """Record that an eval is sent to the gate now, if not known already; return the eval."""
         item = self._open[eval_id]
         if not item.began:
             item = replace(item, began=time.time())
             self._open[eval_id] = item
-            # If this cannot be stored, the next daemon takes it for queued and hands it over a
-            # second time; the gate runs an id once.
+            # If this cannot be stored, the next daemon takes it for queued and sends it again,
+            # which is harmless, as the gate runs each id once.
             self._stored(item)
         self._bus.publish(EvalBegan(item.session, item.id))
         return item
 
     def opened(self, eval_id: str) -> Eval | None:
-        """The eval with this id, if it has not ended."""
+        """Return the eval with this id, or None if it has ended."""
         return self._open.get(eval_id)
 
     def all_open(self, session: str = "") -> list[Eval]:
-        """Every eval that has not ended, of one session or ("") of all, the oldest first."""
+        """Return the evals that have not ended, of one session or ("") of all, oldest first."""
         return [item for item in self._open.values() if session in ("", item.session)]
 
     def abandoned(self, session: str, spool: Spool, reason: str, boot_id: str = "") -> None:
-        """End the open evals of a session: nothing evaluates them any more.
+        """End a session's open evals, because nothing evaluates them any more.
 
         Args:
-            session: its key.
-            spool: where they printed.
+            session: the session's key.
+            spool: where its evals wrote their output.
             reason: a clause for whoever waits for them.
-            boot_id: of the process image whose evals go on all the same.
+            boot_id: boot id of a process image whose evals continue.
         """
         for item in self.all_open(session):
             if boot_id and item.boot_id == boot_id:
@@ -134,7 +133,7 @@ class History:
     # The end
 
     def end(self, eval_id: str, outcome: Outcome) -> bool:
-        """End an eval; tell whether that is stored. Who waits is answered in any case."""
+        """End an eval and answer its waiters; return whether its end could be stored."""
         item = self._open.pop(eval_id).ended(outcome, time.time())
         stored = self._stored(item)
         _log.info(
@@ -155,25 +154,25 @@ class History:
         return stored
 
     def not_begun(self, eval_id: str, reason: str) -> None:
-        """End an eval that will not begin any more."""
+        """End an eval that will not begin."""
         self.end(eval_id, Outcome(Status.INTERRUPTED, reason=f"it had not begun: {reason}"))
 
     def cut_short(self, spool: Spool, eval_id: str, outcome: Outcome) -> bool:
-        """End an eval that did not come to its own end; tell whether that is stored.
+        """End an eval that did not finish by itself; return whether its end could be stored.
 
         Args:
-            spool: of its session; what the eval had printed is added to the outcome.
-            eval_id: of the eval.
-            outcome: what is known besides.
+            spool: the session's spool, from which output is added to the outcome.
+            eval_id: the eval's id.
+            outcome: the outcome without the output.
         """
-        # The spool goes with the process image, so what the eval had printed is kept here.
+        # The spool is removed with the process image, so the output is kept here.
         printed = spool.read(eval_id, sys.maxsize, PARTIAL, PARTIAL)
         size = len(printed.head) + printed.omitted + len(printed.tail)
         parts = (*outcome.parts, *_both_ends(printed))
         return self.end(eval_id, replace(outcome, output=size, parts=parts))
 
     def keep_output(self, spool: Spool) -> None:
-        """A session's spool will go: keep both ends of what its finished evals have printed.
+        """Keep the head and tail of finished evals' output, before a session's spool is removed.
 
         An agent that lost its connection may still ask for the result.
         """
@@ -199,7 +198,7 @@ class History:
         return Eval.from_json(data) if data else None
 
     def _stored(self, item: Eval) -> bool:
-        """Write an eval down; a disk that is full must not stop the queue or who waits."""
+        """Store an eval; a full disk must not stop the queue or the waiters."""
         try:
             if item.finished:
                 failpoints.passing("eval.before-end-saved")
@@ -229,7 +228,7 @@ class History:
             try:
                 self._drop(session)
             except sqlite3.Error as error:
-                # Housekeeping tries again.
+                # Housekeeping will try again.
                 _log.warning("old results could not be dropped: %s", error)
 
     def _drop(self, session: str) -> None:
@@ -239,10 +238,10 @@ class History:
         del self._ended[session]
 
     def tidy(self) -> None:
-        """Write ends that could not be written, and drop what has been kept long enough.
+        """Retry storing ends that could not be stored, and drop results that are due.
 
         Raises:
-            sqlite3.Error: the disk refuses.
+            sqlite3.Error: the database cannot be written.
         """
         for item in list(self._unsaved.values()):
             self._stored(item)
@@ -253,18 +252,18 @@ class History:
         self._store.drop_old_evals(now - days * DAY, why)
         self._store.forget_dropped(now - REMEMBER_DROPPED)
 
-    # Readers
+    # Reading
 
     def recent(self, session: str, limit: int, status: str = "") -> list[Eval]:
-        """The newest evals, without the parts of their outcomes, the newest first.
+        """Return the newest evals, newest first, without the parts of their outcomes.
 
         Args:
-            session: whose evals, or "" for all.
-            limit: how many at most.
-            status: where they are, or "" for all.
+            session: key of the session, or "" for all.
+            limit: maximum number of evals.
+            status: status of the evals, or "" for all.
         """
         stored = [Eval.from_json(data) for data in self._store.recent_evals(session, limit, status)]
-        # What is in memory is newer than what is stored of it.
+        # Evals in memory are newer than their stored versions.
         newer = [
             item
             for item in reversed((*self._open.values(), *self._unsaved.values()))
@@ -275,7 +274,7 @@ class History:
         return sorted(wanted, key=lambda item: item.submitted, reverse=True)[:limit]
 
     def get(self, eval_id: str) -> Eval | None:
-        """The eval with this id, ended or not."""
+        """Return the eval with this id, ended or not, or None."""
         known = self._open.get(eval_id) or self._unsaved.get(eval_id)
         if known:
             return known
@@ -283,11 +282,11 @@ class History:
         return Eval.from_json(data, self._store.load_parts(eval_id)) if data else None
 
     def dropped(self, eval_id: str) -> Dropped | None:
-        """What is known of an eval whose result is not kept any more."""
+        """Return what is known of an eval whose result was dropped."""
         return self._store.load_dropped(eval_id)
 
     async def finished(self, eval_id: str) -> Eval:
-        """Wait for an eval's end. Being cancelled here does nothing to the eval.
+        """Wait for an eval's end and return it; cancelling the wait does not affect the eval.
 
         Raises:
             KeyError: there is no such eval.

@@ -1,4 +1,4 @@
-"""What a running eval tells of itself besides its output."""
+"""What a running eval reports besides its output."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ STASH: Final = "stash:"
 
 @dataclass
 class Notes:
-    """The notes of one eval, as far as they have arrived.
+    """The notes of one eval that have arrived so far.
 
     Attributes:
-        stash: texts of stashed values by name, each name in the order of its first time.
-        progress: its last word of progress.
-        watches: whether its code asks by itself if it is to end.
+        stash: stashed values as text by name, in the order in which the names were first used.
+        progress: the last progress message.
+        watches: whether the code itself checks if it should end.
     """
 
     stash: dict[str, bytes] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Notes:
     watches: bool = False
 
     def take(self, message: Message) -> None:
-        """Take in what the gate says of the eval."""
+        """Update the notes from a gate message."""
         for name, value in message.fields:
             if name.startswith(STASH):
                 self.stash[name.removeprefix(STASH)] = value
@@ -36,5 +36,5 @@ class Notes:
                 self.watches = True
 
     def parts(self) -> tuple[tuple[str, bytes], ...]:
-        """What is kept of them when the eval has ended."""
+        """Return the notes that are kept after the eval has ended."""
         return tuple((STASH + name, value) for name, value in self.stash.items())

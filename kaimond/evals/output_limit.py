@@ -1,7 +1,7 @@
-"""Keeps what evals print from filling the disk.
+"""Keeps the output of evals from filling the disk.
 
-Julia, its C libraries and its child processes print straight into files, so nobody can count but
-who looks at the files. That is done once a second while an eval runs, and never else.
+Julia, its C libraries and its child processes write directly to files, so the only way to measure
+output is to check the files. That is done once a second while an eval runs, and not otherwise.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.evals")
 
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks while an eval runs."""
+"""Seconds between two checks while an eval runs."""
 
 
 class OutputLimit:
-    """Interrupts evals that print too much, and lets their files grow no more.
+    """Interrupts evals that print too much, and truncates their files if they keep growing.
 
     Args:
-        directory: that has a directory of output files for each session.
-        settings: how much is too much.
-        history: of evals.
-        interrupt: interrupts an eval; gets it and a clause that begins with "it".
-        background: runs a look while the daemon does other things.
+        directory: contains a directory of output files for each session.
+        settings: the limits.
+        history: all evals.
+        interrupt: interrupts an eval, given a reason as a clause that begins with "it".
+        background: runs a coroutine in the background.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class OutputLimit:
         self._looking = False
 
     def begun(self) -> None:
-        """An eval runs: look until none does."""
+        """Start checking periodically until no eval runs."""
         if not self._looking:
             self._looking = True
             self._background(self._watch())
@@ -72,8 +72,8 @@ class OutputLimit:
             self._looking = False
 
     async def look(self) -> bool:
-        """Look at all output once; tell whether an eval runs."""
-        # Freeing a gigabyte takes the file system a moment.
+        """Check all output once; return whether an eval runs."""
+        # Freeing a gigabyte can take the file system a moment.
         files = await asyncio.to_thread(self._looked_at)
         there = {file.eval_id for file in files}
         self._most = {eval_id: most for eval_id, most in self._most.items() if eval_id in there}
@@ -88,7 +88,7 @@ class OutputLimit:
         return {item.id: item for item in self._history.all_open() if item.began}
 
     def _looked_at(self) -> list[File]:
-        """All files, the largest first, after those have been cut that have grown on."""
+        """Return all files, largest first, after truncating those that grew after being stopped."""
         files = []
         for file in survey(self._directory):
             most = self._most.get(file.eval_id, file.size)
@@ -98,7 +98,7 @@ class OutputLimit:
         return sorted(files, key=lambda file: file.size, reverse=True)
 
     def _stop(self, file: File, why: str) -> None:
-        """Interrupt an eval, and let its file grow no more; children may write to that longer."""
+        """Interrupt an eval and freeze its file's size, as children may go on writing to it."""
         if file.eval_id in self._most:
             return
         self._most[file.eval_id] = file.size
@@ -111,7 +111,7 @@ class OutputLimit:
         await self._interrupt(item, why)
 
     async def _make_room(self, files: list[File]) -> None:
-        """Keep all output together below its limit: that of ended evals goes first."""
+        """Keep the total output below its limit, removing that of ended evals first."""
         most = self._settings.max_total_output_bytes
         total = sum(file.size for file in files)
         running = self._running()
@@ -125,11 +125,11 @@ class OutputLimit:
         for file in files:
             if total > most and file.eval_id in running:
                 self._stop(file, f"{why} (eval.max_total_output_bytes)")
-                # Once it has ended it makes room.
+                # Its output can be removed once it has ended.
                 total -= file.size
 
 
 def _truncate(path: Path, size: int) -> None:
-    # A session that has ended took its files with it.
+    # The files of a session are removed when it ends.
     with contextlib.suppress(OSError):
         os.truncate(path, size)

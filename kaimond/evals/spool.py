@@ -1,6 +1,6 @@
-"""The output of an eval: a file that Julia appends to and the daemon reads.
+"""The spool: files of evals' output that Julia appends to and the daemon reads.
 
-Output does not travel through the daemon while it is made, so a flood costs the daemon nothing, C
+Output does not pass through the daemon while it is produced. So a flood costs the daemon nothing, C
 libraries and child processes are captured in order, and nothing is lost while no daemon runs.
 """
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEEP: Final = 20
-"""Output files of that many evals are kept for each session."""
+"""Number of evals per session whose output files are kept."""
 
 
 SUFFIX: Final = ".out"
-"""Of output files."""
+"""Suffix of output files."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """Both ends of an eval's output.
+    """The head and tail of an eval's output.
 
     Attributes:
-        head: the beginning; all of it if nothing was left out.
-        tail: the end, if something was left out.
-        omitted: bytes between them that are only in the file.
-        path: of the file.
+        head: the beginning; all of it if nothing was omitted.
+        tail: the end, if something was omitted.
+        omitted: number of bytes between them, which are only in the file.
+        path: the file's path.
     """
 
     head: bytes
@@ -43,13 +43,13 @@ class Output:
 
 
 class File(NamedTuple):
-    """One output file.
+    """An output file.
 
     Attributes:
         session: the session's key.
-        eval_id: of the eval.
-        size: in bytes.
-        path: of the file.
+        eval_id: the eval's id.
+        size: size in bytes.
+        path: the file's path.
     """
 
     session: str
@@ -59,34 +59,34 @@ class File(NamedTuple):
 
 
 def survey(directory: Path) -> list[File]:
-    """All output files of all sessions, as they are now.
+    """Return the current output files of all sessions.
 
     Args:
-        directory: that has a directory of files for each session.
+        directory: contains a directory of output files for each session.
     """
     found = []
     for path in directory.glob(f"*/*{SUFFIX}"):
-        # A session that ends takes its files with it.
+        # The files of a session are removed when it ends.
         with contextlib.suppress(OSError):
             found.append(File(path.parent.name, path.stem, path.stat().st_size, path))
     return found
 
 
 class Spool:
-    """The output files of one session, in a directory of its own."""
+    """The output files of one session, in their own directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def path(self, eval_id: str) -> Path:
-        """Where the output of an eval goes."""
+        """Return the path for the output of an eval."""
         return self._directory / f"{eval_id}{SUFFIX}"
 
     def prepare(self) -> None:
-        """Make the directory, and drop the oldest files beyond `KEEP`.
+        """Create the directory, and remove the oldest files beyond `KEEP`.
 
         Raises:
-            kaimond.runtime.UnsafeDirectoryError: it cannot be made or trusted.
+            kaimond.runtime.UnsafeDirectoryError: it cannot be created or trusted.
         """
         ensure_private(self._directory)
         with os.scandir(self._directory) as entries:
@@ -96,14 +96,14 @@ class Spool:
                 os.unlink(path)  # noqa: PTH108 - a plain string from scandir
 
     def size(self, eval_id: str) -> int:
-        """Bytes of output so far."""
+        """Return the number of bytes of output so far."""
         try:
             return self.path(eval_id).stat().st_size
         except FileNotFoundError:
             return 0
 
     def piece(self, eval_id: str, begin: int, end: int) -> bytes:
-        """The bytes from ``begin`` to ``end``, as far as they are there."""
+        """Return the bytes from ``begin`` to ``end``, as far as they exist."""
         try:
             with self.path(eval_id).open("rb") as file:
                 file.seek(begin)
@@ -112,9 +112,9 @@ class Spool:
             return b""
 
     def read(self, eval_id: str, end: int, head: int, tail: int) -> Output:
-        """The first ``head`` and the last ``tail`` bytes before position ``end``.
+        """Return the first ``head`` and the last ``tail`` bytes before position ``end``.
 
-        A file that is missing or shorter gives what is there.
+        If the file is missing or shorter, return what there is.
         """
         path = self.path(eval_id)
         try:
@@ -129,9 +129,9 @@ class Spool:
             return Output(b"", b"", 0, path)
 
     def evals(self) -> list[str]:
-        """Ids of the evals whose output is there."""
+        """Return the ids of the evals that have an output file."""
         return [path.stem for path in self._directory.glob(f"*{SUFFIX}")]
 
     def remove(self) -> None:
-        """Remove everything; the session is no more."""
+        """Remove the directory and all files, because the session has ended."""
         shutil.rmtree(self._directory, ignore_errors=True)

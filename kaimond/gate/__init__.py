@@ -1,1 +1,1 @@
-"""The daemon's end of the wire to each Julia process."""
+"""The daemon's side of the connection to each Julia process."""

@@ -1,7 +1,7 @@
-"""What a message to or from a gate looks like.
+"""The format of messages to and from a gate.
 
-Frames are plain bytes: ``[request id][verb]`` and then pairs of name and value. Neither JSON nor
-Julia's serialization: both sides can read any version of it, and bytes that are not UTF-8 pass.
+Frames are plain bytes: ``[request id][verb]`` and then pairs of name and value. Unlike with JSON or
+Julia's serialization, all versions of both sides can read them, and any bytes can be passed.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PROTOCOL: Final = 1
-"""The gate protocol of this version; the gate has the same number in `Kaimon.jl`."""
+"""The gate protocol of this version; `Kaimon.jl` has the same number."""
 
 PROTOCOLS: Final = range(max(1, PROTOCOL - 1), PROTOCOL + 1)
-"""Numbers that this daemon speaks: sessions outlive an upgrade by one."""
+"""The protocols this daemon speaks; the previous one is included, as sessions survive upgrades."""
 
 _HEAD: Final = 2
 
 
 class FrameError(KaimonError):
-    """A message from a gate that is not of the agreed form."""
+    """A gate's message is malformed."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message.
+    """A message.
 
     Attributes:
-        request: id that ties an answer to its request.
-        verb: what it is.
+        request: id that links an answer to its request.
+        verb: the kind of message.
         fields: names and values in order; names may repeat.
     """
 
@@ -43,14 +43,14 @@ class Message:
     fields: tuple[tuple[str, bytes], ...] = ()
 
     def get(self, name: str, default: str = "") -> str:
-        """The first value of a field as text; bytes that are no UTF-8 become U+FFFD."""
+        """Return the first value of a field as text; invalid UTF-8 becomes U+FFFD."""
         for key, value in self.fields:
             if key == name:
                 return value.decode("utf-8", "replace")
         return default
 
     def number(self, name: str) -> float:
-        """The first value of a field as a finite number, 0 if it is missing or none."""
+        """Return the first value of a field as a finite number; 0 if there is none."""
         try:
             number = float(self.get(name, "0"))
         except ValueError:
@@ -59,7 +59,7 @@ class Message:
 
 
 def encode(request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> list[bytes]:
-    """The frames of one message."""
+    """Return the frames of a message."""
     frames = [request.encode(), verb.encode()]
     for name, value in fields:
         frames.append(name.encode())
@@ -68,10 +68,10 @@ def encode(request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = 
 
 
 def decode(frames: Sequence[bytes]) -> Message:
-    """The message in these frames.
+    """Return the message in these frames.
 
     Raises:
-        FrameError: they are not of the agreed form.
+        FrameError: the frames are malformed.
     """
     if len(frames) < _HEAD or len(frames) % 2:
         raise FrameError(f"a message of {len(frames)} frames")

@@ -1,9 +1,9 @@
-"""When a session's gate and this daemon do not speak the same protocol.
+"""Handles sessions whose gate and this daemon do not speak a common protocol.
 
-Such a session was started by another version of kaimond. It is alive, and so is what it has in
-memory, so it is left alone until somebody asks for its end or for a restart: `ping`, `exit` and
-signals are the same in every protocol. An upgrade also replaces the gate's files while the daemon
-from before still runs, so the next session may have another gate than the last one.
+Such a session was started by another version of kaimond. It is alive and its memory is intact, so
+it is left alone until somebody asks for its end or a restart: `ping`, `exit` and signals work in
+every protocol. An upgrade also replaces the gate's files while the old daemon still runs, so the
+next session may have a different gate from the last one.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 GATE: Final = Path(__file__).parent.parent / "julia" / "Kaimon" / "src" / "Kaimon.jl"
-"""The file that holds the number."""
+"""The file that contains the gate's protocol number."""
 
 _NUMBER: Final = re.compile(r"^const PROTOCOL = (\d{1,6})$", re.MULTILINE)
 
 
 def unspoken(protocol: int, gate: str) -> str:
-    """That this daemon does not speak a gate's protocol, as a clause; "" if it does.
+    """Return why this daemon cannot speak with a gate, as a clause; "" if it can.
 
     Args:
-        protocol: of the gate, 0 if it is not known.
-        gate: version of the gate.
+        protocol: the gate's protocol, 0 if unknown.
+        gate: the gate's version.
     """
     if not protocol or protocol in PROTOCOLS:
         return ""
@@ -42,10 +42,10 @@ def unspoken(protocol: int, gate: str) -> str:
 
 
 def require_spoken(record: Record) -> None:
-    """Make sure that a living session can be used.
+    """Check that a live session can be used.
 
     Raises:
-        SessionError: its gate speaks another protocol.
+        SessionError: its gate speaks an unsupported protocol.
     """
     what = unspoken(record.protocol, record.gate)
     if what:
@@ -60,10 +60,10 @@ def require_spoken(record: Record) -> None:
 
 
 def require_installed() -> None:
-    """Make sure that a Julia that is started now can be spoken with.
+    """Check that this daemon can speak with a Julia that is started now.
 
     Raises:
-        SessionError: what is installed has become another version while this daemon runs.
+        SessionError: another version was installed while this daemon runs.
     """
     protocol = installed_protocol()
     if protocol and protocol not in PROTOCOLS:
@@ -81,7 +81,7 @@ def _ours() -> str:
 
 
 def installed_protocol() -> int:
-    """The number of the protocol that the installed gate speaks; 0 if it cannot be told."""
+    """Return the protocol of the installed gate; 0 if it cannot be determined."""
     try:
         found = _NUMBER.search(GATE.read_text(encoding="utf-8"))
     except (OSError, ValueError):

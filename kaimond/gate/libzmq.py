@@ -1,6 +1,6 @@
-"""Finds the libzmq that pyzmq brought, for Julia to load.
+"""Finds pyzmq's libzmq, so that Julia can load it.
 
-Nothing is installed into a user's Julia environment: the gate calls the very library that this
+Nothing is installed into a user's Julia environment: the gate uses the same library that this
 process has loaded.
 """
 
@@ -19,15 +19,15 @@ from kaimond.errors import KaimonError
 
 
 class LibzmqNotFoundError(KaimonError):
-    """The shared library of pyzmq could not be located."""
+    """pyzmq's shared library was not found."""
 
 
 @functools.cache
 def libzmq_path() -> str:
-    """Absolute path of the libzmq in use.
+    """Return the absolute path of the libzmq in use.
 
     Raises:
-        LibzmqNotFoundError: neither the loaded libraries nor pyzmq's folders show one.
+        LibzmqNotFoundError: it is neither among the loaded libraries nor in pyzmq's folders.
     """
     for path in _loaded():
         if "libzmq" in Path(path).name:
@@ -43,10 +43,10 @@ def libzmq_path() -> str:
 
 
 def publish(file: Path) -> None:
-    """Write down where our libzmq is, for the gates that people open themselves.
+    """Write the path of our libzmq to a file, for gates that people start themselves.
 
     Raises:
-        LibzmqNotFoundError: it was not found.
+        LibzmqNotFoundError: the library was not found.
         OSError: the file cannot be written.
     """
     text = libzmq_path() + "\n"
@@ -70,6 +70,6 @@ def _loaded() -> list[str]:
         text = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    # A line ends in the path, which may hold blanks: five columns come before it.
+    # The path comes after five columns and may contain blanks.
     fields = (line.split(maxsplit=5) for line in text.splitlines())
     return [field[5] for field in fields if len(field) == 6]  # noqa: PLR2004

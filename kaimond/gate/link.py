@@ -1,9 +1,9 @@
-"""One connection to one gate.
+"""A connection to one gate.
 
-libzmq keeps the connection: it retries until the gate is there, answers heartbeats in its own
-thread on both sides, and reconnects when either side comes back. The link adds what libzmq does not
-promise. A message in flight when the transport breaks is lost, so requests have deadlines, and
-whoever waits for a result asks for it again when `on_up` says that the transport is back.
+libzmq maintains the connection: it retries until the gate exists, answers heartbeats on a thread of
+its own on both sides, and reconnects after a break. The link adds what libzmq does not guarantee. A
+message in flight when the transport breaks is lost, so requests have deadlines, and whoever waits
+for a result requests it again when `on_up` reports that the transport is back.
 
 The transport is *up* only between ``HANDSHAKE_SUCCEEDED`` and ``DISCONNECTED``: the kernel accepts
 connections for a stopped process, so ``CONNECTED`` proves nothing.
@@ -36,28 +36,28 @@ _HEARTBEAT_INTERVAL: Final = 500
 _HEARTBEAT_TIMEOUT: Final = 1500
 _HEARTBEAT_TTL: Final = 3000
 _RECONNECT: Final = 10
-# A gate that is precompiled answers 0.3 s after its start; a longer pause would be felt then.
+# A precompiled gate answers 0.3 s after its start, so a longer pause would be noticeable.
 _RECONNECT_MAX: Final = 30
 
 _EVENTS: Final = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
 
 
 class GateSilentError(KaimonError):
-    """The gate did not answer in time, or cannot any more."""
+    """The gate did not answer in time, or can no longer answer."""
 
 
 class LinkClosedError(GateSilentError):
-    """The link was closed: the process behind it is a session's no more."""
+    """The link was closed, because its process no longer belongs to a session."""
 
 
 class GateLink:
-    """Connects to the gate that listens, or will listen, at ``endpoint``.
+    """A connection to the gate that listens, or will listen, at ``endpoint``.
 
     Args:
-        context: of libzmq, shared by all links.
+        context: the libzmq context that all links share.
         key: the session's key, for the log.
         endpoint: path of the gate's socket.
-        on_message: called with every message that answers no waiting `request`.
+        on_message: called with every message that answers no pending `request`.
         on_up: called each time the transport comes up.
     """
 
@@ -79,7 +79,7 @@ class GateLink:
         self.changed = time.monotonic()
         """When `up` last changed, on the monotonic clock."""
         self._socket = context.socket(zmq.DEALER)
-        # Always the same identity, so that the gate's ROUTER hands over to the newest connection.
+        # The identity is constant, so that the gate's ROUTER hands over to the newest connection.
         self._socket.setsockopt(zmq.ROUTING_ID, b"kaimond")
         for option, value in (
             (zmq.LINGER, 0),
@@ -101,11 +101,11 @@ class GateLink:
 
     @property
     def up(self) -> bool:
-        """Whether the transport holds: a handshake succeeded and nothing broke it since."""
+        """Whether the transport is up: a handshake succeeded and nothing has broken it since."""
         return self._handshake.is_set()
 
     async def wait_up(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for the transport; tell whether it is up."""
+        """Wait up to ``timeout`` seconds for the transport; return whether it is up."""
         try:
             async with asyncio.timeout(timeout):
                 await self._handshake.wait()
@@ -114,7 +114,7 @@ class GateLink:
         return True
 
     def send(self, request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> None:
-        """Hand one message to libzmq, which delivers it if the transport holds."""
+        """Pass a message to libzmq, which delivers it if the transport stays up."""
         self._send(encode(request, verb, fields))
 
     def _send(self, frames: list[bytes]) -> None:
@@ -133,11 +133,11 @@ class GateLink:
         """Send a request and wait for its answer.
 
         Args:
-            verb: of the request.
-            fields: of the request.
+            verb: the request's verb.
+            fields: the request's fields.
             timeout: seconds to wait.
-            repeat: send it again whenever the transport comes up; for requests that may be heard
-                twice, sent to a gate that is not there yet.
+            repeat: send it again whenever the transport comes up; for requests that may be
+                received twice, to a gate that may not be up yet.
 
         Raises:
             GateSilentError: no answer within ``timeout`` seconds.
@@ -146,8 +146,8 @@ class GateLink:
         if self._socket.closed:
             raise LinkClosedError("the connection to the gate was closed")
         if verb == "ping":
-            # Linux may keep who is no ancestor of the process from looking at what it executes, as
-            # a daemon that has adopted it; the gate permits the one that it serves.
+            # Linux may not let a process inspect one that is not its descendant, such as an adopted
+            # session; the gate permits it to the daemon that it serves.
             fields = (*fields, ("daemon", str(os.getpid())))
         request = f"{verb}-{next(self._ids)}"
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -200,7 +200,7 @@ class GateLink:
                     _log.exception("handling transport up failed", extra={"session": self._key})
 
     async def close(self) -> None:
-        """Drop the connection; requests that wait fail at once."""
+        """Close the connection; pending requests fail at once."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -210,6 +210,6 @@ class GateLink:
             if not future.done():
                 future.set_exception(LinkClosedError("the connection to the gate was closed"))
         self._socket.disable_monitor()
-        # The event loop holds on to a socket that is merely dropped.
+        # The event loop keeps a reference to a socket that is not closed.
         self._monitor.close(linger=0)
         self._socket.close(linger=0)

@@ -1,6 +1,6 @@
-"""The tools that a session's own code offers: how the gate describes them, and how one is called.
+"""Tools that a session's own code offers: their descriptions and how they are called.
 
-Both are flat lists of fields, like every message: what belongs to a type or a value follows it.
+Both are flat lists of fields, like every message; the parts of a type or value follow it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DEEPEST: Final = 20
-"""Types within types; the gate tells fewer."""
+"""Maximum nesting of types; the gate sends fewer levels."""
 
 _PLAIN: Final = frozenset({"any", "nothing", "boolean", "number", "string"})
 
 
 @dataclass(frozen=True)
 class Type:
-    """What an argument may be.
+    """The type of an argument.
 
     Attributes:
         kind: any, nothing, boolean, integer, number, string, enum, list, tuple, map, struct or
             union.
-        name: of a struct, "" if it has none.
+        name: name of a struct, "" if it has none.
         choices: names of an enum's values.
         parts: types of a list's elements, a map's values, a tuple's items, a union's members.
-        members: of a struct.
-        minimum: of an integer, if Julia's type has one that matters.
-        maximum: the same.
+        members: fields of a struct.
+        minimum: minimum of an integer, if Julia's type has one that matters.
+        maximum: maximum of an integer, likewise.
     """
 
     kind: str
@@ -49,9 +49,9 @@ class Member:
     """An argument of a tool, or a field of a struct.
 
     Attributes:
-        name: as agents write it.
+        name: the name that agents use.
         required: whether it must be given.
-        type: what it may be.
+        type: its type.
     """
 
     name: str
@@ -64,9 +64,9 @@ class ToolSpec:
     """A tool.
 
     Attributes:
-        name: within its session.
-        doc: what it does.
-        arguments: in the order of the Julia function.
+        name: its name within the session.
+        doc: its description.
+        arguments: its arguments, in the order of the Julia function.
     """
 
     name: str
@@ -75,7 +75,7 @@ class ToolSpec:
 
     @property
     def hidden(self) -> bool:
-        """Whether it is not listed."""
+        """Whether it is omitted from lists of tools."""
         return self.name.startswith("__")
 
 
@@ -84,8 +84,8 @@ class Offer:
     """All tools of a session.
 
     Attributes:
-        namespace: what the names of its tools begin with for agents, "" if it has not said.
-        tools: in its order.
+        namespace: prefix of its tools' names for agents, "" if it has set none.
+        tools: the tools, in the session's order.
     """
 
     namespace: str = ""
@@ -93,10 +93,10 @@ class Offer:
 
 
 def read_offer(fields: Sequence[tuple[str, bytes]]) -> Offer:
-    """Return what the fields of a `tools` message say.
+    """Parse the fields of a `tools` message.
 
     Raises:
-        FrameError: They are not of the agreed form.
+        FrameError: the fields are malformed.
     """
     reader = _Reader(fields)
     reader.optional("revision")
@@ -109,7 +109,7 @@ def read_offer(fields: Sequence[tuple[str, bytes]]) -> Offer:
 
 
 class _Reader:
-    """Takes the fields of a description one after the other."""
+    """Reads the fields of a description one by one."""
 
     def __init__(self, fields: Sequence[tuple[str, bytes]]) -> None:
         self._left = deque(fields)
@@ -171,11 +171,11 @@ class _Reader:
 
 
 def call_fields(name: str, given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the fields that make an `eval` the call of a tool.
+    """Return the fields that make an `eval` a tool call.
 
     Args:
-        name: Of the tool, within its session.
-        given: The arguments, as JSON values.
+        name: the tool's name within its session.
+        given: the arguments, as JSON values.
     """
     fields = [("tool", name)]
     for argument, value in given.items():

@@ -1,1 +1,1 @@
-"""Interrupting what a session evaluates, without breaking the session."""
+"""Interrupting what a session evaluates without breaking the session."""

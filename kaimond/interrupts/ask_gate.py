@@ -1,9 +1,9 @@
-"""Asks a gate to interrupt an eval, and tells whether it is mute.
+"""Asks a gate to interrupt an eval, and detects whether the gate is mute.
 
-Only a gate that is mute may get a SIGINT, so a wrong "mute" can cost a user's task its life. A gate
-is mute if its thread computes without a break, or waits in one call that is no event loop. A thread
-that wakes and waits by turns passes through its event loop, where it finds the question; it may
-only be late.
+Only a mute gate may get a SIGINT, so a wrong "mute" can kill one of the user's tasks. A gate is
+mute if its thread computes without a break, or waits in a single call that is not an event loop. A
+thread that alternates between running and waiting passes through its event loop, where it finds
+the question, so it may merely be late.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Wait(NamedTuple):
     """When a gate that has not answered a question counts as mute.
 
     Attributes:
-        computed: seconds of CPU time that its thread has used since without waiting for anything. A
-            machine under load may let it wait for long, and a signal then hits what happens to run
+        computed: seconds of CPU time its thread must use without waiting. Wall time would not do:
+            under load a thread may get no CPU for long, and a signal would then hit whatever runs
             next.
-        slept: seconds since, for a thread that sleeps; also where its CPU time is not known.
+        slept: seconds of wall time, if the thread sleeps or its CPU time is unknown.
     """
 
     computed: float
@@ -37,19 +37,19 @@ class Wait(NamedTuple):
 
 
 HEARD: Final = 0.15
-"""Seconds in which a thread that has waited, and been woken, hears a question at the latest."""
+"""Seconds within which a thread that has been waiting, and was woken, handles a question."""
 
 _CHECK_EVERY: Final = 0.005
 _MOST_LOAD: Final = 4.0
 
 
 class Question:
-    """One request to interrupt; asked when entered, withdrawn at the end.
+    """A request to interrupt; sent on creation, withdrawn on exit from the context.
 
     Args:
         live: the session's process and link.
-        eval_id: of the eval, or of the terminal, to interrupt.
-        limit: seconds after which nobody listens to the answer any more.
+        eval_id: id of the eval or terminal to interrupt.
+        limit: seconds after which the answer is no longer awaited.
     """
 
     def __init__(self, live: LiveProcess, eval_id: str, limit: float) -> None:
@@ -64,7 +64,7 @@ class Question:
         self._asking.cancel()
 
     async def answer(self, wait: Wait) -> Message | None:
-        """Wait for the answer, anew with each call; None from a gate that is mute or gone."""
+        """Wait for the answer, with a new deadline per call; None if the gate is mute or gone."""
         process = self._live.process
         before, began = platform.main_thread(process.pid), time.monotonic()
         either: list[asyncio.Future[Any]] = [self._asking, process.exited]
@@ -85,13 +85,13 @@ class Question:
 
 
 def is_mute(before: Thread | None, now: Thread | None, waited: float, wait: Wait) -> bool:
-    """Whether a gate that was asked something counts as mute now.
+    """Return whether a gate that was asked something counts as mute now.
 
     Args:
-        before: its thread when it was asked; None where the system does not tell.
+        before: its thread when it was asked; None if the system does not tell.
         now: its thread now.
-        waited: seconds in between, as many as they would be on a machine without other load.
-        wait: how much is enough.
+        waited: seconds in between, scaled to a machine without other load.
+        wait: the limits to apply.
     """
     if before is None or now is None:
         return waited >= wait.slept
@@ -103,5 +103,5 @@ def is_mute(before: Thread | None, now: Thread | None, waited: float, wait: Wait
 
 
 def load() -> float:
-    """How much longer everything takes on this machine now."""
+    """Return the factor by which everything takes longer on this machine now."""
     return min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), _MOST_LOAD)

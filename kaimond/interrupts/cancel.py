@@ -1,4 +1,4 @@
-"""Cancels one eval: out of the queue, or by the interrupt ladder; and tells what came of it."""
+"""Cancels one eval, by withdrawing it from the queue or interrupting it."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
     from kaimond.julia_process.live import LiveProcess
 
 _RESULT_WAIT: Final = 2.0
-"""Seconds from a gate that is free again to its word on how the eval ended."""
+"""Seconds that a gate gets, once it is free, to report how the eval ended."""
 
 _GRACE: Final = 1.0
 """Seconds that children of an interrupted eval get between SIGTERM and SIGKILL."""
 
 
 _FORCED: Final = "Force throwing a SIGINT"
-"""What Julia writes when it throws at an instruction that is no safepoint."""
+"""What Julia prints when it forces a SIGINT through at an instruction that is not a safepoint."""
 
 
 class Cancelled(StrEnum):
-    """What came of a cancellation."""
+    """The outcome of a cancellation."""
 
     WITHDRAWN = "withdrawn"
-    """It waited in the queue and will not begin."""
+    """It was waiting in the queue and will not begin."""
     INTERRUPTED = "interrupted"
     GAVE_WAY = "gave-way"
-    """It ended by itself, in time, after it was asked to."""
+    """It ended by itself, in time, after being asked to."""
     ENDED = "ended"
-    """It had ended, or ended by itself before the interrupt reached it."""
+    """It had ended already, or ended before the interrupt reached it."""
     BEHIND = "behind"
-    """It waits for what the person computes whose REPL it is."""
+    """It waits for code that the person is running in this REPL."""
     STUBBORN = "stubborn"
     """It still runs: its code swallows interrupts, or cannot be reached."""
 
 
 class Evals(Protocol):
-    """The evals of the session, of which one is cancelled."""
+    """The evals of the session."""
 
     @property
     def running(self) -> Eval | None:
-        """The eval that is with the gate."""
+        """The eval that is currently with the gate."""
 
     def notes_of(self, eval_id: str) -> Notes:
-        """What an eval has told of itself."""
+        """Return the notes of an eval."""
 
     def withdraw(self, eval_id: str, reason: str) -> bool:
-        """Take an eval out of the queue; tell whether it was still there."""
+        """Remove an eval from the queue; return whether it was still waiting."""
 
     def interrupting(self, reason: str) -> None:
-        """Somebody interrupts what runs."""
+        """Record that the running eval is being interrupted."""
 
     def pausing(self) -> contextlib.AbstractContextManager[None]:
-        """Let what runs end, and begin nothing else meanwhile."""
+        """Let the running eval end, and start no other in the meantime."""
 
 
 async def cancel(
@@ -71,7 +71,7 @@ async def cancel(
     """Cancel an eval (see `kaimond.sessions.session.Session.cancel`).
 
     Returns:
-        What came of it, and whether C code was ended by force, or may have been.
+        The outcome, and whether C code was, or may have been, interrupted by force.
     """
     if evals.withdraw(item.id, reason):
         return Cancelled.WITHDRAWN, False
@@ -79,14 +79,14 @@ async def cancel(
     if live is None or running is None or running.id != item.id:
         return Cancelled.ENDED, False
     evals.interrupting(reason)
-    # Interrupting Julia's `run` leaves the child that it waits for running.
+    # Interrupting Julia's `run` does not end the child process that it waits for.
     children = live.children_of(item)
 
     def over() -> bool:
         now = evals.running
         return now is None or now.id != item.id
 
-    # The gate must not be mute because of the next eval.
+    # Otherwise the next eval could make the gate look mute.
     with evals.pausing():
         watches = evals.notes_of(item.id).watches
         came = await interrupt(live, item.id, LIMIT, watches=watches, over=over)
@@ -102,14 +102,14 @@ async def cancel(
     except TimeoutError:
         return Cancelled.STUBBORN, False
     forced = _was_forced(ended) and not came.spared_c
-    # Several may have wanted it at once; to all of them it was interrupted.
+    # Several callers may have cancelled it at once; it was interrupted for all of them.
     if ended.status is Status.INTERRUPTED:
         return Cancelled.INTERRUPTED, forced
     return Cancelled.GAVE_WAY if came.asked else Cancelled.ENDED, forced
 
 
 def _was_forced(ended: Eval) -> bool:
-    """Whether Julia has said that it threw by force; inside C code that may break its state."""
+    """Return whether Julia reported a forced throw; inside C code that may corrupt its state."""
     outcome = ended.outcome
     return outcome is not None and any(
         _FORCED in outcome.text(end) for end in ("output:head", "output:tail")

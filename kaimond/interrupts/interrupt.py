@@ -1,16 +1,16 @@
-"""The safe ladder: interrupts what a session evaluates without breaking the session.
+"""Interrupts what a session evaluates without breaking the session.
 
-A SIGINT lands in whatever task of Julia ran last, so a blind one can kill a user's background task,
+A SIGINT lands in whichever Julia task ran last, so a blind one can kill a user's background task,
 the gate or the process. So the gate is asked first, by message: it throws into the right task as
 soon as that task yields. Only a gate that does not answer, because the eval does not yield, gets a
 SIGINT, one at a time, with a question in between. The gate may also be silent because of its own
-work, of what a person computes, or because the eval is just ending: its shield keeps the SIGINT
-away then, and holds off what comes after the eval until one that was sent has been delivered.
+work, a person's code, or an eval that is just ending: then its signal lock keeps SIGINTs away, and
+holds off what comes after the eval until a SIGINT that was sent has been delivered.
 
-Julia acts upon a SIGINT at its next safepoint. About five that come within a second it forces
-through at any instruction; nothing else ends a loop without safepoints, but while Julia compiles it
-makes LLVM crash. Five slow ones are never forced. So before each SIGINT it is looked where the
-process computes (`may_force`), and only what may be forced gets them in quick succession.
+Julia acts on a SIGINT at its next safepoint. About five within a second it forces through at any
+instruction; nothing else ends a loop without safepoints, but while Julia compiles it crashes LLVM.
+Five slow ones are never forced. So before each SIGINT the code location of the process is sampled
+(`may_force`), and SIGINTs follow each other quickly only where forcing is safe.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 _FIRST: Final = Wait(0.06, 0.15)
 _WATCHER: Final = Wait(1.5, 2.0)
-"""For code that asks `is_cancelled` now and then, and computes in between."""
+"""For code that calls `is_cancelled` now and then, and computes in between."""
 _SLOW: Final = Wait(0.2, 0.35)
 _QUICK: Final = Wait(0.015, 0.03)
 _STILL: Final = Wait(0.005, 0.03)
-"""Right before a SIGINT: to look where a process computes takes time, and wakes one that waits."""
+"""Used right before a SIGINT: sampling the code location takes time and wakes a waiting thread."""
 
 _SLOW_PAUSE: Final = 0.15
 _QUICK_PAUSE: Final = 0.005
@@ -48,21 +48,21 @@ _QUICK_PAUSE: Final = 0.005
 _CHECK_EVERY: Final = 0.005
 _TAKEN_LIMIT: Final = 2.0
 _TAKEN_UNTOLD: Final = 0.02
-"""Seconds that Julia gets to take a SIGINT where the system does not tell."""
+"""Seconds that Julia gets to take a SIGINT if the system does not tell."""
 
 _SLOW_FOR: Final = 2.5
-"""Seconds of the slow pace for what need not be forced at once: long enough for most C code to end
-and for most compilation to reach a safepoint."""
+"""Seconds of the slow pace for code that need not be forced at once: long enough for most C code to
+end and for most compilation to reach a safepoint."""
 
 _THROWN_PAUSE: Final = 0.03
 _NOT_YET: Final = ("thrown", "asked", "not-now")
-"""Answers after which the eval is still there."""
+"""Answers after which the eval is still running."""
 
 LIMIT: Final = 8.0
-"""Seconds after which code that swallows interrupts is given up."""
+"""Seconds after which interrupting is given up, as the code swallows interrupts."""
 
 COMPILING_LIMIT: Final = 30.0
-"""The same for a process in which the compiler was seen: it reaches a safepoint when it is done."""
+"""The same if the process was seen compiling: it reaches a safepoint when it is done."""
 
 _FREE_OF: Final = frozenset({Place.COMPILER, Place.RUNTIME, Place.FOREIGN})
 _JULIA: Final = frozenset({Place.USER, Place.IMAGE})
@@ -70,13 +70,13 @@ _JULIA: Final = frozenset({Place.USER, Place.IMAGE})
 
 @dataclass
 class Interrupted:
-    """What came of an interrupt.
+    """The outcome of an interrupt.
 
     Attributes:
-        free: whether the gate is free of the eval now.
+        free: whether the gate is now free of the eval.
         asked: whether the eval's code was given time to end in its own way.
-        forced: where the process was seen right before each SIGINT that Julia has forced through,
-            and before those that led to it; an empty set where that could not be seen.
+        forced: the code locations seen right before each SIGINT that Julia forced through, and
+            before those that led to it; a set is empty if the location could not be seen.
     """
 
     free: bool = False
@@ -85,15 +85,15 @@ class Interrupted:
 
     @property
     def spared_c(self) -> bool:
-        """Whether all that was forced was seen in Julia code, and never in C code."""
+        """Whether all forced SIGINTs were seen to hit Julia code, never C code."""
         return bool(self.forced) and all(seen and seen <= _JULIA for seen in self.forced)
 
 
 def may_force(seen: set[Place], elapsed: float) -> bool:
-    """Whether SIGINTs may come so quickly that Julia forces one through.
+    """Return whether SIGINTs may come so quickly that Julia forces one through.
 
     Args:
-        seen: where the process computes, nothing if that cannot be seen.
+        seen: where the process computes; empty if that cannot be seen.
         elapsed: seconds since the interrupt began.
     """
     if Place.USER in seen and not seen & _FREE_OF:
@@ -102,7 +102,7 @@ def may_force(seen: set[Place], elapsed: float) -> bool:
         return False
     if Place.COMPILER in seen:
         return False
-    # Type inference alone looks like code of Base and the runtime.
+    # Type inference on its own looks like code of Base and the runtime.
     return bool(seen & {Place.USER, Place.FOREIGN}) or not seen & {Place.IMAGE, Place.RUNTIME}
 
 
@@ -115,15 +115,15 @@ async def interrupt(
     person: bool = False,
     over: Callable[[], bool] = lambda: False,
 ) -> Interrupted:
-    """Interrupt an eval.
+    """Interrupt an eval or a person's input.
 
     Args:
         live: the session's process and link.
-        eval_id: only this eval is interrupted, never the next one; or a terminal's id.
+        eval_id: id of the eval or terminal; only this eval is interrupted, never the next one.
         limit: seconds to try.
-        watches: whether its code asks by itself if it is to end.
+        watches: whether the code itself checks if it should end.
         person: whether it is a person's input at a terminal.
-        over: whether it is known by other ways that the eval has ended.
+        over: returns whether the eval is otherwise known to have ended.
     """
     came = Interrupted()
     began = time.monotonic()
@@ -160,15 +160,15 @@ async def interrupt(
 
 
 async def _signal(live: LiveProcess, turn: str) -> bool:
-    """Send a SIGINT if it can hit nothing but what it is meant for; tell whether it was sent.
+    """Send a SIGINT if it can hit only its target; return whether it was sent.
 
     Args:
         live: the session's process.
         turn: the terminal whose input is interrupted, "" for an eval.
     """
     with live.signal_lock.taken() as may:
-        # Persons and agents take turns; a signal would hit whoever's turn it is. One that waits for
-        # events will hear the question, however late; a signal would hit the task that waited last.
+        # People and agents take turns; a signal hits whoever's turn it is. A thread that waits for
+        # events will handle the question later; a signal would hit the task that waited last.
         if not may or live.turn.terminal != turn or platform.waits_for_events(live.process.pid):
             return False
         live.process.signal(signal.SIGINT)
@@ -177,9 +177,9 @@ async def _signal(live: LiveProcess, turn: str) -> bool:
 
 
 async def _taken(live: LiveProcess) -> None:
-    """Wait until Julia has taken a SIGINT, so that there are never two on their way.
+    """Wait until Julia has taken a SIGINT, so that there are never two pending.
 
-    A thread of its own takes them and passes them on, which may have to wait for its turn.
+    Julia takes them on a separate thread, which may have to wait before it passes them on.
     """
     end = time.monotonic() + _TAKEN_LIMIT
     while time.monotonic() < end:
@@ -193,7 +193,7 @@ async def _taken(live: LiveProcess) -> None:
 
 
 async def _ask(live: LiveProcess, eval_id: str, wait: Wait) -> tuple[Message | None, set[Place]]:
-    """Ask the gate to interrupt the eval: its answer, or None and where the mute process is."""
+    """Ask the gate to interrupt; return its answer, or None and where the mute process is."""
     with Question(live, eval_id, LIMIT) as question:
         answer = await question.answer(wait)
         if answer:
@@ -203,7 +203,7 @@ async def _ask(live: LiveProcess, eval_id: str, wait: Wait) -> tuple[Message | N
 
 
 def _limit(limit: float, *, compiles: bool) -> float:
-    """Seconds that are tried; a limit that is shorter than usual was meant so."""
+    """Return the seconds to try; a limit below the default is taken as it is."""
     if limit < LIMIT:
         return limit
     return max(limit * load(), COMPILING_LIMIT if compiles else 0.0)

@@ -1,1 +1,1 @@
-"""REPLs that people started and that joined as sessions."""
+"""REPLs started by people that joined as sessions."""

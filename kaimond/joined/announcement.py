@@ -1,11 +1,11 @@
-"""Tells a REPL that announces itself from everything else that may lie in the directory.
+"""Reads and checks the announcements of REPLs that want to join.
 
-A person's REPL writes ``KEY.json`` beside its socket. Whatever is there is taken for what it proves
-and nothing more: a file of the right name, form, owner and mode, about a process that exists, with
-the start that it claims. Only the gate itself can then prove, over its socket, that it is the one
-that was announced; until it has, there is no session.
+A person's REPL writes ``KEY.json`` beside its socket. A file is accepted only as far as it can be
+verified: it must have the right name, format, owner and mode, and its process must exist with the
+claimed start time. Only the gate itself can then prove, over its socket, that it is the announced
+one; until then there is no session.
 
-The decisions here are pure: what the system says is handed in.
+The decisions here are pure: what the system says is passed in.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST: Final = 16_384
-"""Bytes that an announcement may have; a real one has some hundred."""
+"""Maximum bytes of an announcement; a real one has a few hundred."""
 
 FORM: Final = 1
-"""Number of the form of announcements, in their field ``kaimon``."""
+"""Format number of announcements, in their field ``kaimon``."""
 
 _NAME: Final = re.compile(r"([0-9a-f]{8})\.(json|sock)")
 _HEX: Final = re.compile(r"[0-9a-f]{16,64}")
@@ -39,11 +39,11 @@ _MOST_PID: Final = 2**31 - 1
 
 
 class NotAnnouncedError(KaimonError):
-    """A file announces no session; the message says why, as a clause.
+    """A file is no valid announcement; the message says why, as a clause.
 
     Attributes:
-        gone: whether it is no longer there at all.
-        stale: whether it is a true announcement of a process that has ended.
+        gone: whether the file no longer exists.
+        stale: whether it is a genuine announcement of a process that has ended.
     """
 
     def __init__(self, why: str, *, gone: bool = False, stale: bool = False) -> None:
@@ -54,23 +54,23 @@ class NotAnnouncedError(KaimonError):
 
 @dataclass(frozen=True)
 class Announcement:
-    """What a gate says of its process.
+    """What a gate announces about its process.
 
     Attributes:
-        key: that the session is to be known by; the file's name says the same.
-        pid: of the process.
-        start: when the process started, as ``kaimond.platform`` counts; "" if the gate cannot know.
-        boot: made anew by every process image.
-        nonce: repeated by the gate when it is asked.
-        protocol: that the gate speaks.
+        key: the session's key; the file's name contains it, too.
+        pid: the process's pid.
+        start: when the process started, as in ``kaimond.platform``; "" if the gate cannot know.
+        boot: boot id, new for every process image.
+        nonce: repeated by the gate in its answers.
+        protocol: the protocol that the gate speaks.
         gate: the gate's version.
         julia: Julia's version.
         project: directory of the active project.
-        pwd: working directory when it was written.
-        name: tells sessions of one project apart.
-        namespace: what the names of the session's own tools begin with.
+        pwd: working directory when the file was written.
+        name: distinguishes sessions of one project.
+        namespace: prefix of the session's own tools.
         allow_restart: whether agents may restart it.
-        allow_mirror: whether what agents evaluate may be shown there.
+        allow_mirror: whether agents' evals may be shown in it.
         restarting: whether the process is about to execute Julia anew.
     """
 
@@ -92,23 +92,23 @@ class Announcement:
 
 
 def key_of(name: str) -> str | None:
-    """The session that a file of this name is about; None for files that are none of ours."""
+    """Return the session key in a file's name; None if the file is not one of ours."""
     found = _NAME.fullmatch(name)
     return found[1] if found else None
 
 
 def read(path: Path, uid: int) -> bytes:
-    """The bytes of an announcement, if the file is one of this user's alone.
+    """Return the content of an announcement, if only this user can have written it.
 
     Args:
-        path: of the file.
-        uid: of the user.
+        path: the file's path.
+        uid: the user's id.
 
     Raises:
-        NotAnnouncedError: it is not.
+        NotAnnouncedError: the file is missing or cannot be trusted.
     """
     try:
-        # Not through a link, and not waiting for somebody to open the other end of a pipe.
+        # Do not follow links, and do not wait for a writer if it is a pipe.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(path, flags)
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def read(path: Path, uid: int) -> bytes:
 
 
 def misplaced(found: os.stat_result, uid: int) -> str:
-    """Why a file cannot be trusted, as a clause; "" if it can."""
+    """Return why a file cannot be trusted, as a clause; "" if it can."""
     if not stat.S_ISREG(found.st_mode):
         return "it is no regular file"
     if found.st_uid != uid:
@@ -140,10 +140,10 @@ def misplaced(found: os.stat_result, uid: int) -> str:
 
 
 def check_socket(path: Path, uid: int) -> None:
-    """Make sure that a gate's socket is there and ours.
+    """Check that a gate's socket exists and is ours.
 
     Raises:
-        NotAnnouncedError: it is not.
+        NotAnnouncedError: it does not, or is not.
     """
     try:
         found = path.lstat()
@@ -154,10 +154,10 @@ def check_socket(path: Path, uid: int) -> None:
 
 
 def parse(data: bytes, key: str) -> Announcement:
-    """The announcement in the bytes of the file that is named for ``key``.
+    """Parse the announcement in the file that is named after ``key``.
 
     Raises:
-        NotAnnouncedError: they are none.
+        NotAnnouncedError: the data is no valid announcement.
     """
     if len(data) > MOST:
         raise NotAnnouncedError(f"it has more than {MOST} bytes")
@@ -202,16 +202,16 @@ def check_process(
     start_of: Callable[[int], str | None],
     owner_of: Callable[[int], int | None],
 ) -> str:
-    """Make sure that the announced process exists.
+    """Check that the announced process exists.
 
     Args:
-        announced: by its gate.
-        uid: of the user.
-        start_of: tells when a process started, None if there is none.
-        owner_of: tells whose a process is, None if there is none.
+        announced: the announcement.
+        uid: the user's id.
+        start_of: returns when a process started, None if it does not exist.
+        owner_of: returns the user id of a process, None if it does not exist.
 
     Returns:
-        When it started.
+        When the process started.
 
     Raises:
         NotAnnouncedError: there is no such process.
@@ -230,7 +230,7 @@ def check_process(
 
 
 def proves(announced: Announcement, pong: Message) -> bool:
-    """Whether the gate that answered is the one that was announced."""
+    """Return whether the gate that answered is the announced one."""
     return (
         pong.get("session") == announced.key
         and pong.get("pid") == str(announced.pid)
@@ -269,7 +269,7 @@ def _line(found: dict[str, Any], name: str) -> str:
 
 
 def _plain(text: str) -> bool:
-    # A lone surrogate can be written in JSON, and then in no file of ours.
+    # JSON can contain a lone surrogate, which cannot be written to our files.
     return text.isprintable() or not any(
         ord(character) < ord(" ") or 0xD800 <= ord(character) <= 0xDFFF or ord(character) == 0x7F  # noqa: PLR2004
         for character in text

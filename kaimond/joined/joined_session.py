@@ -1,7 +1,7 @@
-"""A session of a REPL that a person started.
+"""A session whose REPL a person started.
 
-Its process is asked and never made to: it is somebody's work. So nothing here ends it, and where it
-does not do what it was asked to, the answer says what is true.
+Its process belongs to that person, so it is asked for things and never forced. Nothing here kills
+it; if it does not do what it was asked, the error describes the situation.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
 
 _HOOKS: Final = 30.0
-"""Seconds that a process gets to exit: its person's own hooks are run."""
+"""Seconds for a process to exit, as it may run exit hooks of the person's own."""
 
 
 class JoinedSession(Session):
-    """A session of a process that a person started."""
+    """A session whose process a person started."""
 
     # Restart
 
@@ -82,10 +82,10 @@ class JoinedSession(Session):
         )
 
     async def _freed(self, live: LiveProcess, reason: str) -> None:
-        """Interrupt what agents evaluate, and make sure that the gate listens.
+        """Interrupt the running eval, and check that the gate answers.
 
         Raises:
-            SessionError: it does not; nothing but queued evals has ended.
+            SessionError: it does not answer; nothing but queued evals has ended.
         """
         self.dismiss_evals(reason)
         running = self.running
@@ -102,7 +102,7 @@ class JoinedSession(Session):
             ) from None
 
     def _arrived(self, live: LiveProcess, pong: Message) -> Record:
-        """A new process image has proved itself: the session is ready again."""
+        """Make the session ready after a new process image has proved itself."""
         registry = self.services.registry
         nonce = pong.get("nonce")
         registry.apply(self.key, Event.SPAWNED, "the new image answered", nonce=nonce)
@@ -110,7 +110,7 @@ class JoinedSession(Session):
         return self.answered(live, pong)
 
     def _stays(self) -> None:
-        """The old process image stays."""
+        """Make the session ready again after a restart that kept the old process image."""
         record, apply = self.record, self.services.registry.apply
         why = "the old image goes on"
         apply(self.key, Event.SPAWNED, why, proving=record.generation)
@@ -120,7 +120,7 @@ class JoinedSession(Session):
     # Adoption
 
     async def await_answer(self) -> None:
-        """Go on with a session that had not answered when the previous daemon ended."""
+        """Continue with a session that had not answered when the previous daemon ended."""
         live = self.live
         if live is None:
             return
@@ -131,10 +131,10 @@ class JoinedSession(Session):
             if self.verified.state is State.STARTING:
                 self.answered(live, pong)
 
-    # What the process does by itself
+    # Changes by the process itself
 
     async def restarts_itself(self) -> None:
-        """Its person restarts it, or a restart that was asked for is under way."""
+        """Handle an announced restart, by the person or as requested before."""
         async with self.lock:
             record = self.verified
             if record.state not in USABLE:
@@ -148,20 +148,20 @@ class JoinedSession(Session):
         self.watch(self.await_image())
 
     async def stays(self) -> None:
-        """The restart that it began came to nothing."""
+        """Handle an announced restart that failed."""
         async with self.lock:
             if self.verified.state is State.RESTARTING:
                 self._stays()
 
     async def await_image(self) -> None:
-        """Wait as long as it takes for the new process image of a restart."""
+        """Wait without a limit for the new process image of a restart."""
         live = self.live
         if live is None:
             return
         try:
             pong = await new_image(live, _proves(self.record))
         except GateSilentError:
-            # It ended, or was taken back.
+            # The process ended or was taken back.
             return
         async with self.lock:
             now = self.verified
@@ -169,16 +169,16 @@ class JoinedSession(Session):
                 self._arrived(live, pong)
 
     async def taken_back(self, ending: str) -> None:
-        """Its announcement is gone, and its process is not."""
+        """End the session because its announcement is gone although its process is not."""
         async with self.lock:
             record = self.verified
             if record.alive and record.state is not State.STOPPING:
                 self.left(ending)
 
-    # The end
+    # End
 
     def _left_in_order(self) -> bool:
-        # It removes its announcement at an orderly exit.
+        # An orderly exit removes the announcement.
         return not self.services.paths.announcement(self.key).exists()
 
     async def _end_process(self, live: LiveProcess, reason: str) -> None:

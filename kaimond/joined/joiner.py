@@ -1,7 +1,7 @@
-"""Takes up REPLs that announce themselves, and lets go of those that take themselves back.
+"""Lets REPLs that announce themselves join, and releases those that withdraw.
 
-The directory of announcements is watched. What a file there says is checked by
-`kaimond.joined.announcement`; a session begins when the gate has proved to be the announced one.
+It watches the directory of announcements. `kaimond.joined.announcement` checks the files; a session
+begins once its gate has proved to be the announced one.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.joined")
 
 GOODBYE: Final = 2.0
-"""Seconds from the removal of an announcement to the end of its process, if that is on its way."""
+"""Seconds for a process to end after its announcement was removed, if it is exiting."""
 
 SLOW_GOODBYE: Final = 15.0
-"""The same while the gate's socket is still open, as `Gate.stop()` would not have left it."""
+"""The same if the gate's socket is still open, which `Gate.stop()` would have closed."""
 
 LOOK_EVERY: Final = 2.0
-"""Seconds between two looks at the directory where the system refuses to watch it."""
+"""Seconds between polls of the directory if the system refuses to watch it."""
 
 MOST: Final = 100
-"""Announced gates that may be waited for at once; each costs a connection."""
+"""Maximum number of announced gates waited for at once; each needs a connection."""
 
 
 class Joiner:
-    """The edge between the directory of announcements and the sessions.
+    """Connects the directory of announcements with the sessions.
 
     Args:
-        sessions: all of them.
+        sessions: all sessions.
     """
 
     def __init__(self, sessions: Sessions) -> None:
@@ -74,7 +74,7 @@ class Joiner:
         self._services.bus.subscribe(SessionChanged, self._session_changed)
 
     def begin(self) -> None:
-        """Watch from now on, and look at what is there already."""
+        """Start watching, and handle the announcements that exist already."""
         try:
             ensure_private(self._paths.sockets)
             publish(self._paths.libzmq_file)
@@ -84,7 +84,7 @@ class Joiner:
         self._watch.set([str(self._paths.sockets)])
 
     async def close(self) -> None:
-        """Watch nothing any more; sessions that joined go on."""
+        """Stop watching; joined sessions keep running."""
         await self._watch.close()
         if self._next_look:
             self._next_look.cancel()
@@ -94,7 +94,7 @@ class Joiner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _session_changed(self, event: SessionChanged) -> None:
-        """A new process image may have announced something new before it proved itself."""
+        """Look again after a restart: the new image may have announced changes before its proof."""
         if not isinstance(self._sessions.get(event.session), JoinedSession):
             self._generations.pop(event.session, None)
             return
@@ -103,10 +103,10 @@ class Joiner:
             self._generations[event.session] = event.generation
             self.look(event.session)
 
-    # What the directory tells
+    # Watching the directory
 
     def _changed(self, paths: frozenset[str]) -> None:
-        """Some files changed, or (without paths) any may have."""
+        """Look at the changed files, or at all files if ``paths`` is empty."""
         if str(self._paths.sockets) in paths or not paths:
             names = self._there()
             self._watch.set([str(self._paths.sockets)])
@@ -121,9 +121,9 @@ class Joiner:
                 self.look(key)
 
     def _there(self) -> set[str]:
-        """Names of the files in the directory; none while it is not safe."""
+        """Return the names of the files in the directory; none while it is unsafe."""
         try:
-            # Somebody who clears caches may remove it while we watch it.
+            # A cache cleaner may remove the directory while we watch it.
             ensure_private(self._paths.sockets)
             found, problem = {path.name for path in self._paths.sockets.iterdir()}, ""
         except (UnsafeDirectoryError, OSError) as error:
@@ -134,7 +134,7 @@ class Joiner:
         return found
 
     def look(self, key: str) -> None:
-        """Look at one announcement, and do what it says; several looks are one after the other."""
+        """Check one announcement and act on it; looks at the same key run one after another."""
         if key in self._tasks:
             self._again.add(key)
             return
@@ -198,7 +198,7 @@ class Joiner:
             raise NotAnnouncedError(f"its key is that of the session of process {record.pid}")
 
     def _tell(self, key: str, why: str) -> None:
-        """One line for each reason, however often the file is looked at."""
+        """Log a reason once, however often the file is checked."""
         if self._told.get(key) != why:
             self._told[key] = why
             _log.warning("%s.json announces no session: %s", key, why, extra={"session": key})
@@ -209,10 +209,10 @@ class Joiner:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    # A session that is known
+    # Known sessions
 
     async def _gone(self, record: Record) -> None:
-        """An announcement was removed: its process ends, or was taken back."""
+        """Handle a removed announcement: either the process ends or the user took it back."""
         session = self._session(record.key)
         live = session.live if session else None
         if session is None or live is None or await live.process.wait(GOODBYE):
@@ -228,11 +228,11 @@ class Joiner:
                     f"process {record.pid} goes on without agents."
                 )
         else:
-            # It restarts, and was looked at between two moments.
+            # The process is restarting, and its file was missing for a moment.
             self.look(record.key)
 
     async def _renewed(self, record: Record, announced: Announcement) -> None:
-        """A known session announces something new."""
+        """Handle a changed announcement of a known session."""
         key, session = record.key, self._session(record.key)
         if session is None or session.live is None:
             return
@@ -255,10 +255,10 @@ class Joiner:
         session = self._sessions.get(key)
         return session if isinstance(session, JoinedSession) else None
 
-    # A session that may begin
+    # New sessions
 
     def _await_gate(self, announced: Announcement, start: str) -> None:
-        """Wait for the gate's own word."""
+        """Wait in the background for the gate to prove itself."""
         waits = self._waits.get(announced.key)
         if waits and waits[0] == announced:
             return
@@ -341,12 +341,12 @@ class Joiner:
             key, Event.ANSWERED, f"process {process.pid} joined", ready=time.time()
         )
         session.opened(announced.boot)
-        # It may have been taken back in the meantime.
+        # The REPL may have been taken back in the meantime.
         self._again_later(key)
 
 
 def _facts(announced: Announcement) -> dict[str, Any]:
-    """What an announcement says that may change."""
+    """Return those fields of an announcement that may change."""
     return {
         "project": os.path.realpath(announced.project),
         "name": announced.name,

@@ -1,1 +1,1 @@
-"""One Julia process: the process itself, its gate link, what it does and how well it is."""
+"""One Julia process: the process itself, its gate link, its activity and its health."""

@@ -1,4 +1,4 @@
-"""What a process does while it says nothing, told from outside: CPU time of it and its children."""
+"""Describes what a silent process does, judging by the CPU time of it and its children."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from kaimond.julia_process import code_location
 from kaimond.julia_process.code_location import Place
 
 STRETCH: Final = 0.25
-"""Seconds between two samples at least."""
+"""Minimum seconds between two samples."""
 
 FRESH: Final = 15.0
-"""Seconds after which an earlier sample says too little about this moment."""
+"""Seconds after which an earlier sample is too old to compare with."""
 
 _BUSY: Final = 50.0
-"""Percent of one CPU from which on a process counts as computing."""
+"""Percentage of one CPU from which on a process counts as computing."""
 
 _IDLE: Final = 5.0
 
 _PRECOMPILES: Final = "--output-incremental=yes"
-"""An argument that Julia gives the process in which it precompiles a package."""
+"""Argument that Julia passes to a process that precompiles a package."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a process had used of the CPU at one moment.
+    """CPU use of a process at one moment.
 
     Attributes:
         at: the moment, on the monotonic clock.
-        own: seconds of CPU time, of all its threads.
-        children: the same of each process below it that lives, by pid and start.
-        names: of those.
-        precompiling: those of them in which Julia precompiles a package.
-        reaped: seconds of those that have ended and were waited for.
+        own: seconds of CPU time of all its threads.
+        children: seconds of CPU time of each live descendant, by pid and start time.
+        names: names of the descendants, by the same keys.
+        precompiling: keys of the descendants that precompile a package.
+        reaped: seconds of CPU time of children that have ended and been reaped.
         memory: resident bytes.
         stopped: whether a signal has stopped it.
     """
@@ -53,7 +53,7 @@ class Sample:
 
 
 def sample(pid: int) -> Sample | None:
-    """Look at a process now; None if it cannot be seen."""
+    """Return a sample of a process; None if it cannot be inspected."""
     try:
         process = psutil.Process(pid)
         below = process.children(recursive=True)
@@ -80,17 +80,17 @@ def sample(pid: int) -> Sample | None:
 
 
 def computes(before: Sample, now: Sample) -> bool:
-    """Whether the process itself used most of a CPU."""
+    """Return whether the process itself used most of a CPU."""
     return now.own - before.own >= _BUSY / 100 * (now.at - before.at)
 
 
 def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
-    """What the process did between two samples, as a clause without a subject.
+    """Return what the process did between two samples, as a clause without a subject.
 
     Args:
         before: the earlier sample.
         now: the later one.
-        compiles: whether Julia's compiler was seen at work, after both.
+        compiles: whether Julia's compiler was seen running after both samples.
     """
     if now.stopped:
         return "stopped by a signal (SIGCONT lets it go on)"
@@ -99,13 +99,13 @@ def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
     if computes(before, now):
         doing = "compiling, " if compiles else ""
         return f"{doing}using the CPU ({own:.0f} %)"
-    # A child that began in between counts with all that it has used.
+    # For a child that began in between, count all the CPU time it has used.
     used = {key: spent - before.children.get(key, 0.0) for key, spent in now.children.items()}
     below = 100 * (sum(used.values()) + now.reaped - before.reaped) / seconds
-    # What a child had used before it was waited for moves from one sum to the other.
+    # When a child is reaped, its earlier CPU time moves from `children` to `reaped`.
     ended = sum(spent for key, spent in before.children.items() if key not in now.children)
     below = max(0.0, below - 100 * ended / seconds)
-    # On a busy machine a child gets little, and is waited for all the same.
+    # On a busy machine a child gets little CPU time although the process waits for it.
     if below >= _IDLE or now.precompiling:
         return f"{_waiting_for(before, now, used)}, CPU of its children {below:.0f} %"
     if own >= _IDLE:
@@ -114,12 +114,12 @@ def activity(before: Sample, now: Sample, *, compiles: bool = False) -> str:
 
 
 def _waiting_for(before: Sample, now: Sample, used: dict[tuple[int, float], float]) -> str:
-    """What a process waits for whose children compute.
+    """Return what a process with computing children waits for, as a clause.
 
     Args:
         before: the earlier sample.
         now: the later one.
-        used: seconds of CPU time that each child has used in between.
+        used: seconds of CPU time that each child used in between.
     """
     precompiling = {key: spent for key, spent in used.items() if key in now.precompiling}
     busiest = max(precompiling or used, key=lambda key: used[key], default=None)
@@ -131,10 +131,10 @@ def _waiting_for(before: Sample, now: Sample, used: dict[tuple[int, float], floa
 
 
 class Activity:
-    """What one process does, for everybody who asks.
+    """The activity of one process, shared by all callers.
 
     Args:
-        pid: of the process.
+        pid: the process's pid.
     """
 
     def __init__(self, pid: int) -> None:
@@ -144,7 +144,7 @@ class Activity:
         self._looking = asyncio.Lock()
 
     async def now(self) -> str:
-        """A clause, or "" if the process cannot be seen. Takes `STRETCH` seconds at most."""
+        """Return a clause, "" if the process cannot be inspected; takes up to `STRETCH` seconds."""
         async with self._looking:
             age = time.monotonic() - self._last.at if self._last else FRESH
             if age < STRETCH and self._said is not None:

@@ -1,8 +1,8 @@
-"""Where a Julia process computes: in the user's compiled code, in the compiler, or elsewhere.
+"""Locates what a Julia process executes: the user's compiled code, the compiler, or other code.
 
-Told by looking a few times at what its main thread executes. The user's code is in memory without
-a file; that of Base and of precompiled packages in images; the compiler, the runtime and C
-libraries in libraries of their own.
+The main thread's code location is sampled a few times. The user's code is in memory without a file;
+Base and precompiled packages are in images; the compiler, the runtime and C libraries are in
+libraries of their own.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from typing import Final
 from kaimond import platform
 
 LOOKS: Final = 6
-"""How often it is looked: LLVM works for less than half of the time that compiling takes."""
+"""Number of samples: LLVM runs for less than half of the time that compiling takes."""
 
 
 class Place(Enum):
     """What a piece of machine code belongs to."""
 
     USER = auto()
-    """Compiled by this process: the user's code, and the gate's."""
+    """Compiled by this process: the user's code and the gate's."""
     IMAGE = auto()
-    """Base or a package, compiled beforehand. Type inference, a part of compiling, is in there."""
+    """Base or a package, compiled beforehand; includes type inference, a part of compiling."""
     COMPILER = auto()
-    """LLVM, and C++ that LLVM uses."""
+    """LLVM, and the C++ library that it uses."""
     RUNTIME = auto()
-    """Julia's own C code; also generates code for LLVM, up to Julia 1.6."""
+    """Julia's own C code; up to Julia 1.6 it also generates code for LLVM."""
     SYSTEM = auto()
-    """The C library; may be called by all others."""
+    """The C library, which all others may call."""
     FOREIGN = auto()
     """A C library that the user's code uses, such as BLAS."""
 
 
 _NAMELESS: Final = ("/memfd:", "/dev/shm/", "/dev/zero")  # noqa: S108 - names of the kernel's
-"""What compiled code lies in, if it is not plain memory."""
+"""Path prefixes of memory that holds compiled code, if it is not plain memory."""
 
 _PACKAGES: Final = "/compiled/v"
 _LIBRARIES: Final = (
@@ -46,11 +46,11 @@ _LIBRARIES: Final = (
     (Place.RUNTIME, ("libjulia", "julia")),
     (Place.SYSTEM, ("libc.", "libc-", "libm.", "libm-", "libpthread", "libopenlibm", "ld-", "[")),
 )
-"""What the names of files begin with."""
+"""Prefixes of file names."""
 
 
 def place(path: str) -> Place:
-    """What code in this file, or "" for none, belongs to."""
+    """Return what code in this file belongs to; "" means no file."""
     if not path or path.startswith(_NAMELESS):
         return Place.USER
     if _PACKAGES in path:
@@ -60,13 +60,13 @@ def place(path: str) -> Place:
 
 
 async def look(pid: int, looks: int = LOOKS) -> set[Place]:
-    """See where the main thread is; nothing where the system does not allow to look."""
-    # A thread of its own, which ends: see `platform.executing`.
+    """Sample where the main thread is; return an empty set if the system does not allow it."""
+    # This needs a thread of its own that ends; see `platform.executing`.
     thread = ThreadPoolExecutor(1)
     try:
         loop = asyncio.get_running_loop()
         seen = await loop.run_in_executor(thread, platform.executing, pid, looks)
     finally:
-        # Whoever is cancelled here must not wait for it: nothing else would run meanwhile.
+        # A cancelled caller must not wait for the thread, as that would block the event loop.
         thread.shutdown(wait=False)
     return {place(path) for path in seen}

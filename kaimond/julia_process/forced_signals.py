@@ -1,7 +1,7 @@
-"""Which SIGINTs Julia forces through, told by the rule that it has for it.
+"""Predicts which SIGINTs Julia forces through, by following Julia's own rule.
 
-Each one weighs 0.3, and what came before fades by a factor of e in a second. One that brings the
-sum above 1 is thrown at whatever instruction runs, and Julia hears none for half a second then.
+Each SIGINT weighs 0.3, and the sum of earlier ones decays by a factor of e per second. One that
+brings the sum above 1 is thrown at whatever instruction runs; then Julia ignores SIGINTs for 0.5 s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _DEAF: Final = 0.5
 
 
 class Forcing:
-    """The SIGINTs that one process has got from us. Its very first one weighs nothing."""
+    """The SIGINTs that we have sent to one process. The very first one weighs nothing."""
 
     def __init__(self) -> None:
         self._last: float | None = None
@@ -23,11 +23,11 @@ class Forcing:
         self._deaf_until = -math.inf
 
     def hears(self, now: float) -> bool:
-        """Whether Julia takes notice of a SIGINT at this moment of the monotonic clock."""
+        """Return whether Julia handles a SIGINT at this time of the monotonic clock."""
         return now > self._deaf_until
 
     def forces(self, now: float) -> bool:
-        """Count a SIGINT that Julia takes notice of; tell whether it is forced through."""
+        """Count a SIGINT that Julia handles; return whether it is forced through."""
         last, self._last = self._last, now
         if last is None:
             return False

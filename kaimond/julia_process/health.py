@@ -1,4 +1,4 @@
-"""How well a session is: measured when somebody asks, told as it was seen."""
+"""Session health: measured on request, and reported as measured."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ class Word(StrEnum):
 
     OK = "ok"
     BUSY = "busy"
-    """The transport is alive and an eval runs."""
+    """The transport is up and an eval is running."""
     MUTE = "mute"
-    """The transport is alive and nothing runs, and yet an eval could not begin: the gate does not
-    answer, or something else computes on the thread that evaluates."""
+    """The transport is up and nothing runs, yet an eval could not begin: the gate does not answer,
+    or something else computes on the thread that evaluates."""
     FROZEN = "frozen"
-    """The process exists, but its transport is lost: it was stopped, or is starved."""
+    """The process exists, but the transport is down: the process is stopped or starved."""
     NONE = "none"
-    """There is nothing to measure: it starts, or it has ended."""
+    """There is nothing to measure: the session is starting or has ended."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was measured of a living session.
+    """Measurements of a live session.
 
     Attributes:
-        transport_up: ZMQ handshake holds.
-        transport_for: seconds since that last changed.
-        evaluating_for: seconds that the running eval runs, None if none runs.
+        transport_up: whether the ZMQ handshake holds.
+        transport_for: seconds since `transport_up` last changed.
+        evaluating_for: seconds that the current eval has been running, None if none runs.
         answered: whether the gate answered a ping; None if it was not asked.
-        silent: whether it answered only for its main thread, which computes although no eval runs.
+        silent: whether the main thread computes without an eval, and another thread answered.
     """
 
     transport_up: bool
@@ -44,14 +44,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Health:
-    """The judgement: a word for programs and a phrase for people."""
+    """The result: a word for programs and a phrase for people."""
 
     word: Word
     text: str
 
 
 def judge(state: State, seen: Seen | None) -> Health:
-    """What measurements mean for a session in ``state``."""
+    """Return what the measurements mean for a session in ``state``."""
     if seen is None or state not in (State.READY, State.BUSY):
         return Health(Word.NONE, str(state))
     if not seen.transport_up:

@@ -1,4 +1,4 @@
-"""A session's process and the way to its gate: to ask it something, and to see how it is."""
+"""A session's process and its gate link, for requests and measurements."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
 
 
 BUSY_TIMEOUT: Final = 0.5
-"""Seconds that a gate gets that answers while an eval runs. What holds it up longer is a garbage
-collection that waits for the code that runs, or a machine that is too busy."""
+"""Seconds for an answer from a gate that can answer during an eval. Only a garbage collection that
+waits for the running code, or an overloaded machine, delays it longer."""
 
 LOOK_TIMEOUT: Final = 2.0
-"""Seconds that an idle gate gets to answer: enough for a machine under load and for a full garbage
+"""Seconds for an answer from an idle gate: enough for a loaded machine and a full garbage
 collection."""
 
 
 FOR_EVER: Final = 86_400.0
-"""Seconds; for requests whose waiting is limited by somebody else."""
+"""Seconds; for requests whose waiting is limited in another way."""
 
 
 @dataclass
 class LiveProcess:
-    """One process and the way to its gate.
+    """A process and its gate link.
 
     Attributes:
         process: the Julia process.
-        link: to its gate.
-        signal_lock: keeps SIGINTs away.
-        turn: whether a person's input is evaluated.
+        link: the link to its gate.
+        signal_lock: protects it from SIGINTs.
+        turn: whether a person's input is being evaluated.
         joined: whether a person started the process.
         pong: the last answer to a ping.
         activity: what the process does, as seen from outside.
-        forcing: the SIGINTs that it has got.
+        forcing: the SIGINTs that we have sent to it.
     """
 
     process: SessionProcess
@@ -70,7 +70,7 @@ class LiveProcess:
         self.activity = Activity(self.process.pid)
         with contextlib.suppress(psutil.Error):
             self._usage = psutil.Process(self.process.pid)
-            # psutil measures from call to call; the first one only sets the mark.
+            # psutil measures between calls, and the first call only sets the starting point.
             self._usage.cpu_percent()
 
     async def ask(
@@ -84,13 +84,13 @@ class LiveProcess:
         """Send the gate a request and wait for its answer, or for the end of its process.
 
         Args:
-            verb: of the request.
-            fields: of the request.
+            verb: the request's verb.
+            fields: the request's fields.
             timeout: seconds to wait.
-            repeat: as of `GateLink.request`.
+            repeat: see `GateLink.request`.
 
         Returns:
-            The answer; None if the process ends first, or is a session's no more.
+            The answer; None if the process ends first, or no longer belongs to a session.
 
         Raises:
             GateSilentError: no answer within ``timeout`` seconds.
@@ -98,25 +98,25 @@ class LiveProcess:
         return await ask(self.link, self.process, verb, fields, timeout=timeout, repeat=repeat)
 
     def children_of(self, item: Eval) -> list[psutil.Process]:
-        """The processes that an eval may have started; a person's own are not among them."""
+        """Return the processes an eval may have started, without those of the REPL's user."""
         children = self.process.descendants()
         if not self.joined:
             return children
         return started_since(children, item.began)
 
     async def look(self, timeout: float, busy_since: Callable[[], float | None]) -> Seen:
-        """Measure: ask the gate, and see how the transport is.
+        """Measure health by pinging the gate and checking the transport.
 
-        Before Julia 1.9 a busy gate is not asked, because Julia answers only between evals; its
-        transport is answered by libzmq's own thread.
+        Before Julia 1.9 a busy gate is not pinged, because it answers only between evals; libzmq's
+        own thread still keeps its transport alive.
 
         Args:
-            timeout: seconds that an idle gate gets to answer.
-            busy_since: tells when what is evaluated now began, on the monotonic clock.
+            timeout: seconds for an answer from an idle gate.
+            busy_since: returns when the current evaluation began, on the monotonic clock.
         """
         answered: bool | None = None
-        # A daemon that has just adopted the session is still connecting; a transport that has been
-        # down for longer is not waited for.
+        # After adoption the link may still be connecting, so wait for it; but do not wait for a
+        # transport that has been down for longer.
         left = self.link.changed + timeout - time.monotonic()
         up = self.link.up or (left > 0 and await self.link.wait_up(left))
         if up and busy_since() is None:
@@ -124,14 +124,14 @@ class LiveProcess:
         elif up and self.pong and self.pong.get("responder"):
             answered = await self._answers(min(timeout, BUSY_TIMEOUT))
         now = time.monotonic()
-        # An eval may have begun while the ping was under way; then silence says nothing.
+        # An eval may have begun during the ping; then a missing answer means nothing.
         began = busy_since()
         evaluating = None if began is None else now - began
         silent = bool(answered and self.pong and self.pong.get("silent"))
         return Seen(self.link.up, now - self.link.changed, evaluating, answered, silent)
 
     async def _answers(self, timeout: float) -> bool:
-        """Whether the gate answers a ping; a process that ends meanwhile does not."""
+        """Return whether the gate answers a ping; False if the process ends meanwhile."""
         try:
             pong = await self.ask("ping", timeout=timeout)
         except GateSilentError:
@@ -142,13 +142,13 @@ class LiveProcess:
         return True
 
     def pwd(self) -> str:
-        """The process's working directory now, as the system says, or else as the gate said."""
+        """Return the current working directory according to the system, or else to the gate."""
         return platform.working_directory(self.process.pid) or (
             self.pong.get("pwd") if self.pong else ""
         )
 
     def usage(self) -> tuple[float | None, int | None]:
-        """CPU in percent since the last call, and resident memory in bytes; None if unknown."""
+        """Return CPU percentage since the last call and resident bytes; None where unknown."""
         try:
             if self._usage is None:
                 return None, None
@@ -166,7 +166,7 @@ async def ask(
     timeout: float,
     repeat: bool = False,
 ) -> Message | None:
-    """Ask a gate something unless its process ends; see `LiveProcess.ask`."""
+    """Send a gate a request unless its process ends; see `LiveProcess.ask`."""
     asking = asyncio.create_task(link.request(verb, fields, timeout=timeout, repeat=repeat))
     either: list[asyncio.Future[Any]] = [asking, process.exited]
     try:

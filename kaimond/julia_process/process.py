@@ -1,8 +1,8 @@
 """Owns one Julia process: the only place that signals it or waits for it.
 
-A process is known by its pid *and* its start, because pids are used again. Its end is an event from
-the kernel (pidfd or kqueue), the same for a child of ours and for one that an earlier daemon
-started; nothing here looks again and again.
+A process is identified by its pid *and* its start time, because pids are reused. Its end is an
+event from the kernel (pidfd or kqueue), for our children and for processes that an earlier daemon
+started alike; nothing here polls.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 _CLOCK_STEP: Final = 0.02
-"""Seconds: the kernel counts the start of a process in hundredths."""
+"""Tolerance in seconds, as the kernel counts start times in hundredths."""
 
 
 class ProcessGoneError(KaimonError):
-    """There is no such process any more.
+    """The process no longer exists.
 
     Attributes:
-        status: how it ended, as far as that is known.
+        status: how it ended, as far as known.
     """
 
     def __init__(self, pid: int, status: ExitStatus = UNKNOWN) -> None:
@@ -42,26 +42,26 @@ class ProcessGoneError(KaimonError):
 
 
 class SessionProcess:
-    """A running process. Made by `spawn` or `adopt`, never directly.
+    """A running process. Create it with `spawn` or `adopt`, never directly.
 
     Attributes:
-        pid: its number.
-        start: the token that tells it from other processes with that number.
-        exited: done when the process is proved to be gone.
+        pid: the process's pid.
+        start: token that distinguishes it from other processes with this pid.
+        exited: future that is done once the process is proved to be gone.
     """
 
     def __init__(self, pid: int, start: str, *, is_child: bool) -> None:
         self.pid = pid
         self.start = start
         self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        # From here to the reap in `_gone` the pid of a child cannot be used again.
+        # From here until `_gone` reaps it, the pid of a child cannot be reused.
         self._watch = -1
         try:
             self._watch = platform.open_exit_watch(pid)
         except ProcessLookupError:
             if not is_child:
                 raise
-            # macOS watches no process that has ended already.
+            # macOS cannot watch a process that has already ended.
             asyncio.get_running_loop().call_soon(self._gone)
         else:
             asyncio.get_running_loop().add_reader(self._watch, self._gone)
@@ -70,13 +70,13 @@ class SessionProcess:
     def spawn(
         cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
     ) -> SessionProcess:
-        """Start ``command`` in a session of its own, without a terminal, writing to ``log``.
+        """Start ``command`` in its own process session, without a terminal, writing to ``log``.
 
-        It must outlive the daemon, so it shares nothing with it: no controlling terminal, no
-        process group, no pipe that could break.
+        The process must outlive the daemon, so they share no controlling terminal, no process group
+        and no pipe that could break.
 
         Raises:
-            OSError: the system refused.
+            OSError: the process cannot be started.
         """
         output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -96,12 +96,12 @@ class SessionProcess:
             assert start is not None, "a child that was not waited for has an entry"
             process = cls(child.pid, start, is_child=True)
         except BaseException:
-            # Nobody would know of it, so nobody would ever end it.
+            # Nobody else knows of this process, so nobody else would ever end it.
             child.kill()
             child.wait()
             raise
-        # From here on it is waited for by its pid, as after an upgrade in place; Popen would
-        # complain about a process that it is told to let go.
+        # From here on the process is waited for by pid, as after an upgrade in place. Without this,
+        # Popen would warn about a child that is still running.
         child.returncode = 0
         return process
 
@@ -110,8 +110,8 @@ class SessionProcess:
         """Take charge of a process that an earlier daemon started.
 
         Raises:
-            ProcessGoneError: it has ended; the pid may belong to a stranger by now.
-            OSError: the system does not tell.
+            ProcessGoneError: it has ended; its pid may belong to another process by now.
+            OSError: the system does not provide the information.
         """
         if pid <= 0:
             raise ProcessGoneError(pid)
@@ -119,7 +119,7 @@ class SessionProcess:
             process = cls(pid, start, is_child=False)
         except ProcessLookupError:
             raise ProcessGoneError(pid, _reaped(pid, start)) from None
-        # The watch is on whatever has the pid now; only then is the comparison safe.
+        # The watch is now on whatever has this pid, which makes the comparison reliable.
         if platform.process_start(pid) != start or platform.is_zombie(pid):
             process.release()
             raise ProcessGoneError(pid, _reaped(pid, start))
@@ -127,7 +127,7 @@ class SessionProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the process exists at this moment; notices its end at once if it does not."""
+        """Whether the process exists now; if it does not, its end is handled at once."""
         if self.exited.done():
             return False
         if self._watch < 0 or not platform.has_ended(self._watch):
@@ -145,25 +145,25 @@ class SessionProcess:
         try:
             _, status = os.waitpid(self.pid, 0)
         except ChildProcessError:
-            # A daemon that is gone started it.
+            # It was started by an earlier daemon that is gone.
             return UNKNOWN
         return _exit_status(status)
 
     def release(self) -> None:
-        """Stop watching; the process itself is left alone."""
+        """Stop watching; the process is left alone."""
         if self._watch >= 0:
             asyncio.get_running_loop().remove_reader(self._watch)
             os.close(self._watch)
             self._watch = -1
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone, if it still exists."""
+        """Send a signal to this process alone, if it still exists."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def descendants(self) -> list[psutil.Process]:
-        """All processes below this one. Each knows its own start and never signals a stranger."""
+        """Return all descendants; psutil never signals another process that reuses a pid."""
         try:
             found: list[psutil.Process] = psutil.Process(self.pid).children(recursive=True)
         except psutil.Error:
@@ -171,15 +171,15 @@ class SessionProcess:
         return found
 
     async def wait(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for the end; tell whether it came."""
+        """Wait up to ``timeout`` seconds for the end; return whether the process has ended."""
         await asyncio.wait([self.exited], timeout=timeout)
         return self.exited.done()
 
 
 def _reaped(pid: int, start: str) -> ExitStatus:
-    """How a process ended, if it is a child of ours that ended between two images of the daemon."""
+    """Return how a process ended, if it is our child and ended during an upgrade in place."""
     if platform.process_start(pid) != start:
-        # Somebody else has the number: maybe another session, whose end must not be taken away.
+        # The pid has been reused, maybe by another session, whose exit must not be reaped here.
         return UNKNOWN
     try:
         found, status = os.waitpid(pid, os.WNOHANG)
@@ -194,7 +194,7 @@ def _exit_status(status: int) -> ExitStatus:
 
 
 def started_since(processes: Sequence[psutil.Process], when: float) -> list[psutil.Process]:
-    """Those of ``processes`` that began at ``when`` (seconds since the epoch) or later."""
+    """Return the processes that started at ``when`` (seconds since the epoch) or later."""
     found = []
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -204,7 +204,7 @@ def started_since(processes: Sequence[psutil.Process], when: float) -> list[psut
 
 
 async def end_descendants(processes: Sequence[psutil.Process], grace: float) -> None:
-    """End processes that a session has left behind: SIGTERM, then after ``grace`` s SIGKILL."""
+    """End leftover processes with SIGTERM, and after ``grace`` seconds with SIGKILL."""
     remaining = [process for process in processes if _signalled(process, signal.SIGTERM)]
     if remaining:
         _, stubborn = await asyncio.to_thread(psutil.wait_procs, remaining, grace)

@@ -1,7 +1,7 @@
-"""The lock that keeps SIGINTs from a session but while its gate runs code that may get one.
+"""The lock that allows SIGINTs only while a gate runs code that may get one.
 
-The gate holds it otherwise. Whoever sends a SIGINT takes it before, and keeps it until Julia has
-delivered the signal; then no late one can hit what runs after the eval.
+At all other times the gate holds it. The sender of a SIGINT takes it first and keeps it until
+Julia has delivered the signal, so that no late signal can hit what runs after the eval.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class SignalLock:
-    """The lock of one gate.
+    """The signal lock of one gate.
 
     Args:
-        path: of its file, which the gate makes.
+        path: the lock file, which the gate creates.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,11 +28,11 @@ class SignalLock:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[bool]:
-        """Whether a SIGINT may be sent now; if so, the gate's code goes no further meanwhile."""
+        """Yield whether a SIGINT may be sent; if so, the gate waits after the current code."""
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            # Without its file the gate cannot say that it runs code that may get one.
+            # Without its file the gate cannot show that it runs code that may be interrupted.
             yield False
             return
         try:

@@ -1,1 +1,1 @@
-"""The one authoritative list of sessions."""
+"""The authoritative list of sessions."""

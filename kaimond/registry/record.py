@@ -1,4 +1,4 @@
-"""What is remembered of one session."""
+"""The persistent record of one session."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kaimond.registry.state import ENDED, State
 
 @dataclass(frozen=True)
 class ExitStatus:
-    """How a process ended: by exit code, by signal, or (not our child) unknown.
+    """How a process ended: with an exit code, by a signal, or unknown if it was not our child.
 
     Attributes:
-        code: what the process returned, or None.
+        code: its exit code, or None.
         signal: number of the signal that killed it, or None.
     """
 
@@ -23,7 +23,7 @@ class ExitStatus:
     signal: int | None = None
 
     def __str__(self) -> str:
-        """A phrase that follows "the process"."""
+        """Return a phrase that follows "the process"."""
         if self.signal is not None:
             try:
                 name = signal.Signals(self.signal).name
@@ -36,44 +36,44 @@ class ExitStatus:
 
 
 UNKNOWN: Final = ExitStatus()
-"""Of a process that was not our child."""
+"""The exit status of a process that was not our child."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One session, alive or not. Only the registry makes and changes records.
+    """A session, alive or not. Only the registry creates and changes records.
 
     Attributes:
-        key: 8 hex characters, the session's name for ever.
-        project: resolved directory of the project.
-        name: tells sessions of one project apart; "" for the usual one.
-        state: where it is in its life.
+        key: 8 hex characters, the session's permanent key.
+        project: the resolved project directory.
+        name: distinguishes sessions of one project; "" for the usual one.
+        state: the current state.
         spawned_by: ``agent``, ``ctl`` or ``user``.
-        created: when the key was born, seconds since the epoch; so are all times here.
-        generation: 1 at the first start, +1 at each restart that was proved.
-        proving: the generation that the next proof of a new process image makes it.
-        nonce: given to the process image at its start; its gate repeats it. Empty while a process
-            is being ended for a restart: no answer of it counts any more.
+        created: when the key was created; all times here are in seconds since the epoch.
+        generation: 1 at the first start, +1 at each proved restart.
+        proving: the generation that starts with the next proof of a new process image.
+        nonce: given to the process image at its start and repeated by its gate. Empty while a
+            process is being ended for a restart: none of its answers counts any more.
         boot_id: made by the process image itself; a new one proves a restart.
-        pid: of the process, 0 before there is one.
-        process_start: tells processes with one pid apart (see ``kaimond.platform``).
+        pid: the process's pid, 0 before there is one.
+        process_start: distinguishes processes with the same pid (see ``kaimond.platform``).
         plan: digest of how the process was started; a restart in place needs the same.
         julia: path of the Julia binary.
-        julia_version: as the gate says.
-        protocol: that the gate speaks; 0 if it is not known.
-        gate: version of the gate.
-        tainted: an eval was interrupted by force, maybe inside C code; a new image clears it.
+        julia_version: Julia's version, as reported by the gate.
+        protocol: protocol that the gate speaks; 0 if unknown.
+        gate: the gate's version.
+        tainted: whether an eval was interrupted by force, maybe in C code; a new image clears it.
         started: when the current process was spawned.
         ready: when the current process first answered.
-        last_eval: when an eval of an agent or a person last ended; 0 if none has.
-        ended: when it was proved to be gone; 0 while alive.
+        last_eval: when an eval or a person's input last ended; 0 if none has.
+        ended: when the process was proved to be gone; 0 while alive.
         ending: sentence that says how and why it ended.
-        exit_code: of the process, if known.
-        exit_signal: that killed the process, if any.
+        exit_code: exit code of the process, if known.
+        exit_signal: signal that killed the process, if any.
         last_output: the end of its output, kept when it ended.
-        namespace: what the names of a joined session's own tools begin with.
+        namespace: prefix of a joined session's own tools.
         allow_restart: whether the person who started it lets agents restart it.
-        allow_mirror: whether they let it show what agents evaluate.
+        allow_mirror: whether that person lets it show what agents evaluate.
     """
 
     key: str
@@ -108,12 +108,12 @@ class Record:
 
     @property
     def joined(self) -> bool:
-        """Whether a person started its process; then it is asked for things and never made to."""
+        """Whether a person started its process, which is then asked for things but never forced."""
         return self.spawned_by == "user"
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the session has not ended."""
         return self.state not in ENDED
 
     @property
@@ -123,18 +123,18 @@ class Record:
 
     @property
     def title(self) -> str:
-        """Short name for people: the project's folder, and the session's name if it has one."""
+        """Short display name: the project's folder, and the session's name if it has one."""
         folder = self.project.rstrip("/").rsplit("/", 1)[-1] or self.project
         return f"{folder}:{self.name}" if self.name else folder
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for the store."""
+        """Return plain data for the store."""
         # `asdict` would copy every value deeply.
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
-        """The record that `to_json` wrote; fields that this version does not know are ignored.
+        """Return the record that `to_json` wrote, ignoring fields unknown to this version.
 
         Raises:
             TypeError: a field without a default is missing.

@@ -1,9 +1,9 @@
-"""The one writer of session records.
+"""The only writer of session records.
 
-Every change of a session goes through `Registry.apply` (a transition) or `Registry.note` (a fact
-that changes without one); both write to the store before anybody can read the new record, and both
-log. Only that evals come and go, many times a second, waits for the next housekeeping: the next
-daemon learns it from the evals. Readers get immutable records, so a list of them is a snapshot.
+Every change goes through `Registry.apply` (a transition) or `Registry.note` (a change of facts
+without one); both store the new record before anybody can read it, and log the change. Only the
+beginning and end of evals, which happen many times a second, are stored later by housekeeping; the
+next daemon learns of them from the evals. Records are immutable, so a list of them is a snapshot.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.registry")
 
 KEEP_ENDED: Final = 30 * 24 * 3600.0
-"""How long an ended session answers to its key, in seconds."""
+"""Seconds for which an ended session is still known by its key."""
 
 
 class Registry:
     """All sessions, alive and ended.
 
     Args:
-        store: where records are kept.
-        bus: that is told of every change.
-        clock: seconds since the epoch.
+        store: stores the records.
+        bus: receives an event for every change.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float] = time.time) -> None:
@@ -59,7 +59,7 @@ class Registry:
                 self._records[record.key] = record
 
     def create(self, project: str, name: str, spawned_by: str, julia: str) -> Record:
-        """A new session, ``starting``, with a key that was never used before."""
+        """Create a session in state ``starting``, with a key that was never used before."""
         key = secrets.token_hex(4)
         while key in self._records:
             key = secrets.token_hex(4)
@@ -78,10 +78,10 @@ class Registry:
         return record
 
     def create_joined(self, key: str, **facts: Any) -> Record:
-        """A session for a process that a person started and that announced itself.
+        """Create a session for a process that a person started and that announced itself.
 
         Args:
-            key: that it announced; no session has had it.
+            key: the announced key; no session has had it before.
             facts: fields of the record.
         """
         assert key not in self._records, "a key is born once"
@@ -93,17 +93,17 @@ class Registry:
         return record
 
     def apply(self, key: str, event: Event, cause: str, **changes: Any) -> Record:
-        """Move a session along the state table and change fields in the same step.
+        """Apply an event to a session's state, and change fields in the same step.
 
         Args:
-            key: of the session.
+            key: the session's key.
             event: what happened.
             cause: why, for the log.
             changes: fields of the record.
 
         Raises:
-            KeyError: no such session.
-            IllegalTransitionError: the table does not allow it; nothing was changed.
+            KeyError: there is no such session.
+            IllegalTransitionError: the event cannot happen in this state; nothing was changed.
         """
         before = self._records[key]
         state = step(before.state, event)
@@ -125,16 +125,16 @@ class Registry:
         return record
 
     def note(self, key: str, **changes: Any) -> Record:
-        """Change fields of a session that say nothing about its state."""
+        """Change fields of a session without changing its state."""
         record = dataclasses.replace(self._records[key], **changes)
         self._save(record)
         return record
 
     def _save(self, record: Record, *, fact: bool = False) -> None:
-        """Write a record down, then show it.
+        """Store a record, then publish it.
 
-        What is only intended is not done if it cannot be written. What has happened has happened:
-        a full disk must not make anybody believe that a dead session lives.
+        If it cannot be stored, a mere intention is not carried out, but a fact is published anyway:
+        a full disk must not make anybody believe that a dead session is alive.
         """
         try:
             failpoints.passing("registry.before-save")
@@ -160,14 +160,14 @@ class Registry:
 
     @property
     def unsaved(self) -> int:
-        """How many sessions are not in the store as they are."""
+        """The number of sessions whose current record is not stored."""
         return len(self._unsaved)
 
     def tidy(self) -> None:
-        """Write what is not written, and forget sessions that ended long ago.
+        """Store what is not stored, and forget sessions that ended long ago.
 
         Raises:
-            OSError: the disk still refuses; so does `sqlite3.Error`.
+            OSError: the disk still refuses; the same goes for `sqlite3.Error`.
         """
         self.catch_up()
         before = self._clock() - KEEP_ENDED
@@ -177,29 +177,29 @@ class Registry:
                     del self._records[record.key]
 
     def catch_up(self) -> None:
-        """Write what could not be written, and what was not worth it.
+        """Store records that could not be stored, and those whose storing was deferred.
 
         Raises:
-            OSError: the disk refuses; so does `sqlite3.Error`.
+            OSError: the disk refuses; the same goes for `sqlite3.Error`.
         """
         for key in self._unsaved | self._behind:
             self._save(self._records[key])
 
     def get(self, key: str) -> Record | None:
-        """The session with this key, alive or ended."""
+        """Return the session with this key, alive or ended, or None."""
         return self._records.get(key)
 
     def alive(self) -> list[Record]:
-        """Sessions that have not ended, in the order of their birth."""
+        """Return the sessions that have not ended, in order of creation."""
         return [record for record in self._records.values() if record.alive]
 
     def ended(self) -> list[Record]:
-        """Sessions that have ended, the last one first."""
+        """Return the sessions that have ended, the last one first."""
         gone = [record for record in self._records.values() if not record.alive]
         return sorted(gone, key=lambda record: record.ended, reverse=True)
 
     def alive_for(self, project: str, name: str) -> Record | None:
-        """The living session of a project with this name."""
+        """Return the live session of a project with this name, or None."""
         for record in self.alive():
             if record.project == project and record.name == name:
                 return record
@@ -214,7 +214,7 @@ _FACTS: Final = frozenset(
         Event.LEFT,
     }
 )
-"""Events that nobody decides upon."""
+"""Events that report facts, which cannot be refused."""
 
 _ROUTINE: Final = frozenset({Event.EVAL_BEGAN, Event.EVALS_ENDED})
-"""Events of every eval, which are written down later and logged for debugging only."""
+"""Events of every eval, which are stored later and logged only at debug level."""

@@ -1,13 +1,13 @@
-"""The life of a session, as data.
+"""The states of a session and their transitions, as data.
 
-Everything that decides which state follows which is in this file; it imports nothing of ours, does
-no I/O and knows no clock. A session is born ``starting`` and ends ``stopped`` (it was asked to) or
-``crashed`` (it was not). Between those, the registry moves it along `TRANSITIONS` and nothing else
-may: a pair that is not in the table is a bug of ours and raises.
+This file alone decides which state follows which; it imports nothing of ours, does no I/O and uses
+no clock. A session begins as ``starting`` and ends as ``stopped`` (on request) or ``crashed``
+(otherwise). In between, only the registry changes its state, along `TRANSITIONS`: a pair that is
+not in the table is a bug of ours and raises an error.
 
-How *well* a session is (answering, busy, mute, frozen) is not a state but a measurement, taken when
-somebody asks; see ``kaimond.julia_process.health``. A bad measurement never ends a session: only
-the proved exit of its process does.
+A session's *health* (answering, busy, mute, frozen) is not a state but a measurement, taken on
+request; see ``kaimond.julia_process.health``. A bad measurement never ends a session: only the
+proved exit of its process does.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where a session is in its life."""
+    """A session's state."""
 
     STARTING = "starting"
-    """A process was asked for; its gate has not answered yet."""
+    """A process was requested; its gate has not answered yet."""
     READY = "ready"
     """The gate has answered and nothing is being evaluated."""
     BUSY = "busy"
-    """An eval runs."""
+    """An eval is running."""
     RESTARTING = "restarting"
     """The old process image is being replaced; the key stays."""
     STOPPING = "stopping"
-    """Somebody asked for the end; the process is not gone yet."""
+    """The end was requested; the process is not gone yet."""
     STOPPED = "stopped"
-    """The process is gone, as asked; or a person's REPL is no session any more."""
+    """The process is gone as requested, or a person's REPL is no longer a session."""
     CRASHED = "crashed"
-    """The process is gone, or never came up, and nobody asked for that."""
+    """The process is gone, or never started properly, without a request."""
 
 
 class Event(StrEnum):
@@ -53,7 +53,7 @@ class Event(StrEnum):
     EXITED = "exited"
     """The process is proved to be gone."""
     LEFT = "left"
-    """A person took their REPL back, or ended it in order."""
+    """A person took the REPL back, or ended it in an orderly way."""
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
@@ -91,17 +91,17 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
 )
 
 LIVE: Final = frozenset({State.STARTING, State.READY, State.BUSY, State.RESTARTING, State.STOPPING})
-"""States of a session that has, or is about to have, a process."""
+"""States of a session that has a process or is about to have one."""
 
 ENDED: Final = frozenset({State.STOPPED, State.CRASHED})
-"""States that no event leaves. A key that reaches one is never used again."""
+"""Final states. A key that reaches one is never used again."""
 
 USABLE: Final = frozenset({State.READY, State.BUSY})
-"""States in which a session takes evals."""
+"""States in which a session accepts evals."""
 
 
 class IllegalTransitionError(Exception):
-    """An event that cannot happen in a state; always a bug of ours."""
+    """An event that is impossible in the current state; always a bug of ours."""
 
     def __init__(self, state: State, event: Event) -> None:
         super().__init__(f"{event.value!r} cannot happen to a session that is {state}")
@@ -110,7 +110,7 @@ class IllegalTransitionError(Exception):
 
 
 def step(state: State, event: Event) -> State:
-    """The state after ``event``.
+    """Return the state after ``event``.
 
     Raises:
         IllegalTransitionError: the table has no such pair.

@@ -1,1 +1,1 @@
-"""A session from its start through restarts to its end."""
+"""Session lifecycle: start, restart and end."""

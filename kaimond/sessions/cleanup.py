@@ -1,4 +1,4 @@
-"""Clears away what ended sessions leave: files, output, evals without an end, processes."""
+"""Cleans up after ended sessions: files, output, unfinished evals, leftover processes."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 def forget_files(where: Paths, key: str) -> None:
-    """Remove a session's socket and what is beside it."""
+    """Remove a session's socket and the files beside it."""
     for path in (where.session_socket(key), where.session_shield(key), where.announcement(key)):
         path.unlink(missing_ok=True)
 
 
 def drop_output(history: History, spool: Spool) -> None:
-    """Remove a session's spool; of what its evals have printed, both ends are kept."""
+    """Remove a session's spool, keeping the head and tail of each eval's output."""
     history.keep_output(spool)
     spool.remove()
 
 
 def clear(where: Paths, history: History, key: str, reason: str) -> None:
-    """Clear away all of a session that has no process.
+    """Clean up everything that belongs to a session without a process.
 
     Args:
-        where: things live.
-        history: of evals.
-        key: of the session.
+        where: the daemon's paths.
+        history: all evals.
+        key: the session's key.
         reason: a clause for whoever waits for its evals.
     """
     spool = Spool(where.session_spool(key))
@@ -44,24 +44,24 @@ def clear(where: Paths, history: History, key: str, reason: str) -> None:
 
 
 async def clear_unknown(where: Paths, history: History, record: Record) -> None:
-    """End what may be left of a session whose process is gone, and its files."""
+    """End leftover processes of a session whose own process is gone, and remove its files."""
     key = record.key
     await end.end_leftovers(key, record.pid)
-    # A process that was still starting may have made its socket in the meantime.
+    # A process that was still starting may have created its socket in the meantime.
     forget_files(where, key)
     drop_output(history, Spool(where.session_spool(key)))
 
 
 def sweep(where: Paths, history: History, registry: Registry, evaluating: Collection[str]) -> None:
-    """After the adoption: finish what the previous daemon had no time for.
+    """Finish, after adoption, the cleanup that the previous daemon did not complete.
 
-    It may have written down an end and died before it told who waited and cleared away.
+    It may have recorded the end of a session and died before answering waiters and cleaning up.
 
     Args:
-        where: things live.
-        history: of evals.
-        registry: of sessions.
-        evaluating: keys of the sessions that were taken up and go on with their evals.
+        where: the daemon's paths.
+        history: all evals.
+        registry: all sessions.
+        evaluating: keys of the adopted sessions that continue with their evals.
     """
     for key in {item.session for item in history.all_open()} - set(evaluating):
         record = registry.get(key)
@@ -77,7 +77,7 @@ def sweep(where: Paths, history: History, registry: Registry, evaluating: Collec
 
 
 async def end_strays(registry: Registry) -> None:
-    """After that: end the processes that ended sessions have left."""
+    """End the processes that ended sessions have left running; call this after `sweep`."""
 
     def pid(key: str) -> int:
         record = registry.get(key)

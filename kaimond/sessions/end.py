@@ -1,9 +1,9 @@
-"""The way down: ask, then insist, and leave nothing behind.
+"""Ends session processes: asks first, then uses signals, and cleans up descendants.
 
-What a session has started goes with it, as far as it is in the process session that its Julia
-leads: an editor or a service that was given one of its own, as by `setsid` or Julia's `detach`,
-goes on. Only Distributed's workers are ended though Julia detaches them, as one that computes would
-not notice the end.
+Descendants end with the session as long as they are in the process session that its Julia leads.
+An editor or service with a process session of its own (`setsid`, Julia's `detach`) keeps running.
+Distributed's workers are an exception: Julia detaches them, but they are ended anyway, because one
+that is computing would not notice that the session has ended.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.sessions")
 
 MARK: Final = "KAIMON_SESSION"
-"""The variable by which every descendant of a session is known, whatever it did to its parents."""
+"""Environment variable that identifies every descendant of a session, even if reparented."""
 
 _WORKER: Final = {"--bind-to", "--worker"}
-"""Arguments that Distributed gives to a worker on this machine."""
+"""Arguments that Distributed passes to a local worker."""
 
 _KILL_TIMEOUT: Final = 10.0
-"""Seconds until a killed process is given up as stuck in the kernel."""
+"""Seconds after which a killed process is considered stuck in the kernel."""
 
 GRACE: Final = 1.0
 """Seconds that children of an ended session get between SIGTERM and SIGKILL."""
@@ -46,25 +46,25 @@ GRACE: Final = 1.0
 async def end_process(key: str, live: LiveProcess, timeout: float, *, ask: bool = False) -> bool:
     """End a session's process and its descendants.
 
-    A free gate is asked to exit, so that Julia runs its own exit hooks; a process that is busy,
-    deaf or does not obey gets SIGTERM and then SIGKILL.
+    A free gate is asked to exit, so that Julia runs its exit hooks; a process that is busy,
+    unresponsive or does not exit gets SIGTERM and then SIGKILL.
 
     Args:
-        key: of the session.
+        key: the session's key.
         live: its process and link.
-        timeout: seconds for each rung of the ladder, on a machine without other load.
+        timeout: seconds for each step, on a machine without other load.
         ask: whether the gate is free to be asked.
 
     Returns:
         Whether the process is gone.
     """
     process = live.process
-    # A stopped process takes no signal but SIGKILL before it is continued.
+    # A stopped process handles no signal but SIGKILL until it is continued.
     process.signal(signal.SIGCONT)
     if ask:
         with contextlib.suppress(GateSilentError):
             await live.link.request("exit", timeout=timeout)
-            # Under load Julia's exit takes longer, and SIGTERM makes one that compiles crash.
+            # Under load Julia takes longer to exit, and SIGTERM crashes it if it is compiling.
             await process.wait(timeout * load())
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.exited.done():
@@ -77,27 +77,27 @@ async def end_process(key: str, live: LiveProcess, timeout: float, *, ask: bool 
 
 
 def children_to_end(process: SessionProcess) -> list[psutil.Process]:
-    """The descendants of a session's process that go with its image."""
+    """Return the descendants that end together with the process image."""
     return _bound(process.descendants(), _session_of(process.pid))
 
 
 async def end_leftovers(key: str, leader: int) -> None:
-    """End what an ended session has left running, found by the mark in its environment.
+    """End the processes an ended session left running, found by `MARK` in their environment.
 
     Args:
-        key: of the session.
-        leader: pid that its process has, or had; 0 if nobody knows.
+        key: the session's key.
+        leader: pid of its current or former process; 0 if unknown.
     """
     found = await asyncio.to_thread(_marked)
     await _end(key, _bound([process for mark, process in found if mark == key], leader))
 
 
 async def end_strays(ended: Callable[[str], bool], leader: Callable[[str], int]) -> None:
-    """End what sessions have left running that ended while nobody could see to it.
+    """End leftover processes of sessions that ended while no daemon was running.
 
     Args:
-        ended: whether the session with a key is known and has ended.
-        leader: pid that the process of such a session had.
+        ended: whether a key belongs to a known session that has ended.
+        leader: returns the pid that such a session's process had.
     """
     strays: dict[str, list[psutil.Process]] = {}
     for mark, process in await asyncio.to_thread(_marked):
@@ -109,13 +109,13 @@ async def end_strays(ended: Callable[[str], bool], leader: Callable[[str], int])
 
 
 def _bound(processes: list[psutil.Process], leader: int) -> list[psutil.Process]:
-    """Those in the process session of ``leader``, or of one of the session's own Julias."""
+    """Select those in the process session of ``leader`` or of one of the session's own Julias."""
     leaders = {leader} | {process.pid for process in processes if _is_own_julia(process)}
     return [process for process in processes if _session_of(process.pid) in leaders]
 
 
 def _is_own_julia(process: psutil.Process) -> bool:
-    """Whether it runs the gate, so that it need not have been noted, or is a worker."""
+    """Return whether a process is a worker, or runs the gate (its pid may not be recorded)."""
     try:
         arguments = process.cmdline()
     except (psutil.Error, OSError):
@@ -124,7 +124,7 @@ def _is_own_julia(process: psutil.Process) -> bool:
 
 
 def _session_of(pid: int) -> int:
-    """The process session of a process, or -1 if it is gone."""
+    """Return the process session of a process, or -1 if it is gone."""
     try:
         return os.getsid(pid)
     except OSError:
@@ -139,11 +139,11 @@ async def _end(key: str, leftovers: list[psutil.Process]) -> None:
 
 
 def _marked() -> list[tuple[str, psutil.Process]]:
-    """All processes that carry a session's mark, with it."""
+    """Return all processes that carry a session's mark, each with that session's key."""
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
-            # A daemon that was started from within a session carries that session's mark.
+            # A daemon started from within a session carries that session's mark.
             continue
         try:
             key = process.environ().get(MARK)

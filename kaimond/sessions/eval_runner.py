@@ -1,6 +1,6 @@
-"""Runs the evals of one process image: from its queue to the gate, and back with an end.
+"""Runs the evals of one process image: from the queue to the gate and back.
 
-An eval is in the store before the gate hears of it, and its end is before the gate may forget it.
+An eval is stored before it is sent to the gate, and its end is stored before the gate may drop it.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 
 ROWS: Final = "40"
 COLUMNS: Final = "120"
-"""How large a screen values are shown for."""
+"""Screen size for which values are displayed."""
 
 _META: Final = ("status", "elapsed", "output")
 
 _OF_THE_SESSION: Final = ("sources", "reviser", "package", "file", "untracked", "remark")
-"""What a result tells of the session's source; not kept, as it is much and no part of the eval."""
+"""Fields of a result that describe the session's source; too large to store with the eval."""
 
 
 class EvalRunner:
-    """One process image's evals.
+    """The evals of one process image.
 
     Args:
-        key: of the session.
-        boot_id: of the process image.
-        link: to its gate.
-        spool: where its evals print.
-        turn: of the persons at the session's terminals.
+        key: the session's key.
+        boot_id: the process image's boot id.
+        link: the link to its gate.
+        spool: where its evals write their output.
+        turn: tracks whether input from one of the session's terminals is being evaluated.
         services: what all sessions share.
-        mirrored: tells whether persons at the session see what agents evaluate.
+        mirrored: returns whether agents' evals are shown in the session's terminal.
 
     Attributes:
-        boot_id: of the process image.
-        queue: who is next.
+        boot_id: the process image's boot id; "" once it is closed.
+        queue: decides which eval is next.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class EvalRunner:
 
     @property
     def running(self) -> Eval | None:
-        """The eval that is with the gate."""
+        """The eval that is currently with the gate."""
         return self._history.opened(self.queue.running)
 
     def notes_of(self, eval_id: str) -> Notes:
-        """What an eval has told of itself; empty ones if it does not run."""
+        """Return the notes of a running eval; empty notes if it is not running."""
         return self._notes if self.queue.running == eval_id else Notes()
 
-    # Evals come
+    # Submitting
 
     def submit(
         self,
@@ -97,21 +97,21 @@ class EvalRunner:
         thorough: bool = False,
         call: tuple[tuple[str, str], ...] = (),
     ) -> Eval:
-        """Queue code, or the call of a tool.
+        """Queue code or a tool call.
 
         Args:
-            code: to evaluate.
-            agent: who asks, for people.
-            journal: called with the new eval's id before anything is done; what it writes to the
-                store is stored with the eval, or neither is.
-            quiet: the value is not wanted.
-            silent: nothing of it is shown in the session's terminal.
-            thorough: all source files are read for it, however they look.
-            call: fields that make it the call of a tool; `code` is for people then.
+            code: the code to evaluate.
+            agent: who asks, for display.
+            journal: called with the new eval's id before anything is done; what it writes is stored
+                in one transaction with the eval.
+            quiet: whether to omit the value.
+            silent: whether to show nothing of the eval in the session's terminal.
+            thorough: whether to read all source files first, even if they look unchanged.
+            call: fields that make this a tool call; `code` is then only for display.
 
         Raises:
-            QueueFullError: too many evals wait already.
-            sqlite3.Error: it cannot be stored; nothing is known of it then.
+            QueueFullError: too many evals are already waiting.
+            sqlite3.Error: the eval cannot be stored, and was not queued.
             kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
         """
         if self.queue.waiting >= MOST_WAITING:
@@ -136,7 +136,7 @@ class EvalRunner:
         return self._history.opened(item.id) or item
 
     def resume(self) -> None:
-        """Go on with what this process image was given by the previous daemon."""
+        """Continue with the evals that the previous daemon gave to this process image."""
         self._history.abandoned(
             self._key, self._spool, "the session was restarted", boot_id=self.boot_id
         )
@@ -147,7 +147,7 @@ class EvalRunner:
             self.next()
 
     def next(self) -> None:
-        """Hand the next eval to the gate, if it is free, and note whether it evaluates."""
+        """Send the next eval to the gate if it is free, and record whether the session is busy."""
         chosen = self.queue.begin()
         if chosen:
             self._why = ""
@@ -173,26 +173,26 @@ class EvalRunner:
                 self._key, Event.EVALS_ENDED, "no more evals", last_eval=time.time()
             )
 
-    # Evals end
+    # Ending
 
     def withdraw(self, eval_id: str, reason: str) -> bool:
-        """Take an eval out of the queue; tell whether it was still there."""
+        """Remove an eval from the queue; return whether it was still waiting."""
         if not self.queue.withdraw(eval_id):
             return False
         self._history.not_begun(eval_id, reason)
         return True
 
     def interrupting(self, reason: str) -> None:
-        """Somebody interrupts what runs.
+        """Record that the running eval is being interrupted.
 
         Args:
-            reason: a clause for whoever waits for it; the first of several stays.
+            reason: a clause for whoever waits for it; the first one given is kept.
         """
         self._why = self._why or reason
 
     @contextlib.contextmanager
     def pausing(self) -> Iterator[None]:
-        """Let what runs end, and begin nothing else meanwhile."""
+        """Let the running eval end, and start no other in the meantime."""
         self.queue.pause()
         try:
             yield
@@ -202,13 +202,13 @@ class EvalRunner:
                 self.next()
 
     def ending(self, reason: str) -> None:
-        """The process image is about to be ended on purpose: what waits does not begin."""
+        """Dismiss all waiting evals, because the process image is about to be ended on purpose."""
         self._why = reason
         for item in self.queue.dismiss():
             self._history.not_begun(item.id, reason)
 
     def close(self, status: Status, reason: str) -> None:
-        """The process image is gone: end what ran with this status, and what waits."""
+        """End the running eval with this status and dismiss the rest; the process image is gone."""
         if self.queue.running:
             outcome = Outcome(status, parts=self._notes.parts(), reason=reason)
             self._history.cut_short(self._spool, self.queue.end(), outcome)
@@ -216,14 +216,14 @@ class EvalRunner:
             self._history.not_begun(item.id, reason)
         self.boot_id = ""
 
-    # The gate
+    # Gate messages
 
     def _hand_over(self, item: Eval) -> None:
         self._link.send(
             item.id,
             "eval",
             (
-                # If it arrives at another process image, this one may have run it already.
+                # Another image must not run it, as the named one may have done so already.
                 ("boot", item.boot_id),
                 ("code", item.code),
                 ("spool", str(self._spool.path(item.id))),
@@ -237,12 +237,12 @@ class EvalRunner:
         )
 
     def transport_up(self) -> None:
-        """Ask again for the result that may have been in flight when the transport broke."""
+        """Request again a result that may have been lost when the transport broke."""
         if self.queue.running:
             self._link.send("again", "result", (("eval", self.queue.running),))
 
     def heard(self, message: Message) -> None:
-        """Take in a message of the gate that answers no waiting request."""
+        """Handle a message from the gate that answers no pending request."""
         running = self.queue.running
         if message.verb == "result":
             stored = True
@@ -250,15 +250,15 @@ class EvalRunner:
                 stored = self._concluded(message)
                 self.next()
             if stored:
-                # Only now may the gate forget it.
+                # Only now may the gate drop the result.
                 self._link.send("ack", "ack", (("eval", message.request),))
         elif (message.verb, message.request) == ("notes", running) or (
             (message.verb, message.get("eval")) == ("pending", running)
         ):
             self._notes.take(message)
         elif message.verb == "unknown" and message.get("eval") == running:
-            # It never arrived, or its acknowledged result was lost with us. The gate runs an id
-            # once at most, so sending it again is safe.
+            # The eval never arrived, or its acknowledged result was lost with the previous daemon.
+            # The gate runs each id at most once, so sending it again is safe.
             item = self.running
             assert item, "what runs has not ended"
             self._hand_over(item)

@@ -1,7 +1,7 @@
-"""A session's process, whoever started it: from its first answer to its end.
+"""The process of a session of either kind, from its first answer to its end.
 
-The end of a process is taken in the moment it is noticed, whoever notices it first: the kernel's
-event, or somebody who asks and finds it gone.
+The end of a process is handled as soon as it is noticed, either through the kernel's event or by
+a caller that finds the process gone.
 """
 
 from __future__ import annotations
@@ -46,28 +46,28 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.sessions")
 
 LAST_LINES: Final = 20
-"""Lines of output that are kept of an ended session and shown in errors."""
+"""Number of output lines that are kept of an ended session and shown in errors."""
 
 LAST_BYTES: Final = 2**14
-"""Bytes of them at most: they go into the record and into every error about that session."""
+"""Maximum bytes of these lines, as they go into the record and every error about the session."""
 
 _ASK_TOOLS: Final = "tools"
 
 
 class Lifecycle(abc.ABC):
-    """The process of a session that has not ended, from its birth to its death.
+    """The process handling of a session that has not ended.
 
     Args:
-        key: its name for ever.
+        key: the session's permanent key.
         services: what all sessions share.
 
     Attributes:
-        key: its name for ever.
-        lock: held by whoever restarts or stops it.
-        live: its process and the way to its gate; None while it has none.
-        turn: whether a person's input is evaluated.
-        terminals: that persons have attached.
-        tools: that its own code offers to agents.
+        key: the session's permanent key.
+        lock: held during a restart or stop.
+        live: the process and its link; None while there is no process.
+        turn: whether a person's input is being evaluated.
+        terminals: the attached terminals.
+        tools: the tools that the session's own code offers to agents.
     """
 
     def __init__(self, key: str, services: Services) -> None:
@@ -81,59 +81,59 @@ class Lifecycle(abc.ABC):
         self._evals: EvalRunner | None = None
         self._end_reason = ""
 
-    # What it is
+    # Properties
 
     @property
     def record(self) -> Record:
-        """What is remembered of it, without a look at its process."""
+        """The session's record, without checking the process."""
         record = self.services.registry.get(self.key)
         assert record is not None, "a session has a record"
         return record
 
     @property
     def verified(self) -> Record:
-        """Its record, after making sure that its process exists at this moment."""
+        """The session's record, after checking that its process still exists."""
         if self.live and not self.live.process.running:
             self._exited(self.live)
         return self.record
 
     @property
     def project(self) -> str:
-        """Directory of its project."""
+        """The project directory."""
         return self.record.project
 
     @property
     def reviser(self) -> str:
-        """Which reviser its project's preferences ask for now."""
+        """The reviser that the project's preferences currently select."""
         return str(self.services.preferences.of(Path(self.project)).revise)
 
     @property
     def spool(self) -> Spool:
-        """Where its evals print."""
+        """Where the session's evals write their output."""
         return Spool(self.services.paths.session_spool(self.key))
 
     @property
     def running(self) -> Eval | None:
-        """The eval that it evaluates now."""
+        """The eval that is currently running."""
         return self._evals.running if self._evals else None
 
     @property
     def queued(self) -> int:
-        """How many evals wait."""
+        """The number of waiting evals."""
         return self._evals.queue.waiting if self._evals else 0
 
     @property
     def evaluates(self) -> bool:
-        """Whether it takes evals now."""
+        """Whether the session currently accepts evals."""
         return self._evals is not None
 
     @property
     def busy(self) -> bool:
-        """Whether it evaluates, or cannot yet."""
+        """Whether the session is evaluating, or cannot evaluate yet."""
         return self._evals is None or self._evals.queue.busy_since is not None
 
     def notes_of(self, eval_id: str) -> Notes:
-        """What an eval has told of itself; empty ones if it does not run."""
+        """Return the notes of a running eval; empty notes if it is not running."""
         return self._evals.notes_of(eval_id) if self._evals else Notes()
 
     @property
@@ -146,12 +146,12 @@ class Lifecycle(abc.ABC):
 
     @abc.abstractmethod
     async def read_again(self) -> None:
-        """Have all source files read again, if that can be done now."""
+        """Have all source files read again, if that is possible now."""
 
-    # Its process
+    # Process
 
     def take_charge(self, process: SessionProcess) -> LiveProcess:
-        """Connect to the gate of a process, and be there when it ends."""
+        """Connect to a process's gate, and watch for the end of the process."""
         where = self.services.paths
         link = GateLink(
             self.services.context,
@@ -181,7 +181,7 @@ class Lifecycle(abc.ABC):
 
     def _transport_up(self) -> None:
         if self.live:
-            # What it said before it was heard may be lost.
+            # Anything the gate sent before the link was up may be lost.
             self.live.link.send(_ASK_TOOLS, "tools")
         if self._evals:
             self._evals.transport_up()
@@ -204,13 +204,13 @@ class Lifecycle(abc.ABC):
         self.services.bus.publish(SessionToolsChanged(self.key))
 
     def opened(self, boot_id: str) -> None:
-        """A new process image can evaluate."""
+        """Accept evals for a new process image."""
         self._evals = self._runner(boot_id)
         self.services.source.opened(self)
         self.terminals.image_ready(self.record.generation)
 
     def adopted(self, boot_id: str) -> None:
-        """A process image that outlived the previous daemon evaluates, or can."""
+        """Continue the evals of a process image that outlived the previous daemon."""
         self._evals = self._runner(boot_id)
         self.services.source.opened(self)
         self._evals.resume()
@@ -230,40 +230,40 @@ class Lifecycle(abc.ABC):
                 self.services.source.told(self.key, said)
 
     def watch(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something in the background that the next daemon will do if this one ends."""
+        """Run background work that the next daemon will do if this one ends."""
         self.services.tasks.watch(work)
 
     def taint(self, why: str) -> None:
-        """Code was interrupted by force, maybe inside C; ``why`` is a clause for the log."""
+        """Record a forced interrupt, possibly inside C code; ``why`` is a clause for the log."""
         if self.verified.alive:
             self.services.registry.note(self.key, tainted=True)
             _log.warning("tainted: %s", why, extra={"session": self.key})
 
     def turn_changed(self) -> None:
-        """A person's turn began or ended: take up or go on with agents' evals."""
+        """Handle the start or end of a person's input: hold back or continue agents' evals."""
         if self._evals:
             self._evals.next()
 
     # Before a process image ends on purpose
 
     def dismiss_evals(self, reason: str) -> None:
-        """Let nothing begin that waits; ``reason`` is a clause for whoever waits for it."""
+        """Dismiss all waiting evals; ``reason`` is a clause for whoever waits for them."""
         if self._evals:
             self._evals.ending(reason)
 
     def close_evals(self, status: Status, reason: str) -> None:
-        """The process image evaluates nothing more: end what ran with ``status``."""
+        """End the running eval with ``status``; this process image evaluates nothing more."""
         if self._evals:
             evals, self._evals = self._evals, None
             evals.close(status, reason)
 
-    # A new process image
+    # New process image
 
     def answered(self, live: LiveProcess, pong: Message) -> Record:
-        """The gate of a ``starting`` session has proved itself: it is ready.
+        """Make a ``starting`` session ready after its gate has proved itself.
 
         Raises:
-            SessionError: it ended, or was ended, in the same moment.
+            SessionError: the session ended, or was ended, at the same moment.
         """
         record = self.verified
         if record.state is not State.STARTING:
@@ -286,7 +286,7 @@ class Lifecycle(abc.ABC):
         return self.record
 
     def start_failure(self, live: LiveProcess) -> SessionError:
-        """Why it is not ready although its start is over."""
+        """Return an error that explains why the session is not ready after its start."""
         record = self.verified
         if record.state in (State.STOPPING, State.STOPPED):
             return ended_meanwhile(self.key, alive=record.alive)
@@ -301,28 +301,28 @@ class Lifecycle(abc.ABC):
         )
 
     def let_go(self) -> LiveProcess | None:
-        """The daemon ends, and the process goes on; return it, for its link to be closed."""
+        """Release a process that outlives the daemon; return it so that its link can be closed."""
         live, self.live = self.live, None
         if live:
             live.process.release()
         return live
 
-    # Its end
+    # End
 
     def will_end(self, reason: str) -> None:
-        """The end of its process is wanted; ``reason``, a clause, goes into its record."""
+        """Record that the end is intended; ``reason`` is a clause for the session's record."""
         self._end_reason = reason
 
     def _outlives_its_process(self) -> bool:
-        """Whether it goes on although its process is gone."""
+        """Return whether the session continues although its process is gone."""
         return False
 
     def _left_in_order(self) -> bool:
-        """Whether its person took it back, so that the end of the process is no crash."""
+        """Return whether the user took the REPL back, so that its end is no crash."""
         return False
 
     def _exited(self, live: LiveProcess) -> None:
-        """A process is proved to be gone. Called by everybody who notices, so maybe twice."""
+        """Handle the proved end of a process. Every observer calls this, so it may run twice."""
         if self.live is not live:
             return
         record, status = self.record, live.process.exited.result()
@@ -330,25 +330,25 @@ class Lifecycle(abc.ABC):
         goes_on = self._outlives_its_process()
         if not goes_on:
             self._record_exit(record, how, status)
-        # Only now: had the record not been written, the next look would try again.
+        # Not earlier: if recording the exit fails, the next check must be able to try again.
         self._let_go(live)
         if goes_on:
             return
         unasked, self._end_reason = not self._end_reason, ""
         self._over(f"the session's {how}")
         if unasked and not record.joined:
-            # On a way down that somebody asked for, whoever waits for it does this.
+            # After a requested end, the code that waits for it does this.
             self.services.tasks.chore(end_leftovers(self.key, live.process.pid))
 
     def _let_go(self, live: LiveProcess) -> None:
-        """A process image is none of this session's any more."""
+        """Detach the session from a process image that no longer belongs to it."""
         self.live = None
         self.services.source.closed(self.key)
         self.services.tasks.chore(live.link.close())
         forget_files(self.services.paths, self.key)
 
     def _over(self, reason: str) -> None:
-        """Its end is written down: tell everybody, and clear away.
+        """Notify everyone and clean up, after the end has been recorded.
 
         Args:
             reason: a clause for whoever waits for its evals.
@@ -376,11 +376,11 @@ class Lifecycle(abc.ABC):
         failpoints.passing("exit.after-record")
 
     def never_ran(self, reason: str, status: ExitStatus = UNKNOWN) -> None:
-        """End it: it has no process.
+        """End a session that has no process.
 
         Args:
             reason: a clause for its record.
-            status: how the process ended that it had, if that is known.
+            status: how its former process ended, if known.
         """
         orderly = self.record.state is not State.STOPPING and self._left_in_order()
         self.services.registry.apply(
@@ -396,7 +396,7 @@ class Lifecycle(abc.ABC):
         self.terminals.session_ended(self.record.ending)
 
     def left(self, ending: str) -> None:
-        """A person took it back; its process goes on.
+        """End a session that its user took back; the process keeps running.
 
         Args:
             ending: a sentence for its record.
@@ -419,7 +419,7 @@ class Lifecycle(abc.ABC):
         }
 
     def set_aside(self) -> None:
-        """It outlived the previous daemon, and this one does not speak with its gate."""
+        """Leave alone a surviving session whose gate speaks an unsupported protocol."""
         record = self.record
         reason = unspoken(record.protocol, record.gate)
         _log.warning("set aside: %s", reason, extra={"session": self.key})
@@ -433,7 +433,7 @@ def _sentence(text: str) -> str:
 
 
 def ended_meanwhile(key: str, *, alive: bool) -> SessionError:
-    """The error for a start whose session was shut down meanwhile."""
+    """Return the error for a start whose session was shut down in the meantime."""
     now = "Its process is being ended." if alive else "It is no more."
     return SessionError(
         ErrorKind.START_ENDED, f"Session {key} was shut down while it started. {now}"
@@ -441,7 +441,7 @@ def ended_meanwhile(key: str, *, alive: bool) -> SessionError:
 
 
 def not_gone(key: str, live: LiveProcess, what: str) -> SessionError:
-    """The error for a process that survives SIGKILL."""
+    """Return the error for a process that survives SIGKILL."""
     return SessionError(
         ErrorKind.NOT_GONE,
         f"Session {key} {what}, and its process {live.process.pid} does not go away even when "

@@ -1,4 +1,4 @@
-"""A session whose Julia kaimond starts, restarts and ends."""
+"""A session whose Julia process kaimond starts, restarts and ends."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.sessions")
 
 INTERRUPT_LIMIT: Final = 2.0
-"""Seconds for the interrupt of what runs before an end: it need not force anything, because a
-process that does not obey is ended anyway."""
+"""Seconds for interrupting the running eval before the process ends. It can be short, as a process
+that does not respond is ended anyway."""
 
 
 class ManagedSession(Session):
-    """A session of a process that is ours."""
+    """A session whose process was started by kaimond."""
 
     # Start
 
@@ -47,14 +47,14 @@ class ManagedSession(Session):
         """Spawn a process and wait until its gate answers with this start's nonce.
 
         Args:
-            plan: how; the session was ``starting`` when it was begun.
+            plan: what to start; the session was already ``starting`` when the plan was made.
 
         Raises:
-            SessionError: it did not start; its process is ended, and so is the session.
+            SessionError: the start failed; the process and the session have been ended.
         """
         before = self.record
         if before.state is not State.STARTING:
-            # It may be ended while its plan is made, and nobody would know of a process of it.
+            # It may be ended while its plan is made; nobody would know of a process spawned now.
             raise ended_meanwhile(self.key, alive=before.alive)
         try:
             record = self.services.registry.note(
@@ -104,7 +104,7 @@ class ManagedSession(Session):
             _log.info("spawned process %d", process.pid, extra={"session": self.key})
             return self.take_charge(process)
         except BaseException:
-            # Nobody would know of it, so nobody would ever end it.
+            # Nobody else knows of this process, so nobody else would ever end it.
             process.signal(signal.SIGKILL)
             raise
 
@@ -112,7 +112,7 @@ class ManagedSession(Session):
         """Wait until the gate of a spawned process answers with this start's nonce.
 
         Raises:
-            SessionError: it did not start; its process is ended, and so is the session.
+            SessionError: the start failed; the process and the session have been ended.
         """
         deadline = self.services.settings.start_timeout
         try:
@@ -134,7 +134,7 @@ class ManagedSession(Session):
 
     async def _give_up(self, live: LiveProcess, reason: str) -> None:
         self.will_end(reason)
-        # It may still answer while it ends; the next daemon must not take that for a start.
+        # The gate may still answer while it ends; the next daemon must not accept that answer.
         self.services.registry.note(self.key, nonce="")
         failpoints.passing("start.given-up")
         await end_process(self.key, live, self.services.settings.stop_timeout)
@@ -142,11 +142,11 @@ class ManagedSession(Session):
     # Restart
 
     async def _restart(self, reason: str, *, idle_only: bool = False) -> Restarted:
-        """Replace its process image by a new one under the same key.
+        """Replace the process image and keep the key.
 
-        The plan is made before anything is given up, so a broken configuration costs nothing. The
-        image is replaced in place where that is possible; else, or if no new boot id proves it in
-        time, the process is ended and another one spawned.
+        The plan is made before anything is given up, so a broken configuration does no harm. The
+        image is replaced in place if possible; otherwise, or if no new boot id proves the restart
+        in time, the process is ended and a new one is spawned.
         """
         began = time.monotonic()
         async with self.lock:
@@ -186,7 +186,7 @@ class ManagedSession(Session):
                 )
                 after = self.answered(live, pong)
                 return after, f"in place (the same process {after.pid})"
-        # It may still answer while it ends; the next daemon must not take that for a proof.
+        # The gate may still answer while it ends; the next daemon must not accept that as proof.
         self.services.registry.note(self.key, nonce="")
         failpoints.passing("restart.before-end")
         if not await end_process(self.key, live, self.services.settings.stop_timeout):
@@ -200,8 +200,8 @@ class ManagedSession(Session):
         """Have a free gate execute Julia anew in its process; key, pid and terminals stay.
 
         Returns:
-            The new image's first answer, proved by its nonce and its boot id; None if there was
-            none within the deadline of restarts.
+            The new image's first answer, proved by its nonce and boot id; None if there was none
+            within the restart timeout.
         """
         nonce = secrets.token_hex(8)
         self.services.registry.note(self.key, nonce=nonce)
@@ -226,23 +226,23 @@ class ManagedSession(Session):
         return None
 
     def _begin_respawn(self) -> None:
-        # Without a pid, the next daemon sees that the new process was not there yet.
+        # A record without a pid tells the next daemon that there was no new process yet.
         self.services.registry.apply(
             self.key, Event.SPAWNED, "the old process is gone", pid=0, process_start=""
         )
 
     def _stuck(self, live: LiveProcess) -> SessionError:
-        """A process survives SIGKILL: nothing restarts while it is there."""
+        """Mark the session as stopping and return the error for a process that survives SIGKILL."""
         reason = "it was to be restarted, but its process did not go away"
         self.will_end(reason)
         self.services.registry.apply(self.key, Event.STOP, reason)
         return not_gone(self.key, live, "was not restarted")
 
     async def finish_restart(self) -> None:
-        """Bring a restart to its end that the previous daemon had begun.
+        """Finish a restart that the previous daemon began.
 
-        Only a new image that was told this restart's nonce is its proof. An old image that answers
-        may have the request to execute Julia anew still before it, so it is ended.
+        Only a new image that repeats this restart's nonce is proof. An old image that answers may
+        still receive the request to execute Julia anew, so it is ended.
         """
         record, live = self.record, self.live
         async with self.lock:
@@ -274,10 +274,10 @@ class ManagedSession(Session):
         except GateSilentError:
             return None
 
-    # The end
+    # End
 
     def _outlives_its_process(self) -> bool:
-        # A restart goes on from here; the evals were ended when it began.
+        # A restart goes on from here; its evals were ended when it began.
         return self.record.state is State.RESTARTING
 
     async def _end_process(self, live: LiveProcess, reason: str) -> None:
@@ -288,14 +288,14 @@ class ManagedSession(Session):
         failpoints.passing("stop.after-end")
 
     async def _quiet(self, live: LiveProcess, reason: str) -> bool:
-        """Before its image ends: begin no eval, interrupt what runs, end its children.
+        """Dismiss queued evals, interrupt what runs and end children, before the image ends.
 
         Args:
-            live: its process and link.
+            live: the session's process and link.
             reason: a clause for whoever waits.
 
         Returns:
-            Whether the gate is free, so that it can be asked for something.
+            Whether the gate is free to handle a request.
         """
         self.dismiss_evals(reason)
         running, free = self.running, live.link.up

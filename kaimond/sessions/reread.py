@@ -1,4 +1,4 @@
-"""What came of having a session read all its source files again."""
+"""Reports the result of reading all source files of a session again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 async def read_again(source: SourceCheck, item: Eval) -> tuple[str, SourceReport]:
-    """What came of reading all files again, in words, and what the disk shows now.
+    """Return the result of reading all files again as text, and a fresh source report.
 
     Args:
-        source: compares what sessions run with the disk.
-        item: the eval that `Session.reread` has given, at its end.
+        source: compares sessions' source with the disk.
+        item: the eval that `Session.reread` returned, after it has ended.
 
     Raises:
-        SessionError: it did not get through.
+        SessionError: the eval did not succeed.
     """
     outcome = item.outcome
     assert outcome is not None, "only what has ended is told"

@@ -1,4 +1,4 @@
-"""How a gate is had to execute Julia anew, and what proves that it did."""
+"""Has a gate execute Julia anew, and waits for proof that it did."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
 
 _LOOK_AGAIN: Final = 0.05
-"""Seconds between two questions to a gate that still is the old one."""
+"""Seconds between two pings while the old image still answers."""
 
 
 @dataclass(frozen=True)
 class Restarted:
-    """A restart that was proved.
+    """A proved restart.
 
     Attributes:
-        record: of the session, with its new generation and boot id.
-        way: how it was done, a phrase.
-        seconds: that it took.
+        record: the session's record, with its new generation and boot id.
+        way: a phrase that says how it was done.
+        seconds: how long it took.
     """
 
     record: Record
@@ -40,16 +40,16 @@ async def execute_anew(
     proves: Callable[[Message], bool],
     timeout: float,
 ) -> tuple[Message | None, str]:
-    """Ask a gate to execute Julia anew in its process, and wait for the proof.
+    """Ask a gate to execute Julia anew in its process, and wait for proof.
 
     Args:
-        live: the process and the way to its gate.
-        fields: of the request.
-        proves: whether an answer to a ping is of the new image.
+        live: the process and its link.
+        fields: the fields of the request.
+        proves: returns whether a ping was answered by the new image.
         timeout: seconds to wait.
 
     Returns:
-        The first answer of the new image, or None; and why the gate refused, or "".
+        The new image's first answer, or None; and why the gate refused, or "".
     """
     asked = asyncio.create_task(live.link.request("restart", fields, timeout=timeout))
     proof = asyncio.create_task(new_image(live, proves))
@@ -64,18 +64,18 @@ async def execute_anew(
 
 
 async def new_image(live: LiveProcess, proves: Callable[[Message], bool]) -> Message:
-    """Wait as long as it takes for the first answer of a new process image.
+    """Wait without a limit for the first answer of a new process image.
 
     Args:
-        live: the process and the way to its gate.
-        proves: whether an answer to a ping is of the new image.
+        live: the process and its link.
+        proves: returns whether a ping was answered by the new image.
 
     Raises:
-        GateSilentError: the process is none of a session's any more.
+        GateSilentError: the process no longer belongs to a session.
     """
     while True:
-        # The old image answers what it hears before it executes the new one; that proves nothing,
-        # and an answer that is lost in between is asked for again by `repeat`.
+        # The old image answers pings that arrive before the exec, which proves nothing. A ping that
+        # is lost in between is sent again because of `repeat`.
         pong = await live.link.request("ping", timeout=FOR_EVER, repeat=True)
         if proves(pong):
             return pong

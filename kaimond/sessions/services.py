@@ -1,4 +1,4 @@
-"""What all sessions of a daemon share."""
+"""Services that all sessions of a daemon share."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _T = TypeVar("_T")
 
 
 class BackgroundTasks:
-    """What is done while nobody waits for it; a failure is logged."""
+    """Background tasks of the daemon; failures are logged."""
 
     def __init__(self) -> None:
         self._chores: set[asyncio.Task[Any]] = set()
         self._watches: set[asyncio.Task[Any]] = set()
 
     def chore(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that must be done before the daemon ends."""
+        """Run work that must finish before the daemon ends."""
         self._start(work, self._chores)
 
     def watch(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that the next daemon will do if this one ends."""
+        """Run work that the next daemon will do if this one ends."""
         self._start(work, self._watches)
 
     async def to_its_end(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do something that goes on when whoever waits for it goes away, like a `watch`."""
+        """Run work that, like a `watch`, continues even if its caller is cancelled."""
         return await asyncio.shield(self._start(work, self._watches))
 
     @staticmethod
@@ -57,14 +57,14 @@ class BackgroundTasks:
         return task
 
     async def close(self) -> None:
-        """Give up the watches, and wait for the chores."""
+        """Cancel the watches, and wait for the chores."""
         for task in self._watches:
             task.cancel()
         await asyncio.gather(*self._chores, *self._watches, return_exceptions=True)
 
 
 def log_failure(task: asyncio.Task[Any]) -> None:
-    """Log a task's failure, unless it is one that somebody is told of anyway."""
+    """Log a task's failure, unless its error is reported to somebody anyway."""
     if task.cancelled():
         return
     error = task.exception()
@@ -74,20 +74,20 @@ def log_failure(task: asyncio.Task[Any]) -> None:
 
 @dataclass(frozen=True)
 class Services:
-    """What a session calls.
+    """The services a session uses.
 
     Attributes:
-        paths: where things live.
-        settings: of sessions.
-        registry: of sessions' records.
-        history: of evals.
-        source: compares what sessions run with the disk.
-        preferences: of projects, as they are now.
+        paths: the daemon's paths.
+        settings: the session settings.
+        registry: the records of all sessions.
+        history: all evals.
+        source: compares sessions' source with the disk.
+        preferences: the current preferences of projects.
         planner: decides what Julia is started with.
-        caches: precompiled gates.
-        bus: for events.
-        tasks: in the background.
-        context: of libzmq.
+        caches: the precompiled gates.
+        bus: the event bus.
+        tasks: the background tasks.
+        context: the libzmq context.
     """
 
     paths: Paths

@@ -1,6 +1,6 @@
-"""One session: what can be done with it, whoever started it.
+"""Operations on one session of either kind.
 
-What only one kind of them does is in `kaimond.sessions.managed_session` and in
+What differs between the kinds is in `kaimond.sessions.managed_session` and
 `kaimond.joined.joined_session`.
 """
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from kaimond.sessions.restart import Restarted
 
 _READ_AGAIN: Final = "nothing"
-"""The code of an eval that is there for what happens before each eval."""
+"""Code of an eval whose only purpose is the source update that precedes every eval."""
 
 _OURSELVES: Final = "kaimond"
-"""Who asks for what no agent has asked for."""
+"""Agent name of evals that kaimond itself submits."""
 
 
 class SessionBusyError(SessionError):
-    """A session was to be restarted only while it is idle, and evaluates."""
+    """A restart was allowed only while the session is idle, but it is evaluating."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
@@ -46,12 +46,12 @@ class SessionBusyError(SessionError):
 
 
 class Session(Lifecycle):
-    """One session that has not ended."""
+    """A session that has not ended."""
 
     async def look(self) -> Seen | None:
-        """Measure how well it is; None while it has no process.
+        """Measure the session's health; return None if it has no process.
 
-        A process that is dying may end meanwhile, and the session with it.
+        If the process turns out to be gone, the session may end during the call.
         """
         if self.live is None:
             return None
@@ -70,10 +70,10 @@ class Session(Lifecycle):
         thorough: bool = False,
         call: tuple[tuple[str, str], ...] = (),
     ) -> Eval:
-        """Queue code, or the call of a tool (arguments as of `EvalRunner.submit`).
+        """Queue code or a tool call (arguments: see `EvalRunner.submit`).
 
         Raises:
-            SessionError: it evaluates nothing now, or too many evals wait; nothing was queued.
+            SessionError: the session accepts no evals now or its queue is full; nothing was queued.
             kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
         """
         require_spoken(self.record)
@@ -98,10 +98,10 @@ class Session(Lifecycle):
             raise SessionError(ErrorKind.QUEUE_FULL, told) from None
 
     def reread(self, agent: str, journal: Callable[[str], None]) -> Eval:
-        """Queue an eval that reads all source files again, however they look.
+        """Queue an eval that reads all source files again, even if they look unchanged.
 
         Raises:
-            SessionError: the session cannot evaluate now, or too much waits for it.
+            SessionError: the session cannot evaluate now, or its queue is full.
             kaimond.runtime.UnsafeDirectoryError: there is no safe place for its output.
         """
         try:
@@ -115,19 +115,19 @@ class Session(Lifecycle):
             ) from None
 
     async def read_again(self) -> None:
-        """Have all source files read again, if that can be done now."""
+        """Have all source files read again, if that is possible now."""
         with contextlib.suppress(SessionError, UnsafeDirectoryError):
             item = self.reread(_OURSELVES, lambda _: None)
             await self.services.history.finished(item.id)
 
     async def cancel(self, item: Eval, reason: str) -> Cancelled:
-        """Keep an eval from beginning, or interrupt it by the safe ladder.
+        """Withdraw a queued eval, or interrupt a running one safely (`kaimond.interrupts`).
 
         Args:
-            item: one of its evals, in any state.
+            item: one of the session's evals, in any state.
             reason: a clause that begins with "it", for whoever waits for the eval.
         """
-        # Given up between a SIGINT and its delivery, it would let the signal come late.
+        # If abandoned between sending a SIGINT and its delivery, the signal could arrive too late.
         return await self.services.tasks.to_its_end(self._cancel(item, reason))
 
     async def _cancel(self, item: Eval, reason: str) -> Cancelled:
@@ -141,40 +141,40 @@ class Session(Lifecycle):
     # Restart and stop
 
     async def restart(self, reason: str) -> Restarted:
-        """Replace its process image by a new one under the same key.
+        """Replace the process image and keep the key.
 
         Args:
-            reason: a clause for the log and for the evals that it ends.
+            reason: a clause for the log and for the evals that the restart ends.
 
         Raises:
-            SessionError: it was not restarted; the message says what is true now.
+            SessionError: the restart failed; the message describes the current situation.
         """
         # Half a restart would leave the session without an image that anybody waits for.
         return await self.services.tasks.to_its_end(self._restart(reason))
 
     @abc.abstractmethod
     async def _restart(self, reason: str, *, idle_only: bool = False) -> Restarted:
-        """Do it; with ``idle_only`` raise `SessionBusyError` rather than end an eval."""
+        """Restart; with ``idle_only`` raise `SessionBusyError` rather than end an eval."""
 
     def _require_idle(self) -> None:
         if self.running or self.queued or self.turn.terminal:
             raise SessionBusyError(self.key)
 
     async def restart_if_idle(self, reason: str) -> Restarted | None:
-        """Restart it, unless somebody evaluates something when nothing else stands before it.
+        """Restart the session, or return None if it is evaluating once the lock is held.
 
         Raises:
-            SessionError: as of `restart`.
+            SessionError: see `restart`.
         """
         with contextlib.suppress(SessionBusyError):
             return await self.services.tasks.to_its_end(self._restart(reason, idle_only=True))
         return None
 
     def to_restart(self) -> tuple[Record, LiveProcess]:
-        """Its record and its process, if it can be restarted now.
+        """Return the record and process of a session that can be restarted now.
 
         Raises:
-            SessionError: it cannot; the message says in which state it is.
+            SessionError: it cannot be restarted; the message names its state.
         """
         record = self.verified
         if self.live is None or record.state not in USABLE:
@@ -184,27 +184,27 @@ class Session(Lifecycle):
         return record, self.live
 
     async def stop(self, reason: str) -> Record:
-        """End it for good; returns when its process is gone.
+        """End the session for good; return once its process is gone.
 
         Args:
             reason: a clause that begins with "it", for the record.
 
         Raises:
-            SessionError: the process does not go away.
+            SessionError: the process does not exit.
         """
         return await self.services.tasks.to_its_end(self._stop_in_turn(reason, lambda: True))
 
     async def stop_if(self, reason: str, still: Callable[[], bool]) -> None:
-        """End it, unless there is no more reason when its turn comes.
+        """End the session, unless ``still`` returns False once the lock is held.
 
         Raises:
-            SessionError: the process does not go away.
+            SessionError: the process does not exit.
         """
         await self.services.tasks.to_its_end(self._stop_in_turn(reason, still))
 
     async def _stop_in_turn(self, reason: str, still: Callable[[], bool]) -> Record:
         if self.record.state is State.STARTING:
-            # Whoever starts it may hold the lock until its deadline, and must be stoppable.
+            # A start may hold the lock until its deadline, and must be stoppable before.
             return await self._stop(reason)
         async with self.lock:
             return await self._stop(reason) if still() else self.record
@@ -227,18 +227,18 @@ class Session(Lifecycle):
         """End the process of a session that is ``stopping``.
 
         Raises:
-            SessionError: it does not go away.
+            SessionError: the process does not exit.
         """
 
     async def confirm(self) -> None:
-        """Make sure that its process still runs the image that the record tells of."""
+        """Check that the process still runs the image named in the record."""
         before, live = self.record, self.live
         try:
             pong = await live.ask("ping", timeout=FOR_EVER, repeat=True) if live else None
         except GateSilentError:
             pong = None
         if live is None or pong is None:
-            # It ended before it answered; nothing is left to be confirmed.
+            # The process ended before it answered, so there is nothing to confirm.
             return
         live.pong = pong
         if pong.get("boot") == before.boot_id:

@@ -1,4 +1,4 @@
-"""The raw output of one session, kept small."""
+"""The size-limited log of one session's raw output."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from kaimond.paths import Paths
 
 MAX_BYTES: Final = 5_000_000
-"""A log that is larger is moved aside; one older part is kept."""
+"""Log size above which its content is moved aside; one older part is kept."""
 
 MOST: Final = 2**18
-"""Bytes that a tail has at most, however long the lines are."""
+"""Maximum bytes of a tail, however long the lines are."""
 
 LOGGED: Final = 2**16
-"""Bytes of each end of an eval's output that go to the log."""
+"""Bytes of an eval's output that are logged from each end."""
 
 _BLOCK: Final = 64 * 2**10
 
 
 def append(log: Path, data: bytes) -> None:
-    """Add bytes at the end; the session's own Julia may write at the same time."""
+    """Append bytes; the session's Julia may write to the log at the same time."""
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, data)
@@ -39,13 +39,13 @@ def append(log: Path, data: bytes) -> None:
 def rotate(log: Path) -> None:
     """Move the content of a large log aside.
 
-    It is copied and cut rather than renamed, because Julia keeps the file open. Julia writes with
+    It is copied and truncated, not renamed, because Julia keeps the file open. Julia writes with
     O_APPEND, so its next write lands at the new end.
     """
     with contextlib.suppress(FileNotFoundError):
         size = log.stat().st_size
         if size > MAX_BYTES:
-            # Only the end of a flood is kept, so that this never takes long.
+            # Keep only the end of very large logs, so that this never takes long.
             with log.open("rb") as whole, log.with_suffix(".log.1").open("wb") as aside:
                 whole.seek(max(0, size - 4 * MAX_BYTES))
                 aside.write(whole.read(4 * MAX_BYTES))
@@ -53,7 +53,7 @@ def rotate(log: Path) -> None:
 
 
 def tail(log: Path, lines: int, most: int = MOST) -> str:
-    """The last ``lines`` lines, of the last ``most`` bytes; what is no UTF-8 becomes U+FFFD."""
+    """Return the last ``lines`` lines within the last ``most`` bytes; invalid UTF-8 is U+FFFD."""
     data = b""
     try:
         with log.open("rb") as file:
@@ -70,11 +70,11 @@ def tail(log: Path, lines: int, most: int = MOST) -> str:
 
 
 def add_output(where: Paths, ended: EvalEnded) -> None:
-    """Put what an eval printed beside what its session says itself.
+    """Copy an eval's output to the session's log.
 
     Args:
-        where: things live.
-        ended: the eval.
+        where: the daemon's paths.
+        ended: the event of the eval's end.
     """
     log = where.session_log(ended.session)
     rotate(log)
@@ -90,11 +90,11 @@ def add_output(where: Paths, ended: EvalEnded) -> None:
 
 
 def forget(directory: Path, known: Callable[[str], object]) -> None:
-    """Remove the logs of sessions that nobody remembers.
+    """Remove the logs of sessions that are no longer known.
 
     Args:
-        directory: of all session logs.
-        known: whether a session with this key is remembered.
+        directory: the directory of all session logs.
+        known: whether a session with this key is still known.
     """
     for log in directory.glob("*.log*"):
         if not known(log.name.split(".")[0]):

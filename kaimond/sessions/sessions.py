@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Sessions:
-    """The sessions of a daemon; one that ends goes from here by itself.
+    """The live sessions of a daemon; a session is removed when it ends.
 
     Args:
-        services: what they share.
+        services: what the sessions share.
     """
 
     def __init__(self, services: Services) -> None:
@@ -32,30 +32,30 @@ class Sessions:
         return iter(tuple(self._sessions.values()))
 
     def add(self, session: Session) -> None:
-        """Take in a session that was born, or outlived the previous daemon."""
+        """Add a session that is new, or that outlived the previous daemon."""
         self._sessions[session.key] = session
 
     def get(self, key: str) -> Session | None:
-        """The session with this key, if it has not ended."""
+        """Return the session with this key, or None if it has ended."""
         return self._sessions.get(key)
 
     def verified(self, key: str) -> Record | None:
-        """A session's record, alive or not, after a look whether its process exists."""
+        """Return a session's record, alive or not, after checking that its process exists."""
         session = self._sessions.get(key)
         return session.verified if session else self.services.registry.get(key)
 
     def all_verified(self) -> list[Session]:
-        """Every session that has not ended, each process checked at this moment."""
+        """Return all sessions that have not ended, after checking each process."""
         return [session for session in self if session.verified.alive]
 
     def tidy(self) -> None:
-        """Keep their logs small; called from time to time."""
+        """Limit the size of the sessions' logs; called periodically."""
         for session in self:
             session_log.rotate(self.services.paths.session_log(session.key))
 
     async def close(self) -> None:
-        """Let go of all; processes that still run go on."""
-        # First all, so that no end is taken in while the links are closed.
+        """Release all sessions; their processes keep running."""
+        # Release all of them first, so that no exit is handled while the links are being closed.
         held = [session.let_go() for session in self]
         for live in held:
             if live:

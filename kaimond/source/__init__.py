@@ -1,1 +1,1 @@
-"""Whether what a session runs is what the disk holds."""
+"""Checks whether sessions run the source that is on the disk."""

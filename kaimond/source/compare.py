@@ -1,4 +1,4 @@
-"""What differences between the disk and a session mean. Pure."""
+"""Classifies the differences between a session's source and the disk, as a pure function."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     from kaimond.source.disk import OnDisk
 
 CLOCK_LAG: Final = 2.0
-"""Seconds that the times of files may lag behind the clock that evals are timed by. It is some
-thousandths mostly, but a machine that is short of time was seen to lag by more than 0.05."""
+"""Seconds that file times may lag behind the clock used for evals. The lag is usually a few
+milliseconds, but more than 50 ms was observed on an overloaded machine."""
 
 
 @dataclass(frozen=True)
 class Differences:
-    """Files of which the session runs another text than the disk has.
+    """Files whose text differs between the session and the disk.
 
     Attributes:
-        later: they changed after the last eval began, or so shortly before that nobody can tell.
+        later: files that changed after the last eval began, or too shortly before it to tell.
             The next eval takes them up.
-        missed: they had changed before it began, and should have been taken up.
+        missed: files that changed before it began, and should have been taken up.
     """
 
     later: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Return whether there are any differences."""
         return bool(self.later or self.missed)
 
 
@@ -39,14 +39,14 @@ def compare(
     began: float,
     promised: Mapping[str, OnDisk],
 ) -> Differences:
-    """Compare what a session runs with what is on the disk.
+    """Compare a session's source with the disk.
 
     Args:
-        runs: digests by path, as the session says.
-        disk: what was found of the same paths; one that is missing here was not looked at.
-        began: when the session last began to make itself current, in seconds since the epoch.
-        promised: what was found before that, and should have been taken up then. This tells
-            without a clock what was missed.
+        runs: the session's digests by path, as it reported them.
+        disk: what was found on the disk by path; a missing path was not checked.
+        began: when the session last began to update itself, in seconds since the epoch.
+        promised: what was found before that, and should have been taken up then. This shows
+            missed changes without relying on a clock.
     """
     later: list[str] = []
     missed: list[str] = []

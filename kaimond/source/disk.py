@@ -1,4 +1,4 @@
-"""What is on the disk: digests of files, read anew only when a file looks changed."""
+"""Digests of files on the disk; a file is read again only if it looks changed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SETTLED: Final = 2.0
-"""Seconds after which another write must show in a file's times, also on coarse file systems."""
+"""Seconds after which another write must change a file's times, even on coarse file systems."""
 
 
 @dataclass(frozen=True)
 class OnDisk:
-    """A file as it was found.
+    """The state in which a file was found.
 
     Attributes:
         digest: SHA-256 of its content, "" if it cannot be read.
-        changed: when, in seconds since the epoch; of a file that is not there, its directory's
-            last change. 0 if that is not there either.
+        changed: when it last changed, in seconds since the epoch. For a missing file, when its
+            directory last changed; 0 if that is missing, too.
     """
 
     digest: str
@@ -33,13 +33,13 @@ _Stamp = tuple[int, int, int, int]
 
 
 class Disk:
-    """Looks at files. One object may be used by one thread at a time."""
+    """Computes digests of files. An object may be used by only one thread at a time."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[_Stamp, OnDisk]] = {}
 
     def look(self, paths: Iterable[str]) -> dict[str, OnDisk]:
-        """The state of each file now. Blocks for as long as reading takes."""
+        """Return the current state of each file; blocks while files are read."""
         return {path: self._look(path) for path in paths}
 
     def _look(self, path: str) -> OnDisk:

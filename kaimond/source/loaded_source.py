@@ -1,4 +1,4 @@
-"""What a session says that it runs: pure data, read from the gate's messages."""
+"""The source that a session reports as loaded: plain data, parsed from gate messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Package:
-    """A package whose source is followed.
+    """A package whose source is tracked.
 
     Attributes:
-        name: of the package.
-        follower: who takes up its changes, as the gate names it.
-        files: SHA-256 of the text that was taken up last by path, "" if there was none to read.
-        untracked: places whose files cannot be followed, with the reason.
+        name: the package's name.
+        follower: what takes up its changes, as named by the gate.
+        files: SHA-256 of the text last taken up, by path; "" if the file could not be read.
+        untracked: places whose files cannot be tracked, with the reason.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Package:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a session runs.
+    """The source that a session runs.
 
     Attributes:
-        revision: another one whenever the session runs another text, or other files.
-        packages: all that are followed.
-        remarks: what the user should know about who follows them, in sentences.
+        revision: changes whenever the session runs different text or different files.
+        packages: all tracked packages.
+        remarks: sentences for the user about what tracks the packages.
     """
 
     revision: str = ""
@@ -43,11 +43,11 @@ class Sources:
     remarks: tuple[str, ...] = ()
 
     def files(self) -> dict[str, str]:
-        """The digests of all files by path."""
+        """Return the digests of all files by path."""
         return {path: sha for package in self.packages for path, sha in package.files.items()}
 
     def told(self) -> str:
-        """The packages by who follows them, for people: counts and what cannot be followed."""
+        """Return a text that lists the packages by follower, with counts and untracked places."""
         by_follower: dict[str, list[str]] = {}
         for package in self.packages:
             by_follower.setdefault(package.follower, []).append(_counted(package))
@@ -65,7 +65,7 @@ def _counted(package: Package) -> str:
 
 @dataclass
 class _Opened:
-    """A package of which more is to come."""
+    """A package that is still being parsed."""
 
     name: str
     follower: str
@@ -74,13 +74,13 @@ class _Opened:
 
 
 def read(message: Message) -> Sources | None:
-    """What a message tells of the session's sources, None if it does not."""
+    """Return the sources that a message reports, or None if it reports none."""
     revision: str | None = None
     packages: list[_Opened] = []
     remarks: list[str] = []
     follower = ""
     for name, raw in message.fields:
-        # A path is bytes; those that are not UTF-8 must come back the same.
+        # A path is bytes; this encodes one that is not UTF-8 reversibly.
         value = raw.decode("utf-8", "surrogateescape")
         if name == "sources":
             revision = value

@@ -1,4 +1,4 @@
-"""The preferences of a project as they are now, at the price of one look at the file's times."""
+"""Current preferences of projects; each access costs only one stat of projects.json."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class CurrentPreferences:
-    """Reads projects.json when it has changed.
+    """Reads projects.json again when it has changed.
 
     Args:
-        file: projects.json.
+        file: the path of projects.json.
     """
 
     def __init__(self, file: Path) -> None:
@@ -26,7 +26,7 @@ class CurrentPreferences:
         self._found: dict[Path, Preferences] = {}
 
     def of(self, project: Path) -> Preferences:
-        """What holds for a project's directory."""
+        """Return the preferences for a project's directory."""
         stamp = self._look()
         if stamp is None or stamp != self._stamp:
             self._listed, self._stamp = projects.load(self._file), stamp

@@ -1,4 +1,4 @@
-"""What is said of a session's source. Pure: states in, sentences out."""
+"""Texts about a session's source, made by pure functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kaimond.source.compare import Differences
 
 NAMED: Final = 5
-"""Files that are named one by one."""
+"""Maximum number of files that are listed by name."""
 
 UNKNOWN_REASON: Final = (
     "it differs from what the session runs, and reading all files again did not help; "
@@ -22,12 +22,12 @@ UNKNOWN_REASON: Final = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What a comparison has shown, for the answer to one eval.
+    """The result of a comparison, for the answer to one eval.
 
     Attributes:
         later: files that changed after the eval began.
-        missed: files that the eval should have had and did not.
-        cured: whether the session has them now.
+        missed: files that the eval should have taken up but did not.
+        cured: whether the session has taken them up since.
     """
 
     later: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Finding:
     cured: bool = False
 
     def lines(self, project: str) -> list[str]:
-        """What is to be said below an answer, nothing if all is as it should be."""
+        """Return the lines to show below an answer; empty if everything is current."""
         said = []
         if self.missed:
             names = older(self.missed, project)
@@ -52,13 +52,13 @@ class Finding:
 
 
 def shown(path: str, project: str) -> str:
-    """A path from its project's directory, if it is in it."""
+    """Return a path, relative to the project's directory if it is inside."""
     prefix = os.path.join(project, "")  # noqa: PTH118 - text that may end in a separator
     return path.removeprefix(prefix)
 
 
 def older(paths: Iterable[str], project: str) -> str:
-    """Names of files of which an older text is meant."""
+    """Return a phrase that names files whose older text was used."""
     return f"an older {_names(paths, project)}"
 
 
@@ -71,15 +71,15 @@ def _names(paths: Iterable[str], project: str) -> str:
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What is known of a session's source at one moment, for those who ask for its state.
+    """The status of a session's source at one moment, for display.
 
     Attributes:
-        tracked: who takes up changes of what.
-        stale: files that are not current, each with the reason and what helps.
+        tracked: what takes up changes, and of which packages.
+        stale: files that are not current, each with the reason and a remedy.
         changed: files that changed since the last eval began; the next one takes them up.
-        remarks: what else should be known, in sentences.
-        hopeless: how many files only a restart, or undoing their change, makes current.
-        off: whether the user wants that nothing takes up changes.
+        remarks: further information, in sentences.
+        hopeless: number of files that only a restart, or undoing the change, makes current.
+        off: whether the user has turned off taking up changes.
     """
 
     tracked: str = ""
@@ -91,18 +91,18 @@ class SourceReport:
 
 
 def stale_lines(said: str, differences: Differences, project: str) -> tuple[str, ...]:
-    """All that is not current: in the gate's words, and what only we have seen."""
+    """Return a line for each stale file, from the gate's message and our own comparison."""
     own = (f"{shown(path, project)}: {UNKNOWN_REASON}" for path in differences.missed)
     return (*said.splitlines(), *own)
 
 
 def read_again(key: str, reloaded: str, told: SourceReport) -> str:
-    """What came of reading all files of a session again.
+    """Return a text about the result of reading all files of a session again.
 
     Args:
-        key: of the session.
-        reloaded: what the gate says that it took up, a line per file.
-        told: what a comparison with the disk has shown afterwards.
+        key: the session's key.
+        reloaded: what the gate reports as taken up, one line per file.
+        told: the result of comparing with the disk afterwards.
     """
     if told.off:
         return f"Session {key} was not brought up to date: {told.tracked}."

@@ -1,9 +1,9 @@
-"""Compares what every session runs with what is on the disk, when something has changed.
+"""Compares the source of every session with the disk when something has changed.
 
-The gate takes up changes before each eval, and its result says which text of which file it has
-then. Here that is compared with the disk whenever the watcher has seen a change or the session runs
-something new: at the end of an eval before it is answered, else at once. An eval of a session that
-runs what it ran before, and of which no file was touched, costs nothing.
+The gate takes up changes before each eval, and its result reports the text of each file that it has
+then. That is compared with the disk whenever the watcher sees a change or the session runs new
+source: at the end of an eval before it is answered, otherwise at once. An eval costs nothing if the
+session's source is as before and none of its files was touched.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.source")
 
 REMEMBERED: Final = 256
-"""Findings that are kept for answers that are asked for later."""
+"""Number of findings kept for answers that are requested later."""
 
 OFF: Final = "edited source is not taken up, as the preference revise is off"
 
 PATIENCE: Final = 10.0
-"""Seconds that an answer waits for its comparison, a second try included."""
+"""Seconds that an answer waits for its comparison, including a second try."""
 
 
 class Tracked(Protocol):
@@ -45,29 +45,29 @@ class Tracked(Protocol):
 
     @property
     def key(self) -> str:
-        """Its name."""
+        """The session's key."""
 
     @property
     def project(self) -> str:
-        """Directory of its project."""
+        """The project directory."""
 
     @property
     def reviser(self) -> str:
-        """Which reviser its preferences ask for now."""
+        """The reviser that the project's preferences currently select."""
 
     @property
     def busy(self) -> bool:
-        """Whether it evaluates."""
+        """Whether the session is evaluating."""
 
     async def read_again(self) -> None:
-        """Have it read all its files again. Whatever keeps it from that is no error."""
+        """Have all files read again; failing to do so is not an error."""
 
 
 class SourceCheck:
-    """Knows what every living session runs, and whether that is what is on the disk.
+    """Tracks the source of every live session and whether it matches the disk.
 
     Args:
-        bus: that is told when a session misses a change.
+        bus: receives an event when a session misses a change.
     """
 
     def __init__(self, bus: Bus) -> None:
@@ -82,40 +82,40 @@ class SourceCheck:
         self._watch = Watch(self._changed)
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    # Sessions come and go
+    # Sessions
 
     def opened(self, session: Tracked) -> None:
-        """A new process image of a session can evaluate; nothing is known of it yet."""
+        """Start tracking a new process image, of which nothing is known yet."""
         self._sessions[session.key] = session
         self._standings[session.key] = SourceStatus(session.project)
         self._late.pop(session.key, None)
         self._watch_all()
 
     def closed(self, key: str) -> None:
-        """A process image is gone."""
+        """Stop tracking a process image that is gone."""
         self._late.pop(key, None)
         self._sessions.pop(key, None)
         if self._standings.pop(key, None):
             self._watch_all()
 
     def told(self, key: str, message: Message) -> None:
-        """A session, asked for it, says what it runs."""
+        """Handle a session's answer to the question which source it runs."""
         standing = self._standings.get(key)
         if standing:
             self._take(standing, message)
             self._start(self._looked(key, standing))
 
     async def close(self) -> None:
-        """Forget everything."""
+        """Stop watching and comparing."""
         await self._watch.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # Evals come and go
+    # Evals
 
     def fields(self, item: Eval) -> list[tuple[str, str]]:
-        """What an eval's message to the gate says about source."""
+        """Return the source fields of an eval's message to the gate."""
         standing = self._standings.get(item.session)
         if standing is None:
             return []
@@ -127,7 +127,7 @@ class SourceCheck:
         ]
 
     def heard(self, item: Eval, message: Message) -> None:
-        """An eval's result has come, and nobody was answered yet."""
+        """Handle an eval's result before anybody is answered."""
         standing = self._standings.get(item.session)
         if standing is None:
             return
@@ -148,14 +148,14 @@ class SourceCheck:
             self._watch_all()
 
     async def finding(self, item: Eval) -> list[str]:
-        """What must be said below the answer to an eval that has ended; mostly nothing."""
+        """Return the lines to show below the answer to an eval that has ended; usually none."""
         said = []
         standing = self._standings.get(item.session)
         late = self._late.pop(item.session, ())
         if late and standing:
             names = older(late, standing.project)
             said.append(f"WARNING: answers before this one were computed with {names}.")
-        # Its session may have ended since; what was found of the answer holds all the same.
+        # Its session may have ended since, but what was found about the answer is still valid.
         task = self._findings.get(item.id)
         if task:
             await asyncio.wait([task], timeout=PATIENCE)
@@ -169,23 +169,23 @@ class SourceCheck:
         return said
 
     def doubtful(self, key: str) -> bool:
-        """Whether a session may run other source than the disk has, as far as is known now."""
+        """Return whether a session may run source other than the disk's, as far as known now."""
         standing = self._standings.get(key)
         return standing is not None and (standing.doubtful or standing.hopeless > 0)
 
-    # Looking
+    # Comparing
 
     def _changed(self, paths: frozenset[str]) -> None:
         for key, standing in self._standings.items():
-            # An eval that runs compares at its end.
+            # A running eval is compared at its end.
             touched = standing.touch(paths or None)
             if touched and not self._sessions[key].busy and not self._is_off(key):
                 self._start(self._looked(key, standing))
 
     async def _looked(self, key: str, standing: SourceStatus) -> None:
-        """Compare between evals. What was missed then was missing in answers that were given."""
+        """Compare between evals; what was missed affects answers that were given already."""
         differences, disk = await self._compared(standing)
-        # An answer that is not given yet says it itself.
+        # An answer that is still to be given will mention it itself.
         session = self._sessions.get(key)
         if not differences.missed or standing.examined or session is None or session.busy:
             return
@@ -218,7 +218,7 @@ class SourceCheck:
         return Finding(differences.later, missed, cured=left.isdisjoint(missed))
 
     async def _tried_again(self, key: str) -> None:
-        """Have everything read again, once for all who want that at the same time."""
+        """Have all files read again; concurrent callers share one attempt."""
         if key not in self._trying:
             trying = self._start(self._read_again(key))
             self._trying[key] = trying
@@ -237,7 +237,7 @@ class SourceCheck:
         return standing.answered(question, disk), disk
 
     async def now(self, key: str) -> SourceReport:
-        """What is known of a session's source, after looking at all its files at this moment."""
+        """Check all files of a session now and return a report about its source."""
         standing = self._standings.get(key)
         if standing is None:
             return SourceReport()
@@ -261,7 +261,7 @@ class SourceCheck:
             for package in standing.sources.packages:
                 directories = {os.path.dirname(path) for path in package.files}  # noqa: PTH120
                 wanted |= directories
-                # One that is replaced is seen from above only.
+                # A directory that is replaced is noticed only from its parent.
                 wanted |= {os.path.dirname(directory) for directory in directories}  # noqa: PTH120
         self._watch.set(wanted)
 

@@ -1,4 +1,4 @@
-"""What is known of the source of one session: a state that is changed by what is heard and seen."""
+"""The source status of one session, updated from messages and comparisons."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COUNTER: Final = itertools.count(1)
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be compared, as it was at one moment.
+    """A comparison to make, with the state at one moment.
 
     Attributes:
         sources: what the session ran.
-        began: when it had last begun to make itself current, in seconds since the epoch.
-        promised: what the disk had that the session did not, when it began.
-        touched: the files to look at, each with the number of the touch that made it doubtful.
+        began: when it last began to update itself, in seconds since the epoch.
+        promised: what was on the disk, and not in the session, when it began.
+        touched: files to check, each with the number of the last touch.
     """
 
     sources: Sources
@@ -38,16 +38,16 @@ class Question:
 
 @dataclass
 class SourceStatus:
-    """One process image.
+    """The source status of one process image.
 
     Attributes:
-        project: resolved directory.
-        sources: what it runs, as it said last.
-        began: when it last began to make itself current, in seconds since the epoch.
-        said: what it said of files that are not current.
-        hopeless: how many of them only a restart makes current.
-        differences: as of the last comparison with what it runs now.
-        examined: how many of its evals are compared before they are answered.
+        project: the resolved project directory.
+        sources: the source it last reported.
+        began: when it last began to update itself, in seconds since the epoch.
+        said: what it reported about files that are not current.
+        hopeless: number of these files that only a restart makes current.
+        differences: result of the last comparison with the current sources.
+        examined: number of its evals that are being compared before they are answered.
     """
 
     project: str
@@ -68,7 +68,7 @@ class SourceStatus:
         return bool(self._touched)
 
     def take(self, message: Message) -> bool:
-        """Take in what the session says; tell whether it follows other files than before."""
+        """Update from a gate message; return whether the session tracks other files than before."""
         self.said = message.get("stale")
         self.hopeless = int(message.number("restart"))
         new = told.read(message)
@@ -82,26 +82,26 @@ class SourceStatus:
         return before.keys() != after.keys()
 
     def touch(self, paths: Iterable[str] | None = None) -> bool:
-        """These files, or all, may have changed; tell whether the session runs any of them."""
+        """Mark these files, or all, as possibly changed; return whether the session runs any."""
         files = self.sources.files()
         doubtful = files.keys() if paths is None else files.keys() & set(paths)
         self._touched.update(dict.fromkeys(doubtful, next(_COUNTER)))
         return bool(doubtful)
 
     def begins(self) -> None:
-        """An eval is handed over now: what is known to differ has to be taken up for it."""
+        """Note that an eval is being sent, which must take up the known differences."""
         self._promised = dict(self._differing)
 
     def question(self) -> Question:
-        """What is to be compared now."""
+        """Return what to compare now."""
         return Question(self.sources, self.began, self._promised, dict(self._touched))
 
     def answered(self, question: Question, disk: Mapping[str, OnDisk]) -> Differences:
-        """Conclude what the disk has shown."""
+        """Record and return the result of a comparison."""
         runs = question.sources.files()
         found = compare(runs, disk, question.began, question.promised)
         if question.sources is self.sources and question.began == self.began:
-            # What differs stays doubtful, so that each eval looks at it again.
+            # Differing files stay doubtful, so that each eval checks them again.
             differing = {*found.later, *found.missed}
             for path, touch in question.touched.items():
                 if path not in differing and self._touched.get(path) == touch:
@@ -111,7 +111,7 @@ class SourceStatus:
         return found
 
     def worth_a_try(self, missed: Iterable[str], disk: Mapping[str, OnDisk]) -> bool:
-        """Whether reading everything again may help; what did not help once is not repeated."""
+        """Return whether reading all files again may help; the same attempt is not repeated."""
         wanted = {(path, disk[path].digest) for path in missed}
         new = wanted - self._tried
         self._tried |= wanted

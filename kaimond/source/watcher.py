@@ -1,4 +1,4 @@
-"""Watches directories for all sessions: one watcher, started anew when what it watches changes."""
+"""Watches directories for all sessions, with one watcher that restarts when their set changes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.source")
 
 STEP: Final = 100
-"""Milliseconds between two looks of watchfiles at what the kernel has told it."""
+"""Milliseconds between two polls by watchfiles of the kernel's events."""
 
 GATHER: Final = 400
-"""Milliseconds that changes that follow each other are gathered at most."""
+"""Maximum milliseconds for which consecutive changes are collected."""
 
 _WAIT: Final = 600_000
-"""Milliseconds after which watchfiles' thread comes back without a change."""
+"""Milliseconds after which watchfiles' thread returns without a change."""
 
 
 class Watch:
-    """Tells what changes in directories, not below them.
+    """Reports changes in directories, but not in their subdirectories.
 
     Args:
-        on_change: called with the paths that changed; with none when anything may have.
+        on_change: called with the changed paths; an empty set means anything may have changed.
     """
 
     def __init__(self, on_change: Callable[[frozenset[str]], None]) -> None:
@@ -39,10 +39,10 @@ class Watch:
         self._watched: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
         self.blind = False
-        """Whether the system refuses to watch, so that any file may change without a word."""
+        """Whether the system refuses to watch, so that files may change unnoticed."""
 
     def set(self, directories: Iterable[str]) -> None:
-        """Watch these directories, and for one that does not exist the place where it would be."""
+        """Watch these directories; for a missing one, watch its nearest existing ancestor."""
         self._wanted = frozenset(directories)
         self._look_again()
 
@@ -59,7 +59,7 @@ class Watch:
 
     async def _run(self, directories: frozenset[str]) -> None:
         named = _named(directories)
-        # anyio loads its event loop at its first use, which takes 0.2 s that nobody is to wait for.
+        # anyio loads its event loop at first use, which takes 0.2 s and must not block ours.
         await asyncio.to_thread(anyio.run, anyio.sleep, 0)
         stop = asyncio.Event()
         changes = watchfiles.awatch(
@@ -73,20 +73,20 @@ class Watch:
         )
         try:
             coming = asyncio.ensure_future(anext(changes))
-            # Its first step asks the kernel. What changed before that nobody has told us.
+            # The first step registers with the kernel; earlier changes were not reported.
             await asyncio.sleep(0)
             self._on_change(frozenset())
-            # Nor of a directory that has come into being before that.
+            # Nor was a directory reported that was created before that.
             asyncio.get_running_loop().call_soon(self._look_again)
             while True:
                 told = frozenset(_as_asked(path, named) for _, path in await coming)
                 coming = asyncio.ensure_future(anext(changes))
                 self._on_change(told)
                 if not directories.isdisjoint(told):
-                    # A directory that was replaced is another one for the kernel.
+                    # To the kernel, a replaced directory is a different one.
                     asyncio.get_running_loop().call_soon(self._renew, directories)
                 elif directories != self._wanted:
-                    # One that did not exist may have come into being.
+                    # A missing directory may have been created.
                     asyncio.get_running_loop().call_soon(self._look_again)
         except (OSError, RuntimeError) as error:
             _log.warning("files cannot be watched, so they are looked at: %s", error)
@@ -104,7 +104,7 @@ class Watch:
             self._restart()
 
     async def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         task, self._task = self._task, None
         self._watched = self._wanted = frozenset()
         if task:
@@ -113,7 +113,7 @@ class Watch:
 
 
 def _nearest(directories: Iterable[str]) -> frozenset[str]:
-    """The directories, each that does not exist replaced by the nearest one above it that does."""
+    """Return the directories, with each missing one replaced by its nearest existing ancestor."""
     found = set()
     for each in directories:
         directory, above = each, os.path.dirname(each)  # noqa: PTH120
@@ -125,7 +125,7 @@ def _nearest(directories: Iterable[str]) -> frozenset[str]:
 
 
 def _named(directories: Iterable[str]) -> dict[str, str]:
-    """The directories by their real paths, which macOS tells of files by."""
+    """Return the directories by real path, which macOS uses in its reports."""
     return {os.path.realpath(directory): directory for directory in directories}
 
 

@@ -1,1 +1,1 @@
-"""The database: sessions, evals and the journal of requests, with one daemon as its only writer."""
+"""The database of sessions, evals and the request journal; one daemon is its only writer."""

@@ -1,7 +1,7 @@
 """The database: sessions, evals and the journal of requests in one sqlite file.
 
-Each write is one transaction that is durable against a killed daemon when the call returns (WAL;
-measured at 0.01 ms), so what the daemon has said is never newer than what it remembers.
+Each write is a transaction that survives the daemon being killed once the call has returned (WAL;
+measured at 0.01 ms), so the daemon never reports anything newer than what is stored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 SCHEMA: Final = 1
-"""Number of the tables below; one more with every change that older daemons cannot read."""
+"""Version of the tables below; increases with every change that older daemons cannot read."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -63,14 +63,14 @@ CREATE TABLE IF NOT EXISTS calls (
 
 
 class Dropped(NamedTuple):
-    """What is still known of an eval whose result is not kept any more.
+    """What is still known of an eval whose result was dropped.
 
     Attributes:
-        session: its session's key.
+        session: key of its session.
         status: how it ended.
-        finished: when, in seconds since the epoch.
-        dropped: when its result was.
-        why: a clause.
+        finished: when it ended, in seconds since the epoch.
+        dropped: when its result was dropped, in seconds since the epoch.
+        why: the reason for dropping it, as a clause.
     """
 
     session: str
@@ -85,10 +85,10 @@ class StoreError(KaimonError):
 
 
 class Store:
-    """Opens, and makes if needed, the database at ``path``.
+    """The database at ``path``, which is created if needed.
 
     Raises:
-        StoreError: it is damaged, or was written by a newer kaimond.
+        StoreError: the file is damaged, or was written by a newer kaimond.
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,7 +104,7 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self, what: str = "") -> Iterator[None]:
-        """Turn damage that is met while reading into words."""
+        """Turn errors from reading a damaged database into `StoreError`."""
         try:
             yield
         except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
@@ -127,12 +127,12 @@ class Store:
         self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def close(self) -> None:
-        """Close the database; the store is of no further use."""
+        """Close the database; the store cannot be used afterwards."""
         self._db.close()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Make what is written meanwhile one transaction: all of it is stored, or nothing."""
+        """Combine all writes inside the block into one transaction."""
         if self._db.in_transaction:
             yield
             return
@@ -143,19 +143,19 @@ class Store:
     # Sessions
 
     def save_session(self, key: str, ended: float, data: dict[str, Any]) -> None:
-        """Remember a session, replacing what was known; ``ended`` is 0 while it lives."""
+        """Store a session, replacing what was stored; ``ended`` is 0 while it is alive."""
         self._db.execute(
-            # An update keeps the row's place, which is the order of birth; REPLACE would not.
+            # An update keeps the row's position, which is the order of creation; REPLACE would not.
             "INSERT INTO sessions VALUES (?1, ?2, ?3) "
             "ON CONFLICT (key) DO UPDATE SET ended = ?2, record = ?3",
             (key, ended, json.dumps(data)),
         )
 
     def load_sessions(self, read: Callable[[dict[str, Any]], _T]) -> Iterator[_T]:
-        """All sessions, oldest key first.
+        """Yield all sessions in order of creation.
 
         Args:
-            read: makes one of what `save_session` was given.
+            read: makes a session from the data given to `save_session`.
 
         Raises:
             StoreError: they cannot be read.
@@ -168,7 +168,7 @@ class Store:
             yield session
 
     def forget_sessions(self, ended_before: float) -> int:
-        """Drop sessions that ended before a time, with their evals; return how many.
+        """Drop sessions that ended before a time, with their evals; return their number.
 
         Raises:
             StoreError: they cannot be read.
@@ -197,14 +197,14 @@ class Store:
         data: dict[str, Any],
         parts: Iterable[tuple[str, bytes]] = (),
     ) -> None:
-        """Remember one eval, replacing what was known.
+        """Store one eval, replacing what was stored.
 
         Args:
-            eval_id: of the eval.
-            session: its session's key.
-            finished: when it ended, 0 while it is queued or runs.
-            data: what is small.
-            parts: what may be large, and is read by itself.
+            eval_id: the eval's id.
+            session: key of its session.
+            finished: when it ended, 0 while it is queued or running.
+            data: the small data.
+            parts: data that may be large and is read separately.
         """
         with self.together():
             self._db.execute(
@@ -216,7 +216,7 @@ class Store:
             self.add_parts(eval_id, parts)
 
     def add_parts(self, eval_id: str, parts: Iterable[tuple[str, bytes]]) -> None:
-        """Remember further parts of an eval."""
+        """Store further parts of an eval."""
         with self.together():
             self._db.executemany(
                 "INSERT INTO parts VALUES (?, ?, ?)",
@@ -224,25 +224,25 @@ class Store:
             )
 
     def load_eval(self, eval_id: str) -> dict[str, Any] | None:
-        """What `save_eval` was last given for this id, without the parts."""
+        """Return what `save_eval` last stored for this id, without the parts."""
         row = self._db.execute("SELECT eval FROM evals WHERE id = ?", (eval_id,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def load_parts(self, eval_id: str) -> list[tuple[str, bytes]]:
-        """The parts of an eval, in their order."""
+        """Return the parts of an eval in their order."""
         return self._db.execute(
             "SELECT name, value FROM parts WHERE eval = ? ORDER BY rowid", (eval_id,)
         ).fetchall()
 
     def has_part(self, eval_id: str, name: str) -> bool:
-        """Whether an eval has a part with this name."""
+        """Return whether an eval has a part with this name."""
         row = self._db.execute(
             "SELECT 1 FROM parts WHERE eval = ? AND name = ? LIMIT 1", (eval_id, name)
         )
         return row.fetchone() is not None
 
     def last_ends(self) -> dict[str, float]:
-        """When the newest eval of each session ended, by key; 0 if none has.
+        """Return by session key when the newest eval ended; 0 if none has.
 
         Raises:
             StoreError: they cannot be read.
@@ -252,7 +252,7 @@ class Store:
             return dict(rows.fetchall())
 
     def unfinished_evals(self) -> list[dict[str, Any]]:
-        """All evals without an end, in the order they were made.
+        """Return all evals that have not ended, in order of creation.
 
         Raises:
             StoreError: they cannot be read.
@@ -262,12 +262,12 @@ class Store:
             return [json.loads(text) for (text,) in rows.fetchall()]
 
     def recent_evals(self, session: str, limit: int, status: str = "") -> list[dict[str, Any]]:
-        """The newest evals, without what they have shown, the newest first.
+        """Return the newest evals, newest first, without their parts.
 
         Args:
-            session: whose evals, or "" for all.
-            limit: how many at most.
-            status: how they ended, or "" for all.
+            session: key of the session, or "" for all.
+            limit: maximum number of evals.
+            status: status with which they ended, or "" for all.
         """
         rows = self._db.execute(
             # The first databases have the parts in here, as base64.
@@ -279,7 +279,7 @@ class Store:
         return [json.loads(text) for (text,) in rows.fetchall()]
 
     def drop_evals(self, session: str, keep: int, why: str) -> None:
-        """Keep only the newest ``keep`` finished evals of a session, and note why."""
+        """Drop all but the newest ``keep`` finished evals of a session, noting why."""
         found = self._evals_where(
             "session = ?1 AND finished > 0 AND finished <= (SELECT finished FROM evals "
             "WHERE session = ?1 AND finished > 0 ORDER BY finished DESC LIMIT 1 OFFSET ?2)",
@@ -288,7 +288,7 @@ class Store:
         self._drop_all(found, why)
 
     def drop_old_evals(self, finished_before: float, why: str) -> None:
-        """Drop the evals that ended before a time, and note why."""
+        """Drop evals that ended before a time, noting why."""
         self._drop_all(self._evals_where("finished > 0 AND finished < ?", (finished_before,)), why)
 
     def _drop_all(self, found: list[tuple[Any, ...]], why: str) -> None:
@@ -313,27 +313,27 @@ class Store:
         self._db.executemany("DELETE FROM evals WHERE id = ?", [(row[0],) for row in found])
 
     def load_dropped(self, eval_id: str) -> Dropped | None:
-        """What is known of an eval that was dropped."""
+        """Return what is known of an eval that was dropped, or None."""
         row = self._db.execute(
             "SELECT session, status, finished, dropped, why FROM dropped WHERE id = ?", (eval_id,)
         ).fetchone()
         return Dropped(*row) if row else None
 
     def forget_dropped(self, before: float) -> None:
-        """Forget also what is known of evals that were dropped before a time."""
+        """Forget evals that were dropped before a time."""
         self._db.execute("DELETE FROM dropped WHERE dropped < ?", (before,))
 
-    # Calls that change something, by the agent's own request id
+    # Requests that change something, by agent and request id
 
     def save_call(self, agent: str, request: str, made: float, call: dict[str, Any]) -> None:
-        """Remember what a request started, before it is acted upon."""
+        """Store what a request starts, before acting on it."""
         self._db.execute(
             "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)",
             (agent, request, made, json.dumps(call)),
         )
 
     def load_call(self, agent: str, request: str) -> dict[str, Any] | None:
-        """What `save_call` was last given for this request."""
+        """Return what `save_call` last stored for this request, or None."""
         row = self._db.execute(
             "SELECT call FROM calls WHERE agent = ? AND request = ?", (agent, request)
         ).fetchone()

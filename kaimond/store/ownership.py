@@ -1,7 +1,7 @@
-"""One writer: the database belongs to one daemon at a time, wherever its socket is.
+"""Ensures that the database belongs to one daemon at a time, wherever its socket is.
 
-The control socket's lock does not see to that alone: its directory may be gone after a logout while
-the daemon goes on, and `KAIMON_RUNTIME_DIR` may point anywhere.
+The control socket's lock alone does not ensure that: its directory may be removed at logout while
+the daemon keeps running, and `KAIMON_RUNTIME_DIR` may point anywhere.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 20
 _PAUSE: Final = 0.05
-"""Seconds between tries: a daemon that is ending lets go of the database a little late."""
+"""Seconds between tries, as a daemon that is ending releases the database slightly later."""
 
 
 @contextlib.contextmanager
 def owned(database: Path) -> Iterator[None]:
-    """Have the database for this process alone; blocks for a second if another one has it.
+    """Own the database exclusively; block for up to a second if another process owns it.
 
     Raises:
-        StoreError: another kaimond has it; the message says which one and what to do.
+        StoreError: another kaimond owns it; the message says which one and what to do.
     """
     lock = database.with_suffix(".lock")
     try:
@@ -63,7 +63,7 @@ def _wait_for(file: int, database: Path) -> None:
         except BlockingIOError:
             if not left:
                 raise StoreError(_taken(file, database)) from None
-            # flock(2) waits without a limit or not at all. Called before there is an event loop.
+            # flock(2) waits forever or not at all. Blocking is fine, as there is no event loop yet.
             time.sleep(_PAUSE)
         else:
             return

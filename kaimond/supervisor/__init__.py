@@ -1,1 +1,1 @@
-"""The operations on all sessions, and what is told of them."""
+"""Operations on all sessions, and the views of them that are shown."""

@@ -1,7 +1,7 @@
-"""Starts, finds and adopts sessions; what one session does is its own.
+"""Starts, finds and adopts sessions; operations on one session are in `kaimond.sessions`.
 
-Starts of one project join each other; everything else that changes a session happens under the
-session's lock. The answer to each comes when it is proved.
+Concurrent starts of one project share one start; everything else that changes a session happens
+under the session's lock. Each operation returns only once its result is proved.
 """
 
 from __future__ import annotations
@@ -56,21 +56,21 @@ class Supervisor:
     """The operations on all sessions.
 
     Args:
-        paths: where things live.
-        settings: of the daemon.
-        registry: of sessions.
-        store: for the evals.
-        environ: that sessions' environments are chosen from.
-        bus: for events.
+        paths: the daemon's paths.
+        settings: the daemon's settings.
+        registry: the records of all sessions.
+        store: stores the evals.
+        environ: the environment from which sessions' environments are made.
+        bus: the event bus.
 
     Attributes:
-        registry: of all sessions' records, alive or not.
-        sessions: that have not ended.
-        history: of all evals.
-        source: compares what sessions run with the disk.
-        preferences: of projects, as they are now.
-        tasks: in the background.
-        idle: ends sessions that nobody uses.
+        registry: the records of all sessions, alive or not.
+        sessions: the sessions that have not ended.
+        history: all evals.
+        source: compares sessions' source with the disk.
+        preferences: the current preferences of projects.
+        tasks: the background tasks.
+        idle: ends idle sessions.
     """
 
     def __init__(
@@ -117,21 +117,21 @@ class Supervisor:
     # Start
 
     async def start(self, path: str, name: str, spawned_by: str) -> tuple[Record, bool]:
-        """The session of a project: the living one, or a new one.
+        """Return the live session of a project, or start one.
 
-        Callers that ask at the same time share one start, and a caller that goes away does not
-        end it for the others.
+        Concurrent callers share one start, and cancelling one caller does not cancel it for the
+        others.
 
         Args:
-            path: of the project.
-            name: "" for the project's usual session, else another one beside it.
+            path: the project's path.
+            name: "" for the project's usual session, otherwise that of an additional one.
             spawned_by: ``agent`` or ``ctl``.
 
         Returns:
-            The record, and whether this call (or one that it shared) started it.
+            The record, and whether this call (or one that shared its start) started the session.
 
         Raises:
-            SessionError: there is no session now; the message says why.
+            SessionError: there is no usable session; the message says why.
         """
         entry = self._planner.project(path)
         project = str(entry.path)
@@ -152,14 +152,14 @@ class Supervisor:
                 await self.settled(found.key)
 
     async def _looked_at(self, key: str) -> Record | None:
-        """A session's record after a look at its health; a process that is dying may end in it."""
+        """Return a session's record after a health check, which may find its process gone."""
         session = self.sessions.get(key)
         if session and session.verified.alive:
             await session.look()
         return self.sessions.verified(key)
 
     def _share_start(self, project: str, name: str, start: Coroutine[Any, Any, Record]) -> None:
-        """Run a start that later callers find and share."""
+        """Run a start that later callers share."""
         task = asyncio.create_task(start, name=f"start {project}")
         self._starting[project, name] = task
         task.add_done_callback(lambda _: self._starting.pop((project, name)))
@@ -167,7 +167,7 @@ class Supervisor:
 
     async def _start_new(self, entry: ProjectEntry, name: str, spawned_by: str) -> Record:
         plan = await self._planner.plan(entry)
-        # The end may have been asked for meanwhile, and did not know of this session.
+        # The daemon may have begun to end in the meantime, without knowing of this session.
         self._require_not_ending()
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
         session = ManagedSession(record.key, self._services)
@@ -181,15 +181,15 @@ class Supervisor:
             raise SessionError(ErrorKind.ENDING, "kaimond is ending, so no session was started.")
 
     async def settled(self, key: str) -> None:
-        """Wait until a start, a restart or a stop of this session is through.
+        """Wait until a running start, restart or stop of this session is over.
 
         Raises:
-            SessionError: it is through and yet the session is neither usable nor gone.
+            SessionError: it is over, but the session is neither usable nor gone.
         """
         record = self.registry.get(key)
         starting = self._starting.get((record.project, record.name)) if record else None
         if starting and record and record.alive:
-            # A restart that an earlier daemon began goes on as a start, which has no lock.
+            # A restart begun by an earlier daemon continues as a start, which takes no lock.
             await asyncio.wait([starting])
         session = self.sessions.get(key)
         if session is None:
@@ -212,14 +212,14 @@ class Supervisor:
         )
 
     async def precompile(self) -> None:
-        """Compile the gate for the Julia of projects that name none, if need be.
+        """Compile the gate for the default Julia if needed.
 
-        A daemon often starts some seconds before the first session does.
+        A daemon often starts a few seconds before its first session.
         """
         try:
             cache, environment = await self._planner.usual_cache()
         except SessionError:
-            # It is told to whoever wants a session.
+            # Whoever starts a session gets this error.
             return
         if cache and not cache.path.is_dir():
             await self._services.caches.make_missed(cache, environment)
@@ -227,14 +227,14 @@ class Supervisor:
     # Evals
 
     async def cancel(self, item: Eval, reason: str) -> Cancelled:
-        """Keep an eval of any session from beginning, or interrupt it (see `Session.cancel`)."""
+        """Withdraw or interrupt an eval of any session (see `Session.cancel`)."""
         session = self.sessions.get(item.session)
         return await session.cancel(item, reason) if session else Cancelled.ENDED
 
-    # The end
+    # End
 
     async def stop(self, key: str, reason: str) -> Record:
-        """End a session for good (see `Session.stop`), or find that it has ended."""
+        """End a session for good (see `Session.stop`); if it has ended, just return its record."""
         session = self.sessions.get(key)
         if session:
             return await session.stop(reason)
@@ -248,12 +248,12 @@ class Supervisor:
             await session.stop_if(reason, still)
 
     async def stop_all(self, reason: str) -> list[str]:
-        """End every session that kaimond started, and start no more.
+        """End every session that kaimond started, and refuse new ones.
 
-        A REPL that a person started goes on, and joins the next daemon.
+        A REPL that a person started keeps running and joins the next daemon.
 
         Returns:
-            What could not be ended, in sentences.
+            A sentence for each session that could not be ended.
         """
         self._ending = True
         ended = [session for session in self.sessions if isinstance(session, ManagedSession)]
@@ -268,7 +268,7 @@ class Supervisor:
         return failures
 
     async def close_terminals(self, text: str, *, again: bool, timeout: float) -> None:
-        """The daemon ends: hang up on everybody, with a word, within ``timeout`` seconds."""
+        """Close all terminals with a message, within ``timeout`` seconds; the daemon is ending."""
         await asyncio.gather(
             *(
                 session.terminals.close_all(text, again=again, timeout=timeout)
@@ -277,7 +277,7 @@ class Supervisor:
         )
 
     async def close(self) -> None:
-        """Let go of everything; processes that still run go on."""
+        """Release everything; session processes keep running."""
         self.idle.close()
         await self._joiner.close()
         starts = list(self._starting.values())
@@ -294,17 +294,17 @@ class Supervisor:
         self._services.context.destroy(linger=0)
 
     def tidy(self) -> None:
-        """Keep the sessions' logs small, and forget those that nobody remembers."""
+        """Limit the size of the sessions' logs, and remove those of unknown sessions."""
         self.sessions.tidy()
         session_log.forget(self._paths.session_logs, self.registry.get)
 
     # Adoption
 
     def adopt_all(self) -> None:
-        """Take up the sessions that outlived the previous daemon; close those that did not.
+        """Adopt the sessions that outlived the previous daemon, and close those that did not.
 
-        A session that was between two states is brought to the end of what was begun, so that
-        whoever asked for it, and asks again now, finds it done.
+        A restart or stop that the previous daemon began is finished, so that a client that repeats
+        its request finds it done.
         """
         for record in self.registry.alive():
             failpoints.passing("adopt.before")

@@ -1,7 +1,7 @@
-"""What anybody is told of a session.
+"""The public view of a session.
 
-There is one function that makes a view and one that lists them all, and every answer (ping,
-start_session, "Available:", kaimonctl) is made from their result, so answers cannot disagree.
+One function makes a view and one lists all of them. Every answer (ping, start_session,
+"Available:", kaimonctl) is made from their results, so answers cannot disagree.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class View:
-    """One session as it was seen at one moment; times are ISO 8601 in UTC, spans in seconds."""
+    """A snapshot of one session; times are ISO 8601 in UTC, durations in seconds."""
 
     key: str
     name: str
@@ -60,18 +60,18 @@ class View:
     last_output: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return dataclasses.asdict(self)
 
 
 async def view(supervisor: Supervisor, record: Record) -> View:
-    """Look at one session now."""
+    """Return the view of one session as it is now."""
     source = await supervisor.source.now(record.key)
     session = supervisor.sessions.get(record.key)
     seen = None
     if session and record.state in USABLE:
         seen = await session.look()
-        # The look took time; what it saw must not be told of a session that ended meanwhile.
+        # The session may have ended during the measurement, which must not be reported then.
         record = session.verified
     live = session.live if session else None
     health = judge(record.state, seen if record.alive else None)
@@ -114,20 +114,20 @@ async def view(supervisor: Supervisor, record: Record) -> View:
 
 
 async def views(supervisor: Supervisor, *, ended: bool = False) -> list[View]:
-    """Look at all sessions at once; those that ended, too, if asked for."""
+    """Return the views of all sessions, measured concurrently; ended ones only if asked for."""
     records = [session.record for session in supervisor.sessions.all_verified()]
     if ended:
         records += supervisor.registry.ended()
     seen = await asyncio.gather(*(view(supervisor, record) for record in records))
-    # A session may have ended while another one was looked at.
+    # A session may have ended while another one was measured.
     return [one for one in seen if ended or not one.ended]
 
 
 def choose(supervisor: Supervisor, key: str) -> Session:
-    """The session that a call means: by its key, or the only one there is.
+    """Return the session with this key, or the only live one if no key is given.
 
     Raises:
-        SessionError: it cannot be told, or it is no more; the message lists what there is.
+        SessionError: the choice is unclear, or the session has ended; the message lists others.
     """
     alive = supervisor.sessions.all_verified()
     if not key:
@@ -166,7 +166,7 @@ def choose(supervisor: Supervisor, key: str) -> Session:
 
 
 def available(alive: Iterable[Session]) -> str:
-    """The sessions that a call could have named."""
+    """Return a text that lists the sessions a call could have named."""
     records = [session.record for session in alive]
     if not records:
         return "There is no session now; start_session starts one."
@@ -175,5 +175,5 @@ def available(alive: Iterable[Session]) -> str:
 
 
 def iso(when: float) -> str:
-    """A time for people and programs; "" for 0, which means never."""
+    """Return a time in ISO 8601; "" for 0, which means never."""
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else ""

@@ -1,8 +1,8 @@
-"""What a terminal still has to show: bounded, so that a slow one costs nobody anything.
+"""A bounded buffer of output for one terminal, so that a slow client holds up nobody.
 
-The session must never wait for a person's screen: Julia blocks when it writes to a pseudo-terminal
-that nobody reads. So everything is taken from the pseudo-terminal at once, and what a slow client
-has no room for is left out, with a word in its place.
+Julia blocks when it writes to a pseudo-terminal that nobody reads, and a session must never wait
+for a person's screen. So the pseudo-terminal is read at once, and what does not fit in a slow
+client's buffer is replaced by a note.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Final
 
 LIMIT: Final = 2**16
-"""Bytes that wait for a client at most."""
+"""Maximum bytes that wait for a client."""
 
 _PLAIN: Final = b"\x1b[0m"
-"""Ends the colours that a gap may have left open."""
+"""Resets colours that the dropped bytes may have left on."""
 
 
 class Outbox:
-    """Bytes on their way to one client, oldest first.
+    """Bytes waiting for one client, oldest first.
 
     Args:
-        limit: most bytes that wait; older ones make room for newer ones.
+        limit: maximum number of waiting bytes; newer bytes push out older ones.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -32,7 +32,7 @@ class Outbox:
         return len(self._waiting)
 
     def put(self, data: bytes) -> None:
-        """Add bytes; if there are too many then, the oldest are left out."""
+        """Add bytes, dropping the oldest beyond the limit."""
         self._waiting += data
         excess = len(self._waiting) - self._limit
         if excess > 0:
@@ -40,7 +40,7 @@ class Outbox:
             self._left_out += excess
 
     def take(self, most: int) -> bytes:
-        """The next bytes, ``most`` of those that were put at most."""
+        """Return the next bytes, at most ``most`` plus a note about dropped bytes."""
         gap = b""
         if self._left_out:
             gap = _PLAIN + b"\r\n[... %d bytes left out: this terminal is slow ...]\r\n" % (

@@ -1,7 +1,7 @@
-"""One pseudo-terminal: the daemon holds both ends, the gate opens the slave by its path.
+"""A pseudo-terminal whose two ends the daemon holds; the gate opens the slave by its path.
 
-Both ends die with the daemon, and the line editor in the session takes that for a hang-up and ends.
-The slave stays open here so that the pair outlives a restart of the session.
+Both ends close when the daemon dies, which the session's line editor takes for a hang-up, so it
+ends. The daemon keeps the slave open so that the pair outlives a restart of the session.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 _CHUNK: Final = 2**16
 
 _MOST_READS: Final = 64
-"""Limits what a session that goes on writing can make us read at the end."""
+"""Limit on reads at the end, in case the session keeps writing."""
 
 INPUT_LIMIT: Final = 2**18
-"""Bytes of input that wait while the session does not read; more is refused."""
+"""Maximum bytes of input that wait while the session does not read; more is refused."""
 
 _LOCAL_FLAGS: Final = 3
-"""Where `termios.tcgetattr` has the local modes."""
+"""Index of the local modes in the result of `termios.tcgetattr`."""
 
 
 class Pty:
-    """A pseudo-terminal that is read at once, whatever becomes of what was read.
+    """A pseudo-terminal whose output is always read at once.
 
     Args:
-        on_output: called with what the session wrote.
+        on_output: called with the bytes that the session wrote.
 
     Attributes:
-        path: of the slave.
+        path: the slave's path.
 
     Raises:
-        OSError: there is none to be had.
+        OSError: the system has no pseudo-terminal left.
     """
 
     def __init__(self, on_output: Callable[[bytes], None]) -> None:
@@ -58,25 +58,25 @@ class Pty:
 
     @property
     def open(self) -> bool:
-        """Whether it has not been closed."""
+        """Whether the pseudo-terminal is open."""
         return self._master >= 0
 
     @property
     def cooked(self) -> bool:
-        """Whether a ^C means an interrupt now, and no key: the line editor sets raw mode."""
+        """Whether ^C means an interrupt rather than a key; the line editor sets raw mode."""
         with contextlib.suppress(OSError, termios.error):
             if self.open:
                 return bool(termios.tcgetattr(self._slave)[_LOCAL_FLAGS] & termios.ISIG)
         return False
 
     def resize(self, rows: int, columns: int) -> None:
-        """Tell the session how large the person's terminal is."""
+        """Set the size of the terminal in the session."""
         if self.open:
             size = struct.pack("HHHH", rows, columns, 0, 0)
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
     def write(self, data: bytes) -> bool:
-        """Type; tell whether there was room for it."""
+        """Send input to the session; return whether there was room for it."""
         if not self.open:
             return True
         if len(self._input) + len(data) > INPUT_LIMIT:
@@ -86,19 +86,19 @@ class Pty:
         return True
 
     def forget_input(self) -> None:
-        """Drop what was typed and not read yet."""
+        """Discard input that has not been read yet."""
         self._input.clear()
         if self.open:
             termios.tcflush(self._slave, termios.TCIFLUSH)
 
     def drain(self) -> None:
-        """Take what the session has written by now."""
+        """Read what the session has written so far."""
         for _ in range(_MOST_READS):
             if not (self.open and self._readable()):
                 return
 
     def close(self) -> None:
-        """Hang up."""
+        """Close both ends."""
         if not self.open:
             return
         self._loop.remove_reader(self._master)
@@ -113,7 +113,7 @@ class Pty:
         except BlockingIOError:
             return False
         except OSError:
-            # It cannot hang up while the slave is open here. Should it, nothing may spin.
+            # No hang-up is possible while the slave is open here, but if one came it must not loop.
             data = b""
         if data:
             self._on_output(data)

@@ -1,4 +1,4 @@
-"""A person's terminal in a session: a pseudo-terminal, and the client that shows it."""
+"""A person's terminal in a session: a pseudo-terminal and the client that displays it."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CHUNK: Final = 2**14
-"""Bytes of output in one notification."""
+"""Maximum bytes of output in one notification."""
 
 INTERRUPT: Final = b"\x03"
 
 
 class Receiver(Protocol):
-    """The client."""
+    """The client that displays a terminal."""
 
     async def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Tell it something; wait until it has taken most of it.
+        """Send a notification; wait until most of it has been taken.
 
         Raises:
-            ConnectionError: it is gone.
+            ConnectionError: the client is gone.
         """
 
 
 class Terminal:
-    """One attached terminal.
+    """An attached terminal.
 
     Args:
-        key: of the session.
+        key: the session's key.
         term: the person's TERM.
-        receiver: who shows it.
+        receiver: the client that displays it.
         on_interrupt: called with this terminal on a ^C that means an interrupt.
 
     Attributes:
-        id: 8 hexadecimal digits; what is entered here is interrupted by it.
-        heard: counts what came from the session.
+        id: 8 hexadecimal digits; interrupts of input that was entered here use it.
+        heard: number of chunks of output from the session.
         told: id of the eval that the person was last told to wait for.
-        shown: the last of what came from the session, to recognise words of Julia's in it.
+        shown: the latest output of the session, to search for Julia's messages.
 
     Raises:
-        OSError: there is no pseudo-terminal to be had.
+        OSError: the system has no pseudo-terminal left.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Terminal:
 
     @property
     def ended(self) -> bool:
-        """Whether the client has been told the end, or is about to be."""
+        """Whether the client has been told of the end, or is about to be."""
         return self._ending is not None or self._pump.done()
 
     def type(self, data: bytes) -> None:
-        """What the person typed. A ^C goes the safe way while the session evaluates."""
+        """Handle typed bytes; a ^C during an evaluation becomes a safe interrupt."""
         while data:
             typed, interrupt, after = data, b"", b""
             if INTERRUPT in data and self.pty.cooked:
@@ -84,14 +84,14 @@ class Terminal:
             data = after
 
     def say(self, text: str) -> None:
-        """A line of the daemon's own."""
+        """Show a line from the daemon."""
         self._put(f"\r\n[kaimond] {text}\r\n".encode())
 
     def end(self, kind: str, text: str, *, again: bool = False) -> None:
-        """Hang up and tell the client why, after everything else that it has to show.
+        """Close the terminal and tell the client why, after all remaining output.
 
         Args:
-            kind: a word for programs: ``left``, ``session-ended``, ``refused`` or ``daemon-ends``.
+            kind: for programs: ``left``, ``session-ended``, ``refused`` or ``daemon-ends``.
             text: a sentence for the person.
             again: whether the client should attach again.
         """
@@ -103,12 +103,12 @@ class Terminal:
         self._more.set()
 
     def close(self) -> None:
-        """The client is gone."""
+        """Close the terminal after its client has gone."""
         self.pty.close()
         self._pump.cancel()
 
     async def drained(self, timeout: float) -> None:
-        """Wait up to ``timeout`` seconds until the client knows the end."""
+        """Wait up to ``timeout`` seconds until the client has been told of the end."""
         await asyncio.wait([self._pump], timeout=timeout)
 
     def _output(self, data: bytes) -> None:

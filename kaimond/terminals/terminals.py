@@ -1,8 +1,8 @@
-"""The terminals attached to one session: opened on it, through its restarts, to their end.
+"""The terminals attached to one session, which stay through its restarts.
 
-The line editor itself runs in the session, on the eval task's queue. So a person's input and the
-agents' evals never mix; the daemon only has to know whose turn it is, because a SIGINT that is
-meant for the one must not hit the other (see `kaimond.interrupts.interrupt`).
+The line editor runs in the session, on the eval task's queue, so a person's input and agents'
+evals never overlap. The daemon only tracks whose turn it is, because a SIGINT that is meant for
+one must not hit the other (see `kaimond.interrupts.interrupt`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.sessions")
 
 VERB: Final = "terminal"
-"""Of what is asked of a gate about terminals, and of what it tells of them."""
+"""Verb of requests to a gate about terminals, and of its messages about them."""
 
 WHOSE_TURN: Final = "whose-turn"
-"""Request id of the question what the gate evaluates. The answer is taken in between its other
-words, in the order in which it said them."""
+"""Request id for asking what the gate is evaluating. The answer is handled in order with the gate's
+other messages."""
 
 SILENCE: Final = 0.7
 """Seconds without an echo after which a person is told what the session is busy with."""
@@ -45,7 +45,7 @@ _GRACE: Final = 1.0
 """Seconds that children of interrupted input get between SIGTERM and SIGKILL."""
 
 FORCED: Final = b"Force throwing a SIGINT"
-"""What Julia writes when it throws at an instruction that is no safepoint."""
+"""What Julia prints when it forces a SIGINT through at an instruction that is not a safepoint."""
 
 
 class Host(Protocol):
@@ -53,28 +53,28 @@ class Host(Protocol):
 
     @property
     def key(self) -> str:
-        """Its name."""
+        """The session's key."""
 
     @property
     def live(self) -> LiveProcess | None:
-        """Its process, if it has one now."""
+        """The process, if there is one now."""
 
     @property
     def turn(self) -> Turn:
-        """Whether a person's input is evaluated."""
+        """Whether a person's input is being evaluated."""
 
     @property
     def running(self) -> Eval | None:
-        """The agent's eval that it evaluates now."""
+        """The agent's eval that is currently running."""
 
     def turn_changed(self) -> None:
-        """A person's turn began or ended: take up or go on with agents' evals."""
+        """Handle the start or end of a person's input: hold back or continue agents' evals."""
 
     def taint(self, why: str) -> None:
-        """Code was interrupted by force; ``why`` is a clause for the log."""
+        """Record a forced interrupt; ``why`` is a clause for the log."""
 
     def watch(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something in the background that the next daemon need not finish."""
+        """Run background work that the next daemon need not finish."""
 
 
 class Terminals:
@@ -82,7 +82,7 @@ class Terminals:
 
     Args:
         host: the session.
-        bus: that is told when one is opened and closed.
+        bus: receives an event when a terminal opens or closes.
     """
 
     def __init__(self, host: Host, bus: Bus) -> None:
@@ -98,15 +98,15 @@ class Terminals:
     # The client's side
 
     def open(self, size: tuple[int, int], term: str, receiver: Receiver) -> Terminal:
-        """Attach a terminal; its prompt comes when the session is free.
+        """Attach a terminal; its prompt appears when the session is free.
 
         Args:
             size: rows and columns.
             term: the person's TERM.
-            receiver: who shows it.
+            receiver: the client that displays it.
 
         Raises:
-            SessionError: the machine has no pseudo-terminal for it.
+            SessionError: the system has no pseudo-terminal left.
         """
         key = self._host.key
         try:
@@ -125,27 +125,27 @@ class Terminals:
         return terminal
 
     def type(self, terminal: Terminal, data: bytes) -> None:
-        """Pass on what a person typed, and tell them should the session not even echo it."""
+        """Pass on typed bytes, and tell the person if the session does not even echo them."""
         terminal.type(data)
         self._tell_if_silent(terminal)
 
     def close(self, terminal: Terminal) -> None:
-        """The client of a terminal is gone; the session goes on."""
+        """Close a terminal after its client has gone; the session keeps running."""
         self._forget(terminal)
         terminal.close()
 
     async def close_all(self, text: str, *, again: bool, timeout: float) -> None:
-        """The daemon ends: hang up on everybody, with a word, within ``timeout`` seconds."""
+        """Close all terminals with a message, within ``timeout`` seconds; the daemon is ending."""
         terminals = list(self._open.values())
         for terminal in terminals:
             self._end(terminal, "daemon-ends", text, again=again)
         await asyncio.gather(*(terminal.drained(timeout) for terminal in terminals))
 
     async def interrupt(self) -> bool | None:
-        """Interrupt what a person has entered, also at a terminal that is gone.
+        """Interrupt a person's input, even if its terminal is gone.
 
         Returns:
-            Whether the session is free of it; None if it evaluates nothing of a person.
+            Whether the session is free of it; None if no person's input is being evaluated.
         """
         live, turn = self._host.live, self._host.turn
         if live is None or not turn.terminal:
@@ -155,7 +155,7 @@ class Terminals:
     # The session's side
 
     def heard(self, message: Message) -> None:
-        """Take in a word of the gate about one of the terminals, or about whose turn it is."""
+        """Handle a gate message about a terminal, or the answer about whose turn it is."""
         turn = self._host.turn
         if message.request == WHOSE_TURN:
             if message.verb == "pong":
@@ -176,18 +176,18 @@ class Terminals:
                 self._end(terminal, "left", f"{text} Session {terminal.key} goes on.")
 
     def transport_up(self) -> None:
-        """A word of the gate may have been lost with the transport, or with a daemon: ask anew."""
+        """Ask the gate again, as messages may have been lost with the transport or a daemon."""
         live = self._host.live
         if live:
             live.link.send(WHOSE_TURN, "ping")
         for terminal in list(self._open.values()):
-            # A gate that has it already opens it no second time.
+            # A gate that has this terminal already does not open it twice.
             self._stop_asking(terminal)
             self._ask(terminal)
 
     def _turn_is(self, pong: Message) -> None:
         turn = self._host.turn
-        # A gate that does not tell terminals from evals may still evaluate what it told of before.
+        # A gate that does not tell terminals from evals may still run the input it reported before.
         now = pong.get("terminal") or (turn.terminal if turn.terminal == pong.get("eval") else "")
         if now == turn.terminal:
             return
@@ -198,21 +198,21 @@ class Terminals:
         self._host.turn_changed()
 
     def image_gone(self) -> None:
-        """The session is about to have another process image; its terminals wait for that."""
+        """Let the terminals wait for the session's next process image."""
         self._host.turn.end()
         for terminal in self._open.values():
             self._stop_asking(terminal)
             terminal.say("the session restarts; its variables are lost, this terminal stays …")
 
     def image_ready(self, generation: int) -> None:
-        """The session's gate has proved itself: put a line editor on each terminal that waits."""
+        """Put a line editor on each waiting terminal, now that the new image has proved itself."""
         for terminal in list(self._open.values()):
             terminal.pty.forget_input()
             terminal.say(f"a fresh Julia, generation {generation}")
             self._ask(terminal)
 
     def session_ended(self, ending: str) -> None:
-        """The session is no more; ``ending`` is a sentence that says why."""
+        """Close all terminals; ``ending`` is a sentence that says why the session ended."""
         for terminal in list(self._open.values()):
             self._end(terminal, "session-ended", f"Session {terminal.key} has ended. {ending}")
 
@@ -234,7 +234,7 @@ class Terminals:
             task.cancel()
 
     def _ask(self, terminal: Terminal) -> None:
-        """Have the gate put a line editor on a terminal, as soon as it can."""
+        """Ask the gate to put a line editor on a terminal as soon as it can."""
         live = self._host.live
         if live is None:
             return
@@ -251,7 +251,7 @@ class Terminals:
         try:
             answer = await live.link.request(VERB, fields, timeout=_FOR_EVER, repeat=True)
         except GateSilentError:
-            # The process has ended or is being replaced; whoever notices says so.
+            # The process has ended or is being replaced; whoever notices reports it.
             return
         if answer.verb == "refused":
             why = answer.get("reason")
@@ -266,7 +266,7 @@ class Terminals:
         asyncio.get_running_loop().call_later(SILENCE, self._silent, terminal, heard)
 
     def _silent(self, terminal: Terminal, heard: int) -> None:
-        """A person typed and saw nothing: code that computes lets no line editor run."""
+        """Tell a person why typing has no effect: running code blocks the line editor."""
         if terminal.ended or terminal.heard != heard:
             return
         item = self._host.running
@@ -297,9 +297,9 @@ class Terminals:
 
     @staticmethod
     async def _freed(live: LiveProcess, terminal: str) -> Interrupted:
-        """Interrupt what was entered at a terminal, by the safe ladder; tell what came of it."""
+        """Interrupt input from a terminal safely, and end the children it started."""
         mine = live.turn.terminal == terminal
-        # Interrupting Julia's `run` leaves the child that it waits for running.
+        # Interrupting Julia's `run` does not end the child process that it waits for.
         children = started_since(live.process.descendants(), live.turn.began) if mine else []
         came = await interrupt(live, terminal, person=True)
         if children:
