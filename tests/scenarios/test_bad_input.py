@@ -144,3 +144,14 @@ async def test_a_julia_that_never_gets_ready_is_ended_at_the_deadline(home: Home
     said = await julia_refused(home, home.project(), script(home, body))
     assert "within 1 s" in said
     assert not [p for p in home.processes() if "sleep" in p.name()]
+
+
+@pytest.mark.julia
+async def test_pasted_code_is_evaluated_as_meant_and_told(daemon_home: Home) -> None:
+    async with agent(daemon_home) as one:
+        await one.start(daemon_home.project())
+        said = await one.value("```julia\nx = 20\n2x + 2\n```")
+        assert said == "42\n(Evaluated without the Markdown fence.)"
+        said = await one.value("julia> y = 2\n2\n\njulia> y + 1\n3")
+        assert said.startswith("3\n(Evaluated without `julia> ` prompts")
+        assert "fence" not in await one.value("run(```\ntrue\n```); 1")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from kaimond.mcp.eval_answer import answer_of, resumed
+from kaimond.mcp.pasted_code import unwrapped
 from kaimond.mcp.restart_rules import restarted_if_stale
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
@@ -51,26 +52,27 @@ class ExArguments(SessionArguments):
 
 async def run(call: Call, arguments: ExArguments) -> Answer:
     """Evaluate code, or wait for the eval that this request had started before a break."""
-    item, restarted = resumed(call), ""
+    item, remarks = resumed(call), [""]
     if item is None:
-        _check(arguments)
-        restarted = await restarted_if_stale(call, arguments.key())
-        item = _submitted(call, arguments)
-    return await answer_of(call, item, arguments.timeout, arguments.max_output, restarted)
+        pasted = unwrapped(arguments.e)
+        _check(pasted.code)
+        remarks = [pasted.remark, await restarted_if_stale(call, arguments.key())]
+        item = _submitted(call, arguments, pasted.code)
+    return await answer_of(call, item, arguments.timeout, arguments.max_output, *remarks)
 
 
-def _check(arguments: ExArguments) -> None:
-    if not arguments.e.strip():
+def _check(code: str) -> None:
+    if not code.strip():
         raise ArgumentError(
             'ex: `e` is empty. Give Julia code, for example ex(e="1 + 1", q=false).'
         )
-    if "\0" in arguments.e:
+    if "\0" in code:
         raise ArgumentError("ex: `e` holds a NUL character, which Julia code cannot have.")
 
 
-def _submitted(call: Call, arguments: ExArguments) -> Eval:
+def _submitted(call: Call, arguments: ExArguments, code: str) -> Eval:
     return choose(call.core.supervisor, arguments.key()).evaluate(
-        arguments.e,
+        code,
         call.agent.short,
         quiet=arguments.q,
         silent=arguments.s,

@@ -1,0 +1,64 @@
+"""Code in a fence or with prompts is evaluated as meant; anything else is left as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from kaimond.mcp.pasted_code import unwrapped
+
+SCREEN = """\
+julia> f(x) = x +
+              1
+f (generic function with 1 method)
+
+julia> f(1)
+2
+
+julia> print("a")
+a
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```julia\n1 + 1\n```",
+        "```\n1 + 1\n```",
+        "  ```Julia\n1 + 1\n```\n",
+        "~~~jl\n1 + 1\n~~~",
+        "````julia\n1 + 1\n````",
+        "```julia\r\n1 + 1\r\n```",
+        "julia> 1 + 1\n2",
+        "julia> 1 + 1",
+        "```julia-repl\njulia> 1 + 1\n2\n```",
+    ],
+)
+def test_what_was_pasted_around_code_is_left_out_and_told(text: str) -> None:
+    pasted = unwrapped(text)
+    assert pasted.code == "1 + 1"
+    assert pasted.remark.startswith("(Evaluated without ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 + 1",
+        "run(```\necho hi\n```)",
+        "```echo hi```",
+        "```python\n1 + 1\n```",
+        "```julia\n1\n```\n```julia\n2\n```",
+        'x = "julia> "',
+        "",
+        "   ",
+    ],
+)
+def test_other_code_is_evaluated_as_it_is(text: str) -> None:
+    assert unwrapped(text) == (text, "")
+
+
+def test_a_screen_of_the_repl_is_its_inputs() -> None:
+    assert unwrapped(SCREEN).code == 'f(x) = x +\n       1\nf(1)\nprint("a")'
+
+
+def test_an_indented_screen_is_its_inputs_as_well() -> None:
+    assert unwrapped("    julia> a = 1\n    1\n\n    julia> a + 1\n    2").code == "a = 1\na + 1"
