@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
 import mcp_types as types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -99,11 +101,13 @@ class Tool(Generic[A]):
         Raises:
             ArgumentError: they are wrong; nothing was done.
         """
+        given, remarks = as_meant(self.arguments, given)
         try:
             arguments = self.arguments.model_validate(given)
         except ValidationError as error:
             raise ArgumentError(self._complaint(error)) from None
-        return await self.run(call, arguments)
+        answer = await self.run(call, arguments)
+        return dataclasses.replace(answer, text="\n".join([answer.text, *remarks]))
 
     def _complaint(self, error: ValidationError) -> str:
         said = []
@@ -117,6 +121,60 @@ class Tool(Generic[A]):
                 said.append(f"`{name}`: {one['msg'][:1].lower()}{one['msg'][1:]}")
         known = ", ".join(f"`{name}`" for name in self.arguments.model_fields) or "none"
         return f"{self.name}: {'; '.join(said)}. Nothing was done. Its parameters are: {known}."
+
+
+_MEANT: Final = {
+    "code": "e",
+    "expr": "e",
+    "expression": "e",
+    "cmd": "e",
+    "key": "session",
+    "session_id": "session",
+    "session_key": "session",
+    "id": "eval_id",
+    "path": "project_path",
+    "project": "project_path",
+}
+"""Names that models give to parameters by mistake, and the parameters that they mean."""
+
+_WORDS: Final = {"true": True, "false": False}
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?")
+
+
+def as_meant(model: type[Arguments], given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return arguments under their right names and with their right types, where both are plain.
+
+    Args:
+        model: the model of the arguments.
+        given: the arguments as the client sent them.
+
+    Returns:
+        The arguments, and a sentence about each that was given under another name.
+    """
+    meant: dict[str, Any] = {}
+    remarks = []
+    for name, value in given.items():
+        right = _MEANT.get(name, name)
+        if name in model.model_fields or right not in model.model_fields or right in given:
+            right = name
+        elif right not in meant:
+            remarks.append(f"(`{name}` was taken for `{right}`.)")
+        meant[right] = _typed(model, right, value)
+    return meant, remarks
+
+
+def _typed(model: type[Arguments], name: str, value: Any) -> Any:
+    """Return a text as the truth value or the number that the parameter is, if it says one."""
+    field = model.model_fields.get(name)
+    if field is None or not isinstance(value, str):
+        return value
+    text = value.strip()
+    kinds = set(get_args(field.annotation)) or {field.annotation}
+    if bool in kinds:
+        return _WORDS.get(text.lower(), value)
+    if kinds & {int, float} and _NUMBER.fullmatch(text):
+        return int(text) if int in kinds and "." not in text else float(text)
+    return text if name in ("session", "ses", "eval_id") else value
 
 
 _NOISE: Final = ("title",)

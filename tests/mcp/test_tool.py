@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from kaimond.mcp.server import INSTRUCTIONS
-from kaimond.mcp.tool import ArgumentError
+from kaimond.mcp.tool import ArgumentError, as_meant
 from kaimond.mcp.tools import TOOLS
+from kaimond.mcp.tools.ex import ExArguments
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
@@ -128,3 +129,29 @@ def test_session_and_ses_mean_the_same_and_may_not_differ() -> None:
         assert model.model_validate({"e": "1"} | given).key() == "a"
     with pytest.raises(ArgumentError, match="mean the same"):
         model.model_validate({"e": "1", "session": "a", "ses": "b"}).key()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"code": "1"}, {"e": "1"}),
+        ({"expr": "1", "session_id": " 0a1b2c3d "}, {"e": "1", "session": "0a1b2c3d"}),
+        ({"e": "1", "q": "false", "max_output": "500"}, {"e": "1", "q": False, "max_output": 500}),
+        ({"e": "1", "timeout": "30"}, {"e": "1", "timeout": 30.0}),
+        ({"e": "1", "timeout": "2.5"}, {"e": "1", "timeout": 2.5}),
+        # What is not plain is left to be refused, and code is never touched.
+        ({"e": " false "}, {"e": " false "}),
+        ({"e": "1", "q": "yes"}, {"e": "1", "q": "yes"}),
+        ({"e": "1", "code": "2"}, {"e": "1", "code": "2"}),
+        ({"e": "1", "max_output": "many"}, {"e": "1", "max_output": "many"}),
+    ],
+)
+def test_arguments_are_taken_as_they_are_plainly_meant(
+    given: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    assert as_meant(ExArguments, given)[0] == meant
+
+
+def test_a_parameter_under_another_name_is_told() -> None:
+    _, remarks = as_meant(ExArguments, {"code": "1", "key": "0a1b2c3d"})
+    assert remarks == ["(`code` was taken for `e`.)", "(`key` was taken for `session`.)"]

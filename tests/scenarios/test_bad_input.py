@@ -54,7 +54,7 @@ async def test_unknown_tools_and_arguments_are_named(daemon_home: Home) -> None:
     async with agent(daemon_home) as one:
         with pytest.raises(MCPError, match="There is no tool 'nosuch'"):
             await one.call("nosuch")
-        assert "unknown parameter `code`" in await one.refused("ex", code="1")
+        assert "unknown parameter `kode`" in await one.refused("ex", kode="1")
         assert "missing parameter `e`" in await one.refused("ex", q=False)
         assert "`q`" in await one.refused("ex", e="1", q="yes")
         assert "`max_output`" in await one.refused("ex", e="1", max_output=10**9)
