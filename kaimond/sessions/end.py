@@ -1,9 +1,9 @@
 """Ends session processes: asks first, then uses signals, and cleans up descendants.
 
-Descendants end with the session as long as they are in the process session that its Julia leads.
-An editor or service with a process session of its own (`setsid`, Julia's `detach`) keeps running.
-Distributed's workers are an exception: Julia detaches them, but they are ended anyway, because one
-that is computing would not notice that the session has ended.
+What Julia has started and is still below it ends with its process image, and so does what is left
+in the process session that it leads. A process that has left both, such as an editor that was opened
+through a launcher, keeps running. Distributed's workers are ended even then: Julia detaches them,
+and one that is computing would not notice that the session has ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kaimond.julia_process.live import LiveProcess
-    from kaimond.julia_process.process import SessionProcess
 
 _log = logging.getLogger("kaimond.sessions")
 
@@ -74,11 +73,6 @@ async def end_process(key: str, live: LiveProcess, timeout: float, *, ask: bool 
         await process.wait(timeout if number is signal.SIGTERM else _KILL_TIMEOUT)
     await end_leftovers(key, process.pid)
     return process.exited.done()
-
-
-def children_to_end(process: SessionProcess) -> list[psutil.Process]:
-    """Return the descendants that end together with the process image."""
-    return _bound(process.descendants(), _session_of(process.pid))
 
 
 async def end_leftovers(key: str, leader: int) -> None:

@@ -20,7 +20,7 @@ from kaimond.interrupts.interrupt import interrupt
 from kaimond.julia_process.process import SessionProcess, end_descendants
 from kaimond.registry.state import Event, State
 from kaimond.sessions import session_log
-from kaimond.sessions.end import GRACE, MARK, children_to_end, end_leftovers, end_process
+from kaimond.sessions.end import GRACE, MARK, end_leftovers, end_process
 from kaimond.sessions.lifecycle import ended_meanwhile, not_gone
 from kaimond.sessions.restart import Restarted, execute_anew
 from kaimond.sessions.session import Session
@@ -304,7 +304,7 @@ class ManagedSession(Session):
             free = came.free
         if running and free:
             free = (await interrupt(live, running.id, INTERRUPT_LIMIT)).free
-        children = children_to_end(live.process)
+        children = live.process.descendants()
         if children:
             await end_descendants(children, GRACE)
         self.close_evals(Status.INTERRUPTED, reason)

@@ -17,7 +17,7 @@ from kaimond.gate.link import GateSilentError
 from kaimond.julia_process.process import SessionProcess
 from kaimond.registry.record import ExitStatus
 from kaimond.sessions import end
-from kaimond.sessions.end import MARK, children_to_end, end_leftovers, end_process
+from kaimond.sessions.end import MARK, end_leftovers, end_process
 from kaimond.toolchain.start_plan import BOOT
 from tests.support.wait import until
 
@@ -164,20 +164,6 @@ async def test_what_made_itself_independent_outlives_the_session(
             assert _runs(free)
         finally:
             os.kill(free, signal.SIGKILL)
-
-
-async def test_a_restart_leaves_alone_what_made_itself_independent(
-    start: Start, tmp_path: Path
-) -> None:
-    bound = start(child("", code=SLEEP))
-    free = start(child("start_new_session=True", code=SLEEP))
-    for double in (bound, free):
-        (below,) = set(await both(double, tmp_path)) - {double.process.pid}
-        ended = children_to_end(double.process)
-        try:
-            assert [child.pid for child in ended] == ([] if double is free else [below])
-        finally:
-            os.kill(below, signal.SIGKILL)
 
 
 async def test_workers_go_with_their_session_though_julia_detaches_them(
