@@ -1,8 +1,8 @@
 """Ends session processes: asks first, then uses signals, and cleans up descendants.
 
 What Julia has started and is still below it ends with its process image, and so does what is left
-in the process session that it leads. A process that has left both, such as an editor that was opened
-through a launcher, keeps running. Distributed's workers are ended even then: Julia detaches them,
+in the process session that it leads. A process that has left both, such as an editor that a
+launcher has opened, keeps running. Distributed's workers are ended even then: Julia detaches them,
 and one that is computing would not notice that the session has ended.
 """
 
