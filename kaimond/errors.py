@@ -39,15 +39,15 @@ class ErrorKind(StrEnum):
 
 
 class KaimonError(Exception):
-    """The base class of kaimond's errors; its text is whole sentences for whoever asked.
-
-    They say what happened, what is true now and what to do next.
+    """The base class of kaimond's errors.
 
     Attributes:
-        kind: the kind of error, for programs.
+        kind: the kind of error, for programs. As long as it is ``INTERNAL``, the text is for the
+            code that handles the error; otherwise it is whole sentences for an agent or a user of
+            kaimonctl, which say what happened, what is true now and what to do next.
     """
 
-    kind: ErrorKind = ErrorKind.REFUSED
+    kind: ErrorKind = ErrorKind.INTERNAL
 
 
 class SessionError(KaimonError):

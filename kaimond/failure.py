@@ -33,7 +33,7 @@ def told(error: Exception, what: str, look: str, log: object) -> Failure:
         look: what shows the present state, as the subject of a sentence.
         log: the path of the server log.
     """
-    if isinstance(error, KaimonError):
+    if isinstance(error, KaimonError) and error.kind is not ErrorKind.INTERNAL:
         return Failure(error.kind, str(error), logged=False)
     if isinstance(error, UnsafeDirectoryError):
         return Failure(ErrorKind.UNSAFE_DIRECTORY, str(error), logged=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 import mcp_types as types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kaimond.errors import KaimonError
+from kaimond.errors import ErrorKind, KaimonError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,6 +48,8 @@ class SessionArguments(Arguments):
 
 class ArgumentError(KaimonError):
     """An error about a call's arguments; the message says which and what is allowed."""
+
+    kind = ErrorKind.REFUSED
 
 
 A = TypeVar("A", bound=Arguments)
