@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from kaimond.mcp.tool import ArgumentError
+
 PROMPT: Final = "julia> "
 _INDENT: Final = " " * len(PROMPT)
 """What the REPL puts in front of each further line of an input."""
+
+_OTHER_MODE: Final = re.compile(r"(?:\([^()\n]*\) )?(?:pkg|shell|help\?)> ")
 
 _FENCED: Final = re.compile(
     r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w-]*)[ \t]*\n(?P<code>.*?)\n?(?P=fence)", re.DOTALL
@@ -32,6 +36,9 @@ def unwrapped(text: str) -> Pasted:
 
     Any other text is returned as it is: a fence inside of code, for example, is Julia's literal
     of a command.
+
+    Raises:
+        ArgumentError: the screen has input of another mode of the REPL, which is no Julia code.
     """
     code, left_out = text, []
     fenced = _FENCED.fullmatch(text.strip().replace("\r\n", "\n"))
@@ -59,6 +66,12 @@ def _without_prompts(text: str) -> str:
             inside = True
         elif inside and line.startswith(_INDENT):
             kept.append(line.removeprefix(_INDENT))
+        elif _OTHER_MODE.match(line.lstrip()):
+            raise ArgumentError(
+                f"Nothing was evaluated: `{line.strip()}` is not Julia code but input of another "
+                "mode of the REPL. Send only Julia code; for Pkg mode, call its functions, for "
+                'example Pkg.add("Example").'
+            )
         else:
             inside = False
     return "\n".join(kept)

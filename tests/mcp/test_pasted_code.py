@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kaimond.mcp.pasted_code import unwrapped
+from kaimond.mcp.tool import ArgumentError
 
 SCREEN = """\
 julia> f(x) = x +
@@ -62,3 +63,14 @@ def test_a_screen_of_the_repl_is_its_inputs() -> None:
 
 def test_an_indented_screen_is_its_inputs_as_well() -> None:
     assert unwrapped("    julia> a = 1\n    1\n\n    julia> a + 1\n    2").code == "a = 1\na + 1"
+
+
+@pytest.mark.parametrize(
+    "line", ["(project) pkg> add Example", "pkg> st", "shell> ls", "help?> sin", "(@v1.12) pkg> st"]
+)
+def test_a_screen_with_input_of_another_mode_is_refused_and_not_evaluated_in_part(
+    line: str,
+) -> None:
+    with pytest.raises(ArgumentError, match="Nothing was evaluated") as refused:
+        unwrapped(f"julia> a = 1\n1\n\n{line}\n  output\n\njulia> a\n1")
+    assert f"`{line}`" in str(refused.value)
