@@ -30,6 +30,10 @@ ROWS: Final = "40"
 COLUMNS: Final = "120"
 """Screen size for which values are displayed."""
 
+_UNSTORED: Final = Outcome(
+    Status.LOST, reason="it had ended, but its result could not be stored before the daemon ended"
+)
+
 _META: Final = ("status", "elapsed", "output")
 
 _OF_THE_SESSION: Final = ("sources", "reviser", "package", "file", "untracked", "remark")
@@ -214,6 +218,9 @@ class EvalRunner:
             self._history.cut_short(self._spool, self.queue.end(), outcome)
         for item in self.queue.dismiss():
             self._history.not_begun(item.id, reason)
+        for item in self._history.all_open(self._key):
+            if item.boot_id == self.boot_id:
+                self._history.cut_short(self._spool, item.id, _UNSTORED)
         self.boot_id = ""
 
     # Gate messages
@@ -237,9 +244,10 @@ class EvalRunner:
         )
 
     def transport_up(self) -> None:
-        """Request again a result that may have been lost when the transport broke."""
-        if self.queue.running:
-            self._link.send("again", "result", (("eval", self.queue.running),))
+        """Request again the results that may have been lost when the transport broke."""
+        for item in self._history.all_open(self._key):
+            if item.began:
+                self._link.send("again", "result", (("eval", item.id),))
 
     def heard(self, message: Message) -> None:
         """Handle a message from the gate that answers no pending request."""
@@ -249,6 +257,8 @@ class EvalRunner:
             if message.request == running:
                 stored = self._concluded(message)
                 self.next()
+            elif self._ended_unstored(message.request):
+                stored = self._history.end(message.request, _outcome(message))
             if stored:
                 # Only now may the gate drop the result.
                 self._link.send("ack", "ack", (("eval", message.request),))
@@ -262,10 +272,20 @@ class EvalRunner:
             item = self.running
             assert item, "what runs has not ended"
             self._hand_over(item)
+        elif message.verb == "unknown" and self._ended_unstored(message.get("eval")):
+            self._history.cut_short(self._spool, message.get("eval"), _UNSTORED)
         elif message.verb == "refused" and message.request == running:
             reason = f"the gate refused it: {message.get('reason')}"
             self._history.end(self.queue.end(), Outcome(Status.LOST, reason=reason))
             self.next()
+
+    def _ended_unstored(self, eval_id: str) -> bool:
+        """Return whether an eval ended before the running one, but its end was not stored.
+
+        A previous daemon could not store it, and was killed before it could try again.
+        """
+        item = self._history.opened(eval_id)
+        return bool(item and item.session == self._key and item.began)
 
     def _concluded(self, message: Message) -> bool:
         item = self.running

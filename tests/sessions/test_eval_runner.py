@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 import tracemalloc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -270,6 +270,57 @@ async def test_the_next_daemon_takes_up_what_runs_and_what_waits(desk: Desk) -> 
         desk.result(item.id)
     assert [m.get("code") for m in desk.link.sent if m.verb == "eval"] == ["b", "c"]
     assert (await asyncio.wait_for(waiting, SOON)).status is Status.DONE
+
+
+async def with_an_end_that_was_not_stored(desk: Desk, patched: pytest.MonkeyPatch) -> list[str]:
+    """Two evals are begun in the database, and the gate still has the result of the first."""
+    first, second = desk.submit("a"), desk.submit("b")
+    save = desk.store.save_eval
+
+    def full(eval_id: str, session: str, finished: float, *rest: Any) -> None:
+        if finished:
+            raise sqlite3.OperationalError("database or disk is full")
+        save(eval_id, session, finished, *rest)
+
+    patched.setattr(desk.store, "save_eval", full)
+    desk.result(first.id)
+    desk.daemon_killed()
+    desk.adopt()
+    return [first.id, second.id]
+
+
+async def test_the_next_daemon_asks_for_a_result_that_the_killed_one_could_not_store(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await with_an_end_that_was_not_stored(desk, monkeypatch)
+    desk.runner.transport_up()
+    assert [m.get("eval") for m in desk.link.sent] == [first, second]
+    desk.result(first, value="1")
+    assert desk.link.sent[-1].get("eval") == first
+    assert desk.link.sent[-1].verb == "ack"
+    assert desk.stored(first)["finished"]
+    done = desk.history.get(first)
+    assert done
+    assert done.status is Status.DONE
+    assert desk.runner.queue.running == second
+
+
+async def test_a_result_that_the_gate_has_dropped_is_lost_and_not_evaluated_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await with_an_end_that_was_not_stored(desk, monkeypatch)
+    desk.hear(Message("again", "unknown", (("eval", first.encode()),)))
+    assert desk.link.sent == []
+    assert (await asyncio.wait_for(desk.history.finished(first), SOON)).status is Status.LOST
+    assert desk.runner.queue.running == second
+
+
+async def test_no_eval_stays_open_when_the_process_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await with_an_end_that_was_not_stored(desk, monkeypatch)
+    desk.runner.close(Status.LOST, "the process ended")
+    assert desk.history.all_open(KEY) == []
 
 
 async def test_the_next_daemon_hands_over_what_was_queued_and_never_begun(desk: Desk) -> None:
