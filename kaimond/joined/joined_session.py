@@ -67,7 +67,7 @@ class JoinedSession(Session):
                 f"Session {self.key} was not restarted: {refusal}. Its process goes on with its "
                 "state; what agents evaluated there has ended.",
             )
-        now = self.verified
+        now = self.verify()
         if not now.alive:
             raise SessionError(
                 ErrorKind.RESTART_FAILED, f"Session {self.key} ended in its restart. {now.ending}"
@@ -128,7 +128,7 @@ class JoinedSession(Session):
         if pong is None:
             return
         async with self.lock:
-            if self.verified.state is State.STARTING:
+            if self.verify().state is State.STARTING:
                 self.answered(live, pong)
 
     # Changes by the process itself
@@ -136,7 +136,7 @@ class JoinedSession(Session):
     async def restarts_itself(self) -> None:
         """Handle an announced restart, by the person or as requested before."""
         async with self.lock:
-            record = self.verified
+            record = self.verify()
             if record.state not in USABLE:
                 return
             reason = "its user restarted it"
@@ -150,7 +150,7 @@ class JoinedSession(Session):
     async def stays(self) -> None:
         """Handle an announced restart that failed."""
         async with self.lock:
-            if self.verified.state is State.RESTARTING:
+            if self.verify().state is State.RESTARTING:
                 self._stays()
 
     async def await_image(self) -> None:
@@ -164,14 +164,14 @@ class JoinedSession(Session):
             # The process ended or was taken back.
             return
         async with self.lock:
-            now = self.verified
+            now = self.verify()
             if now.state is State.RESTARTING and now.boot_id != pong.get("boot"):
                 self._arrived(live, pong)
 
     async def taken_back(self, ending: str) -> None:
         """End the session because its announcement is gone although its process is not."""
         async with self.lock:
-            record = self.verified
+            record = self.verify()
             if record.alive and record.state is not State.STOPPING:
                 self.left(ending)
 

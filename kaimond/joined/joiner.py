@@ -154,7 +154,7 @@ class Joiner:
             self.look(key)
 
     async def _looked_at(self, key: str) -> None:
-        record = self._sessions.verified(key)
+        record = self._sessions.verify(key)
         try:
             announced = self._read(key)
             start = announcement.check_process(announced, self._uid, platform.process_start, _owner)

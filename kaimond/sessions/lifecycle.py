@@ -91,13 +91,6 @@ class Lifecycle(abc.ABC):
         return record
 
     @property
-    def verified(self) -> Record:
-        """The session's record, after checking that its process still exists."""
-        if self.live and not self.live.process.running:
-            self._exited(self.live)
-        return self.record
-
-    @property
     def project(self) -> str:
         """The project directory."""
         return self.record.project
@@ -143,6 +136,15 @@ class Lifecycle(abc.ABC):
     def _is_mirrored(self) -> bool:
         preferences = self.services.preferences.of(Path(self.project))
         return self.record.allow_mirror and preferences.mirror_repl
+
+    def verify(self) -> Record:
+        """Check that the session's process still exists, and return its record.
+
+        If the process is gone, the session ends here.
+        """
+        if self.live and not self.live.process.running:
+            self._exited(self.live)
+        return self.record
 
     @abc.abstractmethod
     async def read_again(self) -> None:
@@ -235,7 +237,7 @@ class Lifecycle(abc.ABC):
 
     def taint(self, why: str) -> None:
         """Record a forced interrupt, possibly inside C code; ``why`` is a clause for the log."""
-        if self.verified.alive:
+        if self.verify().alive:
             self.services.registry.note(self.key, tainted=True)
             _log.warning("tainted: %s", why, extra={"session": self.key})
 
@@ -265,7 +267,7 @@ class Lifecycle(abc.ABC):
         Raises:
             SessionError: the session ended, or was ended, at the same moment.
         """
-        record = self.verified
+        record = self.verify()
         if record.state is not State.STARTING:
             raise self.start_failure(live)
         live.pong = pong
@@ -287,7 +289,7 @@ class Lifecycle(abc.ABC):
 
     def start_failure(self, live: LiveProcess) -> SessionError:
         """Return an error that explains why the session is not ready after its start."""
-        record = self.verified
+        record = self.verify()
         if record.state in (State.STOPPING, State.STOPPED):
             return ended_meanwhile(self.key, alive=record.alive)
         if record.alive:

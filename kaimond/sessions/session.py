@@ -176,7 +176,7 @@ class Session(Lifecycle):
         Raises:
             SessionError: it cannot be restarted; the message names its state.
         """
-        record = self.verified
+        record = self.verify()
         if self.live is None or record.state not in USABLE:
             raise SessionError(
                 ErrorKind.NOT_READY, f"Session {self.key} is {record.state}; it was not restarted."
@@ -210,7 +210,7 @@ class Session(Lifecycle):
             return await self._stop(reason) if still() else self.record
 
     async def _stop(self, reason: str) -> Record:
-        record = self.verified
+        record = self.verify()
         if not record.alive:
             return record
         self.will_end(reason)
@@ -220,7 +220,7 @@ class Session(Lifecycle):
             self.never_ran(reason)
         else:
             await self._end_process(self.live, reason)
-        return self.verified
+        return self.verify()
 
     @abc.abstractmethod
     async def _end_process(self, live: LiveProcess, reason: str) -> None:
@@ -244,7 +244,7 @@ class Session(Lifecycle):
         if pong.get("boot") == before.boot_id:
             return
         async with self.lock:
-            now = self.verified
+            now = self.verify()
             if now.state not in USABLE or now.boot_id != before.boot_id:
                 return
             reason = "it executed Julia anew, unasked"

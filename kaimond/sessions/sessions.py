@@ -39,14 +39,14 @@ class Sessions:
         """Return the session with this key, or None if it has ended."""
         return self._sessions.get(key)
 
-    def verified(self, key: str) -> Record | None:
+    def verify(self, key: str) -> Record | None:
         """Return a session's record, alive or not, after checking that its process exists."""
         session = self._sessions.get(key)
-        return session.verified if session else self.services.registry.get(key)
+        return session.verify() if session else self.services.registry.get(key)
 
     def all_verified(self) -> list[Session]:
         """Return all sessions that have not ended, after checking each process."""
-        return [session for session in self if session.verified.alive]
+        return [session for session in self if session.verify().alive]
 
     def tidy(self) -> None:
         """Limit the size of the sessions' logs; called periodically."""

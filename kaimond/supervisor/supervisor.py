@@ -154,9 +154,9 @@ class Supervisor:
     async def _looked_at(self, key: str) -> Record | None:
         """Return a session's record after a health check, which may find its process gone."""
         session = self.sessions.get(key)
-        if session and session.verified.alive:
+        if session and session.verify().alive:
             await session.look()
-        return self.sessions.verified(key)
+        return self.sessions.verify(key)
 
     def _share_start(self, project: str, name: str, start: Coroutine[Any, Any, Record]) -> None:
         """Run a start that later callers share."""
@@ -195,7 +195,7 @@ class Supervisor:
         if session is None:
             return
         async with session.lock:
-            record = session.verified
+            record = session.verify()
         if not record.alive or record.state in USABLE:
             return
         if record.joined:

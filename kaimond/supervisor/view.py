@@ -72,7 +72,7 @@ async def view(supervisor: Supervisor, record: Record) -> View:
     if session and record.state in USABLE:
         seen = await session.look()
         # The session may have ended during the measurement, which must not be reported then.
-        record = session.verified
+        record = session.verify()
     live = session.live if session else None
     health = judge(record.state, seen if record.alive else None)
     skew = unspoken(record.protocol, record.gate) if record.alive else ""

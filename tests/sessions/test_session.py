@@ -123,7 +123,7 @@ async def test_an_end_that_was_asked_for_says_by_whom(world: World) -> None:
     live = live_of(session)
     live.process.signal(signal.SIGKILL)
     await live.process.wait(SOON)
-    record = session.verified
+    record = session.verify()
     assert record.state is State.STOPPED
     assert record.ending.startswith("It was shut down by agent x. The process ")
     assert record.exit_signal == 9
@@ -155,7 +155,7 @@ async def test_the_daemon_lets_go_of_all_even_if_they_end_meanwhile(world: World
     for session in sessions[1:]:
         if session.live:
             kill(session.live.process.pid)
-            assert not session.verified.alive
+            assert not session.verify().alive
     await asyncio.wait_for(closing, SOON)
     assert all(session.live is None for session in sessions)
 
