@@ -8,10 +8,12 @@ mistakes; it is not a sandbox, since Julia code can read whatever its user can.
 from __future__ import annotations
 
 import os
+import tomllib
 import unicodedata
 from pathlib import Path
 from typing import Final
 
+from kaimond.config import files
 from kaimond.errors import KaimonError
 
 PROJECT_FILES: Final = ("JuliaProject.toml", "Project.toml")
@@ -45,29 +47,66 @@ def resolve(text: str) -> Path:
     return Path(os.path.realpath(expanded))
 
 
+def resolve_directory(text: str) -> Path:
+    """Return the real path of the existing directory that `text` names.
+
+    Raises:
+        PathRefusedError: There is no such directory.
+    """
+    path = resolve(text)
+    try:
+        is_directory = path.is_dir()
+    except OSError as error:
+        raise PathRefusedError(f"{path} cannot be looked into ({error.strerror}).") from error
+    if not is_directory:
+        what = "is not a directory" if os.path.lexists(path) else "does not exist"
+        raise PathRefusedError(f"{path} {what}. Give the directory of a Julia project.")
+    return path
+
+
 def resolve_project(text: str) -> Path:
-    """Return the real path of the Julia project that `text` names.
+    """Return the real path of the Julia project that `text` names: its directory or project file.
 
     Raises:
         PathRefusedError: It has no project file, or is a directory that is never meant.
     """
     path = resolve(text)
     if path.name in PROJECT_FILES and path.is_file():
-        raise PathRefusedError(f"{path} is a project file. Give its directory: {path.parent}")
+        return path.parent
+    resolve_directory(text)
     try:
-        is_directory = path.is_dir()
-        has_project = any((path / name).is_file() for name in PROJECT_FILES)
+        has_project = is_project(path)
     except OSError as error:
         raise PathRefusedError(f"{path} cannot be looked into ({error.strerror}).") from error
-    if not is_directory:
-        what = "is not a directory" if os.path.lexists(path) else "does not exist"
-        raise PathRefusedError(f"{path} {what}. Give the directory of a Julia project.")
     if not has_project:
         raise PathRefusedError(
             f"{path} has neither Project.toml nor JuliaProject.toml, so it is no Julia project. "
             "Give the directory that holds one of them."
         )
     return path
+
+
+def is_project(path: Path) -> bool:
+    """Return whether `path` is a directory with a project file."""
+    return any((path / name).is_file() for name in PROJECT_FILES)
+
+
+def nearest_project(path: Path) -> Path | None:
+    """Return the nearest directory with a project file, at `path` or above it."""
+    return next((one for one in (path, *path.parents) if is_project(one)), None)
+
+
+def is_package(path: Path) -> bool:
+    """Return whether the project in `path` is a package: its project file has a name and a uuid."""
+    for name in PROJECT_FILES:
+        try:
+            project = tomllib.loads(files.read(path / name).decode())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, RecursionError):
+            return False
+        return "name" in project and "uuid" in project
+    return False
 
 
 def is_too_wide(path: Path) -> bool:

@@ -4,25 +4,23 @@ Other tools and the user's editor write the file too, which determines the rules
 
 - A bad entry is reported as a `Problem` and does not hide the others.
 - A file that cannot be read as a whole yields no entries and is never overwritten.
-- Changes are made to the document as it was read, so unknown keys survive.
-- Changes are made under a lock and by rename (`kaimond.config.files`), so no update is lost.
+
+Changes to the file are made by `kaimond.config.projects_edit`.
 """
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from kaimond.config import document_file, preferences, project_path
+from kaimond.config import document_file, git_worktree, preferences, project_path
 from kaimond.config import julia_options as launch_config
 from kaimond.config.document_file import UnusableError
 from kaimond.config.problem import Problem
 from kaimond.config.project_path import PathRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from kaimond.config.julia_options import LaunchConfig
@@ -34,7 +32,8 @@ class ProjectEntry:
     """One entry of the list with a valid path and `enabled`.
 
     Attributes:
-        index: Its position in the file, from 0; None if `allow_any_project` takes its place.
+        index: Its position in the file, from 0; None if the project is not listed itself but
+            covered by another entry or by `allow_any_project`.
         path: The real path of the project.
         stored: The path as written in the file.
         enabled: Whether agents may start sessions in it.
@@ -42,6 +41,8 @@ class ProjectEntry:
         problems: The faults of this entry.
         repo_launch: The user's decision on the repository's launch options: the approved digest,
             False if they are never used, None if undecided.
+        below: Whether it also allows every project beneath its directory.
+        worktrees: Whether it also allows the same directory in other git worktrees.
     """
 
     index: int | None
@@ -51,6 +52,15 @@ class ProjectEntry:
     launch: LaunchConfig | None = launch_config.DEFAULT
     problems: tuple[Problem, ...] = ()
     repo_launch: str | bool | None = None
+    below: bool = False
+    worktrees: bool = False
+
+    def covers(self, path: Path) -> bool:
+        """Return whether it allows the real path `path`, which is not its own directory."""
+        return self.enabled and (
+            (self.below and self.path in path.parents)
+            or (self.worktrees and git_worktree.same_place(self.path, path))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +86,44 @@ class Projects:
     readable: bool = True
 
     def allowed(self, path: Path) -> ProjectEntry | None:
-        """Return the entry that allows sessions in the real path `path`, or None.
+        """Return the entry that allows sessions in exactly the real path `path`, or None.
 
-        Only this exact directory counts, not a parent. With `allow_any_project` every directory is
-        allowed, except one that an entry disables.
+        An entry of this directory decides. Without one, an entry that covers it does, and then
+        `allow_any_project`; the result then has the path and no index.
         """
         matching = self._matching(path)
         for entry in matching:
             if entry.enabled:
                 return entry
-        if self.allow_any_project and not matching:
+        if matching:
+            return None
+        covering = self.covering(path)
+        if covering:
+            return replace(covering, index=None, path=path, below=False, worktrees=False)
+        if self.allow_any_project:
             return ProjectEntry(None, path, str(path))
         return None
+
+    def covering(self, path: Path) -> ProjectEntry | None:
+        """Return the entry of another directory that allows the real path `path` too, or None."""
+        return next((entry for entry in self.entries if entry.covers(path)), None)
+
+    def leading_to(self, path: Path) -> ProjectEntry | None:
+        """Return the nearest allowed project at or above the real path `path`, or None.
+
+        The environment of a package's tests or documentation is no package; the package around it
+        is meant, unless the environment is listed itself.
+        """
+        found = None
+        for directory in (path, *path.parents):
+            matching = self._matching(directory)
+            if matching and not any(entry.enabled for entry in matching):
+                break
+            entry = self.allowed(directory) if project_path.is_project(directory) else None
+            if entry and (entry.index is not None or project_path.is_package(directory)):
+                return entry
+            found = found or entry
+        return found
 
     def refusal(self, path: Path) -> str:
         """Return why `path` is not allowed, and what would allow it; only for such a path."""
@@ -97,13 +133,19 @@ class Projects:
             return f"{path} is not allowed: the list of projects cannot be used. {what}"
         if self._matching(path):
             return f"{path} is switched off in {self.file}. {cure}"
-        for entry in self.entries:
-            if entry.enabled and entry.path in path.parents:
-                return (
-                    f"{path} is not an allowed project. {entry.path} above it is, "
-                    f"but each project is allowed by itself. {cure}"
-                )
+        original = self.worktree_of(path)
+        if original:
+            return (
+                f"{path} is not an allowed project, but a git worktree of one. To allow all "
+                "worktrees of that, its owner runs: "
+                f"kaimonctl project allow --worktrees {shlex.quote(str(original.path))}"
+            )
         return f"{path} is not an allowed project. {cure}"
+
+    def worktree_of(self, path: Path) -> ProjectEntry | None:
+        """Return the enabled entry that is the same directory in another git worktree, or None."""
+        same = (entry for entry in self.entries if git_worktree.same_place(entry.path, path))
+        return next((entry for entry in same if entry.enabled), None)
 
     def preferences(self, path: Path) -> Preferences:
         """Return the preferences that `session_prefs` sets for the real path `path`."""
@@ -111,26 +153,6 @@ class Projects:
 
     def _matching(self, path: Path) -> list[ProjectEntry]:
         return [entry for entry in self.entries if project_path.same_directory(entry.path, path)]
-
-
-class Change(StrEnum):
-    """The outcome of `allow`, `deny` or `decide_launch`."""
-
-    ADDED = "added"
-    ENABLED = "enabled"
-    ALREADY_ALLOWED = "already allowed"
-    DENIED = "denied"
-    ALREADY_DENIED = "already denied"
-    NOT_LISTED = "not listed"
-    DECIDED = "decided"
-    ALREADY_DECIDED = "already decided"
-
-
-class Done(NamedTuple):
-    """The result of a change: what was done, and to which real path."""
-
-    change: Change
-    path: Path
 
 
 _FAULTY: Final = "Correct the entry; the others are in force."
@@ -147,7 +169,7 @@ def load(file: Path) -> Projects:
     entries: list[ProjectEntry] = []
     for index, raw in enumerate(document.get("projects", [])):
         where = f"{file}, projects[{index}]"
-        entry = _entry(index, raw, where, problems)
+        entry = read_entry(index, raw, where, problems)
         if entry is None:
             continue
         for earlier in entries:
@@ -169,117 +191,11 @@ def load(file: Path) -> Projects:
     )
 
 
-def allow(file: Path, directory: str) -> Done:
-    """Allow sessions in `directory`, a Julia project.
-
-    An existing entry is enabled and otherwise left unchanged.
-
-    Raises:
-        PathRefusedError: It cannot be a project, or is the root or the home directory.
-        EditError: The file could not be changed.
-    """
-    path = project_path.resolve_project(directory)
-    if project_path.is_too_wide(path):
-        raise PathRefusedError(
-            f"{path} is too wide to be allowed as a project. Put the project into a directory "
-            "of its own and allow that."
-        )
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise PathRefusedError(f"{str(path)!a} is not UTF-8, so JSON cannot hold it.") from error
-
-    def change(document: dict[str, Any], listed: list[ProjectEntry]) -> Change:
-        if any(entry.enabled for entry in listed):
-            return Change.ALREADY_ALLOWED
-        if listed:
-            document["projects"][listed[0].index]["enabled"] = True
-            return Change.ENABLED
-        entry = {"project_path": str(path), "enabled": True}
-        document.setdefault("projects", []).append(entry)
-        return Change.ADDED
-
-    return _change(file, path, change)
+_SWITCHES: Final = ("enabled", "below", "worktrees")
 
 
-def deny(file: Path, directory: str) -> Done:
-    """Disable every entry of `directory`, which need not exist any more.
-
-    The entries stay, so that launch_config is still there if the directory is allowed again. With
-    `allow_any_project` an entry is added, since nothing less would deny the directory.
-
-    Raises:
-        PathRefusedError: It is not an absolute path.
-        EditError: The file could not be changed.
-    """
-    path = project_path.resolve(directory)
-
-    def change(document: dict[str, Any], listed: list[ProjectEntry]) -> Change:
-        if not listed and document.get("allow_any_project") is True:
-            denial = {"project_path": str(path), "enabled": False}
-            document.setdefault("projects", []).append(denial)
-            return Change.DENIED
-        if not listed:
-            return Change.NOT_LISTED
-        enabled = [entry for entry in listed if entry.enabled]
-        for entry in enabled:
-            document["projects"][entry.index]["enabled"] = False
-        return Change.DENIED if enabled else Change.ALREADY_DENIED
-
-    return _change(file, path, change)
-
-
-def decide_launch(file: Path, directory: str, decision: str | bool) -> Done:
-    """Store the user's decision on a repository's own launch options.
-
-    Args:
-        file: projects.json.
-        directory: the project, which must be listed, or allowed by `allow_any_project`.
-        decision: a value of `ProjectEntry.repo_launch`.
-
-    Raises:
-        PathRefusedError: It is not a project.
-        document_file.EditError: The file could not be changed.
-    """
-    path = project_path.resolve_project(directory)
-
-    def change(document: dict[str, Any], listed: list[ProjectEntry]) -> Change:
-        if not listed and document.get("allow_any_project") is not True:
-            return Change.NOT_LISTED
-        if not listed:
-            new = {"project_path": str(path), "enabled": True, "repo_launch": decision}
-            document.setdefault("projects", []).append(new)
-            return Change.DECIDED
-        if all(entry.repo_launch == decision for entry in listed):
-            return Change.ALREADY_DECIDED
-        for entry in listed:
-            document["projects"][entry.index]["repo_launch"] = decision
-        return Change.DECIDED
-
-    return _change(file, path, change)
-
-
-def _change(
-    file: Path, path: Path, change: Callable[[dict[str, Any], list[ProjectEntry]], Change]
-) -> Done:
-    """Apply `change(document, entries of path)` to the file and return the result."""
-    made = []
-
-    def edit(document: dict[str, Any]) -> bool:
-        made.append(change(document, _listed(document, path)))
-        return made[0] in {Change.ADDED, Change.ENABLED, Change.DENIED, Change.DECIDED}
-
-    document_file.edit(file, edit)
-    return Done(made[0], path)
-
-
-def _listed(document: dict[str, Any], path: Path) -> list[ProjectEntry]:
-    entries = (_entry(index, raw, "", []) for index, raw in enumerate(document.get("projects", [])))
-    return [entry for entry in entries if entry and project_path.same_directory(entry.path, path)]
-
-
-def _entry(index: int, raw: object, where: str, problems: list[Problem]) -> ProjectEntry | None:
-    """Read one entry; add its faults to `problems`."""
+def read_entry(index: int, raw: object, where: str, problems: list[Problem]) -> ProjectEntry | None:
+    """Read one entry; add its faults to `problems`. Return None if it has no valid path."""
     if not isinstance(raw, dict):
         problems.append(Problem(where, "not an object", _FAULTY))
         return None
@@ -292,13 +208,17 @@ def _entry(index: int, raw: object, where: str, problems: list[Problem]) -> Proj
     except PathRefusedError as error:
         problems.append(Problem(where, str(error).rstrip("."), _FAULTY))
         return None
-    enabled = raw.get("enabled", True)
-    if not isinstance(enabled, bool):
-        # Guessing could allow a project that was meant to be denied.
-        what = f"enabled of {path} is neither true nor false, so it counts as false"
-        faults: tuple[Problem, ...] = (Problem(where, what, "Correct it."),)
-    else:
-        faults = ()
+    switches = {name: raw.get(name, name == "enabled") for name in _SWITCHES}
+    # Guessing could allow a project that was meant to be denied.
+    faults = tuple(
+        Problem(
+            where,
+            f"{name} of {path} is neither true nor false, so it counts as false",
+            "Correct it.",
+        )
+        for name, value in switches.items()
+        if not isinstance(value, bool)
+    )
     given = raw.get("launch_config")
     config, launch_faults = launch_config.parse({} if given is None else given, where)
     faults += launch_faults
@@ -308,7 +228,8 @@ def _entry(index: int, raw: object, where: str, problems: list[Problem]) -> Proj
         faults += (Problem(where, what, "Run `kaimonctl project approve` again, or remove it."),)
         decision = None
     problems.extend(faults)
-    return ProjectEntry(index, path, stored, enabled is True, config, faults, decision)
+    enabled, below, worktrees = (value is True for value in switches.values())
+    return ProjectEntry(index, path, stored, enabled, config, faults, decision, below, worktrees)
 
 
 def _grep_paths(raw: object, file: Path, problems: list[Problem]) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from kaimond.config import julia_options, project_path, projects, repo_options
+from kaimond.config import julia_options, project_path, projects, projects_edit, repo_options
 from kaimond.config.julia_options import LaunchError
-from kaimond.config.projects import Change
+from kaimond.config.projects_edit import Change
 from kaimond.ctl import render
 from kaimond.ctl.output import CtlError, say
 
@@ -86,7 +86,7 @@ def _ask() -> None:
 
 
 def _remember(file: Path, project: Path, *, decision: str | bool) -> Change:
-    done = projects.decide_launch(file, str(project), decision)
+    done = projects_edit.decide_launch(file, str(project), decision)
     if done.change is Change.NOT_LISTED:
         raise CtlError(
             f"{render.escape(project)} is not an allowed project yet, so nothing was changed. "

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kaimond.config.preferences import Preferences
-    from kaimond.config.projects import ProjectEntry
+    from kaimond.config.projects import ProjectEntry, Projects
     from kaimond.config.settings import Settings
     from kaimond.paths import Paths
     from kaimond.toolchain.gate_cache import GateCache
@@ -73,6 +73,11 @@ class Plan:
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
+def _not_allowed(listed: Projects, path: Path) -> SessionError:
+    refusal = listed.refusal(path)
+    return SessionError(ErrorKind.NOT_ALLOWED, f"No session was started: {refusal}")
+
+
 class Planner:
     """A maker of plans from the configuration as it is at that moment, so edits count at once."""
 
@@ -83,7 +88,7 @@ class Planner:
         self._julias = Julias()
 
     def project(self, text: str) -> ProjectEntry:
-        """Return the allowed project that a path names.
+        """Return the allowed project in exactly the directory that a path names.
 
         Raises:
             SessionError: it is not a project, or not an allowed one.
@@ -95,9 +100,31 @@ class Planner:
         listed = projects.load(self._paths.projects_file)
         entry = listed.allowed(path)
         if entry is None:
-            refusal = listed.refusal(path)
-            raise SessionError(ErrorKind.NOT_ALLOWED, f"No session was started: {refusal}")
+            raise _not_allowed(listed, path)
         return entry
+
+    def project_at(self, text: str) -> ProjectEntry:
+        """Return the allowed project that a path names or lies in.
+
+        Raises:
+            SessionError: there is none; the message names the project that could be allowed.
+        """
+        listed = projects.load(self._paths.projects_file)
+        try:
+            path = project_path.resolve(text)
+            directory = path.parent if path.is_file() else project_path.resolve_directory(text)
+            if project_path.is_project(directory) and (entry := listed.allowed(directory)):
+                return entry
+            entry = listed.leading_to(directory)
+            if entry:
+                return entry
+            nearest = project_path.nearest_project(directory)
+            raise _not_allowed(listed, nearest or project_path.resolve_project(str(directory)))
+        except PathRefusedError as error:
+            raise SessionError(ErrorKind.BAD_PATH, f"{error} No session was started.") from None
+        except OSError as error:
+            told = f"{text} cannot be looked into ({error.strerror}). No session was started."
+            raise SessionError(ErrorKind.BAD_PATH, told) from None
 
     async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
         """Return the gate cache and environment of a project without launch options of its own.

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from kaimond.config.document_file import EditError
 from kaimond.config.julia_options import LaunchConfig
 from kaimond.config.project_path import PathRefusedError, same_directory
-from kaimond.config.projects import Change, allow, deny, load
+from kaimond.config.projects import load
+from kaimond.config.projects_edit import Change, allow, decide_launch, deny
 
 
 @pytest.fixture
@@ -186,8 +187,124 @@ def test_only_exactly_the_allowed_directory_is_allowed(file: Path, project: Path
     assert read.allowed(project) is not None
     for other in (project / "src", project.parent, Path(f"{project}2")):
         assert read.allowed(other) is None
-    assert f"{project} above it is" in read.refusal(project / "src")
     assert f"kaimonctl project allow {project}2" in read.refusal(Path(f"{project}2"))
+
+
+def test_a_project_file_names_its_directory(file: Path, project: Path) -> None:
+    assert allow(file, f"{project}/Project.toml") == (Change.ADDED, project)
+
+
+def test_a_directory_within_an_allowed_project_leads_to_it(file: Path, project: Path) -> None:
+    allow(file, str(project))
+    deep = project / "src" / "deep"
+    deep.mkdir(parents=True)
+    tests = make_project(project / "test")
+    for inside in (project, deep, tests):
+        found = load(file).leading_to(inside)
+        assert found
+        assert found.path == project
+    assert load(file).leading_to(project.parent) is None
+    allow(file, str(tests))
+    own = load(file).leading_to(tests)
+    assert own
+    assert own.path == tests
+
+
+def test_a_project_that_is_switched_off_does_not_lead_to_the_one_around_it(
+    file: Path, project: Path
+) -> None:
+    allow(file, str(project))
+    inner = make_project(project / "inner")
+    write(
+        file,
+        {
+            "projects": [
+                {"project_path": str(project)},
+                {"project_path": str(inner), "enabled": False},
+            ]
+        },
+    )
+    assert load(file).leading_to(inner / "src") is None
+
+
+def test_all_projects_below_a_directory_can_be_allowed(file: Path, project: Path) -> None:
+    above = project.parent
+    assert allow(file, str(above), below=True) == (Change.ADDED, above)
+    assert allow(file, str(above), below=True).change is Change.ALREADY_ALLOWED
+    found = load(file).allowed(project)
+    assert found
+    assert found.path == project
+    assert load(file).allowed(above.parent) is None
+    assert deny(file, str(project)).change is Change.DENIED
+    assert load(file).allowed(project) is None
+    assert load(file).allowed(make_project(above / "Other")) is not None
+
+
+def test_below_a_directory_the_environment_of_tests_leads_to_its_package(
+    file: Path, project: Path
+) -> None:
+    (project / "Project.toml").write_text('name = "MyPkg"\nuuid = "1"\n')
+    tests = make_project(project / "test")
+    allow(file, str(project.parent), below=True)
+    found = load(file).leading_to(tests)
+    assert found
+    assert found.path == project
+    # By its own path it is still itself.
+    itself = load(file).allowed(tests)
+    assert itself
+    assert itself.path == tests
+
+
+def git(*words: str, cwd: Path) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *words],
+        cwd=cwd,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_worktrees_of_an_allowed_project_can_be_allowed(file: Path, project: Path) -> None:
+    repository = project.parent
+    git("init", "--quiet", cwd=repository)
+    git("add", ".", cwd=repository)
+    git("commit", "-m", "x", cwd=repository)
+    git("worktree", "add", str(repository.parent / "copy"), cwd=repository)
+    copy = (repository.parent / "copy" / project.name).resolve()
+    allow(file, str(project))
+    assert load(file).allowed(copy) is None
+    assert f"kaimonctl project allow --worktrees {project}" in load(file).refusal(copy)
+    assert allow(file, str(project), worktrees=True).change is Change.WIDENED
+    found = load(file).allowed(copy)
+    assert found
+    assert found.path == copy
+    assert load(file).allowed(copy.parent) is None
+    # A directory that only claims to be one is not: the repository does not list it.
+    forged = make_project(repository.parent / "forged" / project.name)
+    (forged.parent / ".git").write_bytes((copy.parent / ".git").read_bytes())
+    assert load(file).allowed(forged) is None
+    assert deny(file, str(copy)).change is Change.DENIED
+    assert load(file).allowed(copy) is None
+    assert load(file).allowed(project) is not None
+
+
+def test_only_a_git_repository_has_worktrees(file: Path, project: Path) -> None:
+    with pytest.raises(PathRefusedError, match="not in a git repository"):
+        allow(file, str(project), worktrees=True)
+
+
+def test_a_decision_on_a_covered_project_keeps_its_launch_options(
+    file: Path, project: Path
+) -> None:
+    config = {"threads": "2"}
+    above = {"project_path": str(project.parent), "below": True, "launch_config": config}
+    write(file, {"projects": [above]})
+    assert decide_launch(file, str(project), decision=False).change is Change.DECIDED
+    found = load(file).allowed(project)
+    assert found
+    assert found.repo_launch is False
+    assert found.launch
+    assert found.launch.threads == "2"
 
 
 def test_symlinks_are_resolved_on_both_sides(file: Path, project: Path, tmp_path: Path) -> None:
@@ -278,7 +395,6 @@ def test_with_any_project_allowed_an_entry_can_still_deny_one(file: Path, projec
         ("{tmp}/missing", "does not exist"),
         ("{tmp}/file", "is not a directory"),
         ("{tmp}/empty", "neither Project.toml nor JuliaProject.toml"),
-        ("{tmp}/MyPkg/Project.toml", "is a project file. Give its directory"),
         ("{tmp}/home", "too wide"),
         ("{tmp}/MyPkg/" + "x" * 300, "too long"),
     ],
@@ -345,9 +461,9 @@ def test_a_crash_before_the_rename_leaves_the_old_file(file: Path, tmp_path: Pat
     allow(file, str(first))
     before = file.read_bytes()
     program = (
-        "import os, sys, pathlib; from kaimond.config import projects;"
+        "import os, sys, pathlib; from kaimond.config import projects_edit;"
         "pathlib.Path.replace = lambda *_: os._exit(9);"
-        "projects.allow(pathlib.Path(sys.argv[1]), sys.argv[2])"
+        "projects_edit.allow(pathlib.Path(sys.argv[1]), sys.argv[2])"
     )
     crashed = subprocess.run(
         [sys.executable, "-c", program, str(file), str(second)], check=False, timeout=30
@@ -367,9 +483,9 @@ def test_eight_processes_that_allow_at_the_same_time_lose_nothing(
     file: Path, tmp_path: Path
 ) -> None:
     program = (
-        "import sys, pathlib; from kaimond.config import projects;"
+        "import sys, pathlib; from kaimond.config import projects_edit;"
         "sys.stdin.read();"
-        "[projects.allow(pathlib.Path(sys.argv[1]), p) for p in sys.argv[2:]]"
+        "[projects_edit.allow(pathlib.Path(sys.argv[1]), p) for p in sys.argv[2:]]"
     )
     groups = [
         [str(make_project(tmp_path / f"{number}-{turn}")) for turn in range(6)]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaimond.config import projects, repo_options
+from kaimond.config import projects, projects_edit, repo_options
 from kaimond.config.julia_options import DEFAULT, LaunchConfig, LaunchError
-from kaimond.config.projects import Change
+from kaimond.config.projects_edit import Change
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,11 +154,11 @@ def test_nothing_that_was_not_approved_ever_counts(
 
 def test_a_decision_is_kept_in_the_list_of_projects(tmp_path: Path, project: Path) -> None:
     file = tmp_path / "projects.json"
-    assert projects.decide_launch(file, str(project), "abc").change is Change.NOT_LISTED
-    projects.allow(file, str(project))
+    assert projects_edit.decide_launch(file, str(project), "abc").change is Change.NOT_LISTED
+    projects_edit.allow(file, str(project))
     for decision in ("abc", False, "def"):
-        assert projects.decide_launch(file, str(project), decision).change is Change.DECIDED
-        done = projects.decide_launch(file, str(project), decision)
+        assert projects_edit.decide_launch(file, str(project), decision).change is Change.DECIDED
+        done = projects_edit.decide_launch(file, str(project), decision)
         assert done.change is Change.ALREADY_DECIDED
         (entry,) = projects.load(file).entries
         assert entry.repo_launch == decision
@@ -171,7 +171,7 @@ def test_where_every_project_is_allowed_a_decision_makes_an_entry(
 ) -> None:
     file = tmp_path / "projects.json"
     file.write_text('{"allow_any_project": true}')
-    assert projects.decide_launch(file, str(project), decision=False).change is Change.DECIDED
+    assert projects_edit.decide_launch(file, str(project), decision=False).change is Change.DECIDED
     allowed = projects.load(file).allowed(project)
     assert allowed
     assert allowed.repo_launch is False

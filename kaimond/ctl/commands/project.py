@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
-from kaimond.config import projects
+from kaimond.config import projects, projects_edit
 from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PathRefusedError
 from kaimond.ctl import approval, render
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from kaimond.config.projects import ProjectEntry
+
 EXAMPLE: Final = """\
 kaimonctl project allow ~/MyPkg
+kaimonctl project allow --below ~/.julia/dev
 kaimonctl project approve ~/MyPkg
 kaimonctl project list"""
 
@@ -34,6 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, help=text, description=text, epilog=f"example: kaimonctl project {name} ~/MyPkg"
         )
         action.add_argument("path", metavar="PATH", help="directory of the Julia project")
+        if name == "allow":
+            action.add_argument(
+                "--below", action="store_true", help="also allow every project beneath PATH"
+            )
+            action.add_argument(
+                "--worktrees",
+                action="store_true",
+                help="also allow PATH in all git worktrees of its repository",
+            )
     text = "see and approve how a repository's own kaimon.toml wants its Julia started"
     approving = actions.add_parser(
         "approve", help=text, description=text, epilog="example: kaimonctl project approve ~/MyPkg"
@@ -60,8 +72,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.action == "approve":
             return approval.run(file, path, yes=options.yes, never=options.never)
-        change = projects.allow if options.action == "allow" else projects.deny
-        done = change(file, path)
+        if options.action == "allow":
+            done = projects_edit.allow(file, path, below=options.below, worktrees=options.worktrees)
+        else:
+            done = projects_edit.deny(file, path)
     except (PathRefusedError, EditError) as error:
         raise CtlError(str(error)) from None
     say(f"{render.escape(done.path)}: {done.change}")
@@ -77,7 +91,13 @@ def _list(file: Path, *, json: bool) -> int:
                 "file": str(file),
                 "allow_any_project": listed.allow_any_project,
                 "projects": [
-                    {"path": str(entry.path), "stored": entry.stored, "enabled": entry.enabled}
+                    {
+                        "path": str(entry.path),
+                        "stored": entry.stored,
+                        "enabled": entry.enabled,
+                        "below": entry.below,
+                        "worktrees": entry.worktrees,
+                    }
                     for entry in listed.entries
                 ],
                 "problems": problems,
@@ -89,7 +109,7 @@ def _list(file: Path, *, json: bool) -> int:
         remark(render.escape(problem))
     if listed.allow_any_project:
         say("every project is allowed, except those denied here")
-    words = ["allowed" if entry.enabled else "denied" for entry in listed.entries]
+    words = [_state(entry) for entry in listed.entries]
     rows = [(word, entry.path) for word, entry in zip(words, listed.entries, strict=True)]
     if rows:
         colours = ["green" if entry.enabled else "dim" for entry in listed.entries]
@@ -97,3 +117,12 @@ def _list(file: Path, *, json: bool) -> int:
     elif listed.readable and not listed.allow_any_project:
         say("no projects; allow one with: kaimonctl project allow PATH")
     return 0
+
+
+def _state(entry: ProjectEntry) -> str:
+    if not entry.enabled:
+        return "denied"
+    more = [
+        text for on, text in ((entry.below, "all below"), (entry.worktrees, "git worktrees")) if on
+    ]
+    return ", ".join(["allowed", *more])
