@@ -26,10 +26,14 @@ class Agent:
         id: 16 hex characters; the same for the life of the shim's process.
         pid: the shim's process id.
         cwd: the shim's working directory, a hint for the agent's project.
+        project_dir: the project directory that the client has set in its environment, if it has.
         since: when it connected, in seconds since the epoch.
         shim: the version of its kaimon-mcp.
         client: the MCP client's own name, once it has given it; `version` likewise.
         replay: ids of the requests that it sends again because the connection broke.
+        roots: the directories that the client works in, once it was asked; None before.
+        opened: keys of the sessions that it got from start_session.
+        declined: questions that its user has declined; they are not asked again.
         heard: how many bytes of each eval's output it has been shown, by eval id.
     """
 
@@ -41,6 +45,10 @@ class Agent:
     client: str = ""
     version: str = ""
     replay: set[str] = field(default_factory=set)
+    project_dir: str = ""
+    roots: tuple[str, ...] | None = None
+    opened: set[str] = field(default_factory=set)
+    declined: set[str] = field(default_factory=set)
     heard: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -102,6 +102,26 @@ def _faulty(file: Path, what: str) -> LaunchError:
     return LaunchError(f"{file}: {what}. {_WAY_OUT.format(project=file.parent)}")
 
 
+class UnapprovedError(LaunchError):
+    """An error about launch options of a repository that its user has not approved.
+
+    Attributes:
+        repo: the repository's options.
+        wishes: what needs approval, as written in the file.
+    """
+
+    def __init__(self, repo: RepoLaunch, wishes: str, decision: str | bool | None) -> None:
+        again = "has changed since it was approved" if decision else "is not approved yet"
+        project = repo.file.parent
+        super().__init__(
+            f"{repo.file} wants to choose how Julia is started, and that {again}: "
+            f"{wishes}. No session was started. To approve it, the project's owner runs: "
+            f"kaimonctl project approve {project} (with --never, sessions start without it)."
+        )
+        self.repo = repo
+        self.wishes = wishes
+
+
 def combined(project: Path, own: LaunchConfig, decision: str | bool | None) -> LaunchConfig:
     """Return the options with which the project's Julia is started.
 
@@ -112,7 +132,8 @@ def combined(project: Path, own: LaunchConfig, decision: str | bool | None) -> L
             if undecided.
 
     Raises:
-        LaunchError: the repository's file cannot be used, or needs approval.
+        UnapprovedError: the repository's options need approval.
+        LaunchError: the repository's file cannot be used.
     """
     if decision is False:
         return own
@@ -121,12 +142,7 @@ def combined(project: Path, own: LaunchConfig, decision: str | bool | None) -> L
         return own
     proposals = repo.proposals(own)
     if proposals and decision != repo.digest:
-        again = "has changed since it was approved" if decision else "is not approved yet"
-        raise LaunchError(
-            f"{repo.file} wants to choose how Julia is started, and that {again}: "
-            f"{shown(proposals)}. No session was started. To approve it, the project's owner runs: "
-            f"kaimonctl project approve {project} (with --never, sessions start without it)."
-        )
+        raise UnapprovedError(repo, shown(proposals), decision)
     return repo.under(own)
 
 

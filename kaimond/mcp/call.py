@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kaimond.mcp.person import Silence
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kaimond.core import Agent, Core
+    from kaimond.mcp.person import Person, Question
 
 
 @dataclass(eq=False)
@@ -34,6 +37,7 @@ class Call:
         request: the JSON-RPC id, as JSON; unique for ever together with the agent's id.
         say: sends a sentence to the client as progress, if it wants any.
         standing: the state of the request.
+        person: the person at the client; None if nobody can be reached.
     """
 
     core: Core
@@ -41,6 +45,19 @@ class Call:
     request: str
     say: Callable[[str], Awaitable[None]]
     standing: Standing = field(default_factory=Standing)
+    person: Person | None = None
+
+    async def ask(self, question: Question) -> str | Silence:
+        """Ask the person at the client; return the choice, or why there is none.
+
+        Raises:
+            AnswerNeededError: the client has to ask, and to repeat the call.
+        """
+        return await self.person.ask(question) if self.person else Silence.CANNOT_ASK
+
+    async def roots(self) -> tuple[str, ...]:
+        """Return the directories that the client says it works in."""
+        return await self.person.roots() if self.person else ()
 
     def replayed(self) -> dict[str, object] | None:
         """Return what this request had started before a break, if the agent sends it again."""

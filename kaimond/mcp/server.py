@@ -22,6 +22,7 @@ from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Call, Standing
 from kaimond.mcp.listeners import Listeners
+from kaimond.mcp.person import AnswerNeededError, Person
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.waiting import interrupt
@@ -69,6 +70,7 @@ class Agents:
             id=hello.agent or secrets.token_hex(8),
             pid=connection.pid or hello.pid,
             cwd=hello.cwd,
+            project_dir=hello.environment.get("CLAUDE_PROJECT_DIR", ""),
             since=time.time(),
             shim=hello.version,
             replay={json.dumps(request) for request in hello.replay},
@@ -114,15 +116,19 @@ class Agents:
         async def call_tool(
             context: ServerRequestContext[dict[str, Any], Standing],
             params: types.CallToolRequestParams,
-        ) -> types.CallToolResult:
+        ) -> types.CallToolResult | types.InputRequiredResult:
             _introduce(agent, context)
 
             async def say(sentence: str) -> None:
                 await context.session.report_progress(time.monotonic(), None, sentence)
 
             request = json.dumps(context.request_id)
-            call = Call(self._core, agent, request, say, context.request or Standing())
-            answer = await _answer(call, params.name, params.arguments or {})
+            person = Person(context, params.input_responses)
+            call = Call(self._core, agent, request, say, context.request or Standing(), person)
+            try:
+                answer = await _answer(call, params.name, params.arguments or {})
+            except AnswerNeededError as needed:
+                return needed.to_mcp()
             return answer.to_mcp()
 
         return Server(
@@ -155,6 +161,8 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
         known = ", ".join([*TOOLS, *session_tools.names(call.core)])
         message = f"There is no tool {name!r}. The tools are: {known}."
         raise MCPError(types.INVALID_PARAMS, message) from None
+    except AnswerNeededError:
+        raise
     except Exception as error:  # noqa: BLE001 - the SDK would show an old client the bare exception
         failure = told(error, name, "ping", call.core.paths.server_log)
         if failure.logged:

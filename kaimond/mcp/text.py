@@ -59,6 +59,16 @@ def shorten(text: str, limit: int, hint: str) -> str:
     return text[:head] + gap + (text[-tail:] if tail else "")
 
 
+LONGEST_PROGRESS: Final = 200
+"""Most characters of a progress message; clients show one line."""
+
+
+def progress_line(text: str) -> str:
+    """Return a text as one line that a client can show as progress."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_PROGRESS else f"{line[: LONGEST_PROGRESS - 3]}..."
+
+
 READ: Final = 2**18
 """Bytes read from each end of an eval's output; more than any answer shows."""
 

@@ -69,6 +69,7 @@ class Supervisor:
         history: all evals.
         source: compares sessions' source with the disk.
         preferences: the current preferences of projects.
+        planner: finds allowed projects, and decides how their Julia is started.
         tasks: the background tasks.
         idle: ends idle sessions.
     """
@@ -88,7 +89,7 @@ class Supervisor:
         self.preferences = CurrentPreferences(paths.projects_file)
         self.tasks = BackgroundTasks()
         self._paths = paths
-        self._planner = Planner(paths, settings, environ)
+        self.planner = Planner(paths, settings, environ)
         self._services = Services(
             paths=paths,
             settings=settings.session,
@@ -96,7 +97,7 @@ class Supervisor:
             history=self.history,
             source=self.source,
             preferences=self.preferences,
-            planner=self._planner,
+            planner=self.planner,
             caches=GateCaches(),
             bus=bus,
             tasks=self.tasks,
@@ -123,7 +124,7 @@ class Supervisor:
         others.
 
         Args:
-            path: the project's path.
+            path: the project's path, or one within it.
             name: "" for the project's usual session, otherwise that of an additional one.
             spawned_by: ``agent`` or ``ctl``.
 
@@ -133,7 +134,7 @@ class Supervisor:
         Raises:
             SessionError: there is no usable session; the message says why.
         """
-        entry = self._planner.project(path)
+        entry = self.planner.project_at(path)
         project = str(entry.path)
         while True:
             self._require_not_ending()
@@ -166,7 +167,7 @@ class Supervisor:
         task.add_done_callback(log_failure)
 
     async def _start_new(self, entry: ProjectEntry, name: str, spawned_by: str) -> Record:
-        plan = await self._planner.plan(entry)
+        plan = await self.planner.plan(entry)
         # The daemon may have begun to end in the meantime, without knowing of this session.
         self._require_not_ending()
         record = self.registry.create(str(entry.path), name, spawned_by, plan.julia.path)
@@ -217,7 +218,7 @@ class Supervisor:
         A daemon often starts a few seconds before its first session.
         """
         try:
-            cache, environment = await self._planner.usual_cache()
+            cache, environment = await self.planner.usual_cache()
         except SessionError:
             # Whoever starts a session gets this error.
             return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond.config import julia_options, project_path, projects, repo_options
 from kaimond.config.julia_options import LaunchError
 from kaimond.config.project_path import PathRefusedError
+from kaimond.config.repo_options import UnapprovedError
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.gate.gate_version import require_installed
 from kaimond.gate.libzmq import LibzmqNotFoundError, libzmq_path
@@ -73,9 +74,20 @@ class Plan:
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
-def _not_allowed(listed: Projects, path: Path) -> SessionError:
-    refusal = listed.refusal(path)
-    return SessionError(ErrorKind.NOT_ALLOWED, f"No session was started: {refusal}")
+class NotAllowedError(SessionError):
+    """An error about a project that agents may not start sessions in.
+
+    Attributes:
+        project: its directory.
+        original: the allowed project of which it is another git worktree; None if there is none.
+    """
+
+    def __init__(self, listed: Projects, project: Path) -> None:
+        refusal = listed.refusal(project)
+        super().__init__(ErrorKind.NOT_ALLOWED, f"No session was started: {refusal}")
+        self.project = project
+        entry = listed.worktree_of(project)
+        self.original = entry.path if entry else None
 
 
 class Planner:
@@ -91,7 +103,8 @@ class Planner:
         """Return the allowed project in exactly the directory that a path names.
 
         Raises:
-            SessionError: it is not a project, or not an allowed one.
+            NotAllowedError: it is not an allowed one.
+            SessionError: it is not a project.
         """
         try:
             path = project_path.resolve_project(text)
@@ -100,14 +113,15 @@ class Planner:
         listed = projects.load(self._paths.projects_file)
         entry = listed.allowed(path)
         if entry is None:
-            raise _not_allowed(listed, path)
+            raise NotAllowedError(listed, path)
         return entry
 
     def project_at(self, text: str) -> ProjectEntry:
         """Return the allowed project that a path names or lies in.
 
         Raises:
-            SessionError: there is none; the message names the project that could be allowed.
+            NotAllowedError: it is not allowed.
+            SessionError: there is no project.
         """
         listed = projects.load(self._paths.projects_file)
         try:
@@ -119,12 +133,25 @@ class Planner:
             if entry:
                 return entry
             nearest = project_path.nearest_project(directory)
-            raise _not_allowed(listed, nearest or project_path.resolve_project(str(directory)))
+            raise NotAllowedError(listed, nearest or project_path.resolve_project(str(directory)))
         except PathRefusedError as error:
             raise SessionError(ErrorKind.BAD_PATH, f"{error} No session was started.") from None
         except OSError as error:
             told = f"{text} cannot be looked into ({error.strerror}). No session was started."
             raise SessionError(ErrorKind.BAD_PATH, told) from None
+
+    def unapproved(self, entry: ProjectEntry) -> UnapprovedError | None:
+        """Return why the repository's launch options wait for the user; None if they do not."""
+        try:
+            repo_options.combined(
+                entry.path, entry.launch or julia_options.DEFAULT, entry.repo_launch
+            )
+        except UnapprovedError as error:
+            return error
+        except LaunchError:
+            # Nothing that the user could approve; the start reports it.
+            pass
+        return None
 
     async def usual_cache(self) -> tuple[GateCache | None, Mapping[str, str]]:
         """Return the gate cache and environment of a project without launch options of its own.

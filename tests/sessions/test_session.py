@@ -179,7 +179,7 @@ async def test_a_restart_that_only_an_idle_session_gets_ends_nobodys_eval(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = world.ready()
-    planner = world.supervisor._planner
+    planner = world.supervisor.planner
 
     async def plan(_entry: object) -> Any:
         # Another agent is quicker than the plan.

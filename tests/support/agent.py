@@ -18,7 +18,7 @@ from tests.support.home import PROGRAMS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from mcp.client.session import MessageHandlerFnT
+    from mcp.client.session import ElicitationFnT, ListRootsFnT, MessageHandlerFnT
 
     from tests.support.home import Home
 
@@ -100,6 +100,8 @@ async def agent(
     mode: str = "legacy",
     cwd: Path | None = None,
     on_message: MessageHandlerFnT | None = None,
+    person: ElicitationFnT | None = None,
+    roots: ListRootsFnT | None = None,
 ) -> AsyncIterator[Agent]:
     """Connect an agent that starts its own shim in a home.
 
@@ -107,6 +109,8 @@ async def agent(
         home: the home that it runs in.
         cwd: the shim's working directory; by default the home.
         on_message: called with each unsolicited message of the server.
+        person: answers questions to the person at the client; without it the client cannot ask.
+        roots: names the client's directories, if it does that.
         mode: `legacy` for clients that send `initialize`, `auto` for the newest protocol.
     """
     parameters = StdioServerParameters(
@@ -114,5 +118,11 @@ async def agent(
     )
     with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230 - opening it never blocks
         transport = stdio_client(parameters, errlog=nowhere)
-        async with Client(transport, mode=mode, message_handler=on_message) as client:
+        async with Client(
+            transport,
+            mode=mode,
+            message_handler=on_message,
+            elicitation_callback=person,
+            list_roots_callback=roots,
+        ) as client:
             yield Agent(client)

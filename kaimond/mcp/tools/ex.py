@@ -9,6 +9,7 @@ from pydantic import Field
 from kaimond.mcp.eval_answer import answer_of, resumed
 from kaimond.mcp.pasted_code import unwrapped
 from kaimond.mcp.restart_rules import restarted_if_stale
+from kaimond.mcp.session_choice import chosen
 from kaimond.mcp.text import MOST_OUTPUT
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
 from kaimond.supervisor.view import choose
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
     from kaimond.mcp.answer import Answer
     from kaimond.mcp.call import Call
+    from kaimond.sessions.session import Session
 
 
 class ExArguments(SessionArguments):
@@ -56,8 +58,11 @@ async def run(call: Call, arguments: ExArguments) -> Answer:
     if item is None:
         pasted = unwrapped(arguments.e)
         _check(pasted.code)
-        remarks = [pasted.remark, await restarted_if_stale(call, arguments.key())]
-        item = _submitted(call, arguments, pasted.code)
+        session, told = await chosen(call, arguments.key(), starts=True)
+        remarks = [pasted.remark, *told, await restarted_if_stale(call, session.key)]
+        # A restart may have ended the session.
+        session = choose(call.core.supervisor, session.key)
+        item = _submitted(call, session, arguments, pasted.code)
     return await answer_of(call, item, arguments.timeout, arguments.max_output, *remarks)
 
 
@@ -70,8 +75,8 @@ def _check(code: str) -> None:
         raise ArgumentError("ex: `e` holds a NUL character, which Julia code cannot have.")
 
 
-def _submitted(call: Call, arguments: ExArguments, code: str) -> Eval:
-    return choose(call.core.supervisor, arguments.key()).evaluate(
+def _submitted(call: Call, session: Session, arguments: ExArguments, code: str) -> Eval:
+    return session.evaluate(
         code,
         call.agent.short,
         quiet=arguments.q,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.mcp import packages
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.session_choice import chosen
 from kaimond.mcp.tool import SessionArguments, Tool
-from kaimond.supervisor.view import choose, view
+from kaimond.supervisor.view import view
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
@@ -25,7 +26,7 @@ class InvestigateArguments(SessionArguments):
 async def run(call: Call, arguments: InvestigateArguments) -> Answer:
     """Look at the session and at its environment's files now."""
     supervisor = call.core.supervisor
-    session = choose(supervisor, arguments.key())
+    session = (await chosen(call, arguments.key())).session
     record = session.record
     seen = await view(supervisor, record)
     pong = session.live.pong if session.live else None

@@ -12,6 +12,7 @@ from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.eval_answer import told
 from kaimond.mcp.restart_rules import refused
+from kaimond.mcp.session_choice import chosen
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.mcp.waiting import wait_for
 from kaimond.sessions.reread import read_again
@@ -39,7 +40,7 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
     started = call.replayed()
     if started and started.get("tool") == "manage_repl":
         return await _joined(call, started)
-    session = choose(call.core.supervisor, arguments.key())
+    session = (await chosen(call, arguments.key())).session
     if arguments.command == "interrupt":
         return await _interrupt(call, session)
     if arguments.command == "revise":

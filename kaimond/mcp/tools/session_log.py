@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.session_choice import chosen
 from kaimond.mcp.text import clean, shorten
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.sessions import session_log
-from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
@@ -28,7 +28,7 @@ class SessionLogArguments(SessionArguments):
 async def run(call: Call, arguments: SessionLogArguments) -> Answer:
     """Read the end of the log, also if the session has ended."""
     key = arguments.key()
-    record = _ended(call, key) or choose(call.core.supervisor, key).record
+    record = _ended(call, key) or (await chosen(call, key)).session.record
     log = call.core.paths.session_log(record.key)
     text = clean(session_log.tail(log, arguments.lines).encode())
     shown = shorten(text, _LIMIT, f"all of it: {log}") or "(it has not written anything)"

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
 from kaimond.config import projects
-from kaimond.config.project_path import PathRefusedError, resolve_project
-from kaimond.errors import ErrorKind, SessionError
 from kaimond.julia_process.health import Word
 from kaimond.mcp.answer import Answer
+from kaimond.mcp.starting import start
 from kaimond.mcp.tool import Arguments, Tool
-from kaimond.sessions import session_log
-from kaimond.supervisor.view import View, view, views
+from kaimond.supervisor.view import View, views
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
     from kaimond.registry.record import Record
-
-SAY_EVERY: Final = 3.0
-"""Seconds between two progress messages while Julia starts."""
 
 
 class StartArguments(Arguments):
@@ -45,27 +39,10 @@ async def run(call: Call, arguments: StartArguments) -> Answer:
     """Start or find the session, or list the projects."""
     if not arguments.project_path:
         return await _list(call)
-    supervisor = call.core.supervisor
-    starting = asyncio.ensure_future(
-        supervisor.start(arguments.project_path, arguments.name, "agent")
-    )
-    try:
-        waited = 0.0
-        while not (await asyncio.wait([starting], timeout=SAY_EVERY))[0]:
-            waited += SAY_EVERY
-            await call.say(_progress(call, arguments, waited))
-        record, fresh = await starting
-    finally:
-        # A caller that goes away does not end the start for the others that wait for it.
-        starting.cancel()
-    seen = await view(supervisor, record)
-    if seen.ended:
-        raise SessionError(
-            ErrorKind.START_FAILED,
-            f"Session {record.key} of this project ended in this moment. {seen.ending} "
-            "Call start_session again for a new one.",
-        )
-    return Answer(_words(record, seen, fresh=fresh), facts=seen.to_json())
+    started = await start(call, arguments.project_path, arguments.name)
+    call.agent.opened.add(started.record.key)
+    words = _words(started.record, started.seen, fresh=started.fresh)
+    return Answer("\n".join([words, *started.remarks]), facts=started.seen.to_json())
 
 
 def _words(record: Record, seen: View, *, fresh: bool) -> str:
@@ -89,24 +66,6 @@ def _unwell(seen: View) -> str:
         f'manage_repl(command="restart", session="{seen.key}") gives a fresh Julia under the same '
         "key; its state is lost then."
     )
-
-
-def _progress(call: Call, arguments: StartArguments, waited: float) -> str:
-    supervisor = call.core.supervisor
-    record = supervisor.registry.alive_for(_project(arguments.project_path), arguments.name)
-    if record is None:
-        return f"starting Julia for {waited:.0f} s"
-    last = session_log.tail(call.core.paths.session_log(record.key), 1)
-    return f"starting Julia for {waited:.0f} s: {last}"
-
-
-def _project(path: str) -> str:
-    """Return the directory that a path means, as a session's record has it."""
-    try:
-        return str(resolve_project(path))
-    except PathRefusedError:
-        # The start of the session reports the problem.
-        return path
 
 
 async def _list(call: Call) -> Answer:
