@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kaimond.mcp")
 
 INSTRUCTIONS: Final = """\
-Kaimon gives you live Julia sessions: real Julia processes that keep their state between your calls.
+Kaimon gives you live Julia sessions: real Julia processes that keep variables and loaded packages \
+between your calls. Use it instead of running `julia` in a shell, which compiles everything anew.
 
-1. start_session(project_path="/abs/path") gives the session of a project, starting it if needed. \
-start_session() lists the projects that may be started. One session per project is shared by all \
-agents; pass name="..." for one of your own.
-2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false only output and \
-errors are shown. Pass session="<key>" when there are several sessions.
-3. An eval that takes longer than 30 s goes on in the background: check_eval(eval_id="...") shows \
-it, cancel_eval(eval_id="...") interrupts it, list_evals lists them.
-4. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
-fresh Julia under the same key; manage_repl(command="shutdown") ends a session.
-5. Edited source of the project and its developed packages is taken up before each eval. What \
-cannot be is named below the answer; investigate_environment tells more, and what is loaded.
-6. session_log and server_log show what happened.
+1. ex(e="...", q=false) evaluates code and shows the value. It uses the session of the project you \
+work in, and starts it if there is none. All agents of a project share its session.
+2. start_session(project_path="...") is for another project, or with name="..." for a session of \
+your own. It returns a key; pass that as session="<key>" wherever several sessions could be meant.
+3. Edit source files and evaluate again: changes are taken up before each eval, and what cannot be \
+is named below the answer. Restart then: manage_repl(command="restart") gives a fresh Julia under \
+the same key, without its variables.
+4. What takes longer than 30 s goes on in the background: check_eval shows it, cancel_eval \
+interrupts it, list_evals lists all.
+5. Something odd? ping checks all sessions, investigate_environment shows packages and source, \
+session_log and server_log what happened.
 
 Everything Kaimon says about a session was checked when it was said."""
 

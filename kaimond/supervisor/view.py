@@ -59,6 +59,11 @@ class View:
     ending: str
     last_output: str
 
+    @property
+    def condition(self) -> str:
+        """The state and health in a few words, such as ``ready`` or ``busy for 3 s``."""
+        return self.state if self.health_word in (Word.OK, Word.NONE) else self.health
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return dataclasses.asdict(self)

@@ -85,6 +85,24 @@ def test_an_idle_session_whose_main_thread_computes_says_so(fresh: GateProcess) 
     assert float(pong.text("silent")) >= 0.5
 
 
+def test_a_rehearsal_of_the_gate_itself_is_not_told_as_code_that_computes(
+    fresh: GateProcess,
+) -> None:
+    if not fresh.ping().text("responder"):
+        pytest.skip("before Julia 1.9 the main thread answers")
+    gate = "parentmodule(Main.Kaimon.stash)"
+    fresh.evaluate("using Kaimon")
+    rehearsing = f"{gate}.REHEARSING[] = true; ccall(:sleep, Cuint, (Cuint,), 3)"
+    fresh.evaluate(f"Timer(_ -> ({rehearsing}; {gate}.REHEARSING[] = false), 0.3); nothing")
+    waited, end = 0.0, time.monotonic() + 20
+    while waited < 0.4:
+        assert time.monotonic() < end
+        asked = time.monotonic()
+        pong = fresh.ping()
+        waited = time.monotonic() - asked
+    assert "silent" not in pong.names()
+
+
 def test_many_requests_at_once_are_all_answered_whoever_answers_them(gate: GateProcess) -> None:
     eval_id = gate.begin("for i in 1:3; sleep(0.1); x = 0.0; for j in 1:10^7; x += j; end; end; 7")
     pings = [gate.send("ping") for _ in range(500)]

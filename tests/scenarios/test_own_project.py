@@ -22,6 +22,10 @@ pytestmark = [pytest.mark.julia, pytest.mark.timeout(600)]
 _STARTED = re.compile(r"\(Started Julia \S+ in (\S+) for this: session ([0-9a-f]{8}), ready after")
 
 
+MOST_PING = 300
+"""Characters that `ping` takes for one session that is well."""
+
+
 class Person:
     """A person who answers each question with the next of the given answers.
 
@@ -72,6 +76,7 @@ async def test_the_session_of_the_agents_project_is_started_and_used(home: Home)
         key = started[2]
         assert key != elsewhere
         assert await one.value("x") == "41"
+        assert len(await two.ok("ping")) <= 2 * MOST_PING
         assert await session_of(two) == elsewhere
         assert f"Session {key} " in await one.ok("investigate_environment")
         # Of several that it has got itself, one has to be named.

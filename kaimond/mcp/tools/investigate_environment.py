@@ -46,7 +46,7 @@ async def run(call: Call, arguments: InvestigateArguments) -> Answer:
 
 def _lines(seen: View, found: Environment, threads: str) -> list[str]:
     lines = [
-        f"Session {seen.key} ({seen.title}), {seen.state}, {seen.health}.",
+        f"Session {seen.key} ({seen.title}): {seen.condition}.",
         f"pwd: {seen.pwd or 'unknown'}",
         f"Active project: {found.project}"
         + (f" (package {found.package})" if found.package else ""),

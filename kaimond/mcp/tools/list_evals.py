@@ -29,7 +29,7 @@ class ListArguments(SessionArguments):
 async def run(call: Call, arguments: ListArguments) -> Answer:
     """List the newest evals that match."""
     wanted = call.core.supervisor.history.recent(arguments.key(), arguments.limit, arguments.status)
-    lines = [_line(item) for item in wanted]
+    lines = [_line(item, call.agent.short) for item in wanted]
     rows = [
         {
             "eval_id": item.id,
@@ -45,12 +45,13 @@ async def run(call: Call, arguments: ListArguments) -> Answer:
     return Answer("\n".join(lines) or "No such evals.", facts={"evals": rows})
 
 
-def _line(item: Eval) -> str:
+def _line(item: Eval, own: str) -> str:
     until = item.finished if item.status in ENDS else time.time()
     code = " ".join(item.code.split())
     code = code if len(code) <= _CODE else code[: _CODE - 3] + "..."
     spent = span(until - item.submitted)
-    return f"{item.id} {item.status} {spent}, session {item.session}, agent {item.agent}: {code}"
+    who = "by you" if item.agent == own else f"by {item.agent}"
+    return f"{item.id} {item.status} {spent}, session {item.session}, {who}: {code}"
 
 
 TOOL: Final = Tool(

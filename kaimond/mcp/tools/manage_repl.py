@@ -92,7 +92,7 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
     return Answer(
         f"Session {record.key} restarted{when}: generation {record.generation}, pid {record.pid}, "
         f"proved by boot id {record.boot_id}. All Julia state is cleared. "
-        f"It is {seen.state}, health {seen.health}.",
+        f"It is {seen.condition}.",
         facts=seen.to_json(),
     )
 

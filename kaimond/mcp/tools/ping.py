@@ -31,14 +31,12 @@ async def run(call: Call, arguments: PingArguments) -> Answer:
     core = call.core
     sessions = await views(core.supervisor)
     uptime = time.time() - core.started
+    running = f"kaimond {__version__} is running (pid {os.getpid()}, up {span(uptime)})."
     lines = [
-        f"kaimond {__version__} is running (pid {os.getpid()}, up {span(uptime)}).",
+        f"{running} {_count(len(sessions))}",
         *_skew(call.agent.shim),
-        f"Sessions: {len(sessions)}",
         *(describe(seen) for seen in sessions),
     ]
-    if not sessions:
-        lines.append("  none; start_session starts one")
     if arguments.extended:
         lines += [
             f"Agents connected: {len(core.agents)}; you are {call.agent.short}",
@@ -65,27 +63,33 @@ def _skew(shim: str) -> list[str]:
     return [text]
 
 
+def _count(sessions: int) -> str:
+    if not sessions:
+        return "No sessions; ex or start_session starts one."
+    return f"{sessions} session{'s' if sessions > 1 else ''}:"
+
+
 def describe(seen: View) -> str:
-    """Return one or two lines about a session."""
-    line = (
-        f"  {_MARKS[seen.health_word]} {seen.key} {seen.title} ({seen.state}, {seen.health}, "
-        f"up {span(seen.uptime)}, generation {seen.generation}, pid {seen.pid}, "
-        f"Julia {seen.julia or 'unknown'}, started by {seen.spawned_by})\n"
-        f"      project {seen.project}"
+    """Return a few lines about a session: first how it is, then where, then what is not well."""
+    head = (
+        f"{_MARKS[seen.health_word]} {seen.key} {seen.title}: {seen.condition}. "
+        f"Julia {seen.julia or 'unknown'}, pid {seen.pid}, generation {seen.generation}, "
+        f"up {span(seen.uptime)}, started by {seen.spawned_by}"
     )
+    lines = [head, f"project {seen.project}"]
     if seen.pwd and seen.pwd != seen.project:
-        line += f"\n      pwd {seen.pwd}"
+        lines.append(f"pwd {seen.pwd}")
     if seen.tainted:
-        line += "\n      tainted: C code may have been ended by force; restart it when you can"
+        lines.append("tainted: C code may have been ended by force; restart it when you can")
     if seen.tracked:
-        line += f"\n      {seen.tracked}"
-    line += "".join(f"\n      STALE {what}" for what in seen.stale)
+        lines.append(seen.tracked)
+    lines += [f"STALE {what}" for what in seen.stale]
     if seen.changed:
-        line += f"\n      changed, taken up by the next eval: {', '.join(seen.changed)}"
-    line += "".join(f"\n      {what}" for what in seen.remarks)
+        lines.append(f"changed, taken up by the next eval: {', '.join(seen.changed)}")
+    lines += seen.remarks
     if seen.health_word in ("busy", "mute", "frozen") and seen.memory_bytes is not None:
-        line += f"\n      CPU {seen.cpu_percent:.0f} %, memory {seen.memory_bytes / 2**20:.0f} MiB"
-    return line
+        lines.append(f"CPU {seen.cpu_percent:.0f} %, memory {seen.memory_bytes / 2**20:.0f} MiB")
+    return "\n  ".join(lines)
 
 
 TOOL: Final = Tool(

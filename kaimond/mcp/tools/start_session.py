@@ -50,11 +50,11 @@ def _words(record: Record, seen: View, *, fresh: bool) -> str:
         head = f"Session already running for this project. Session key: {record.key}"
     else:
         head = f"Session started. Session key: {record.key}"
-    took = f", ready after {seen.ready_after:.1f} s" if fresh else ""
+    took = f", ready after {seen.ready_after:.1f} s" if fresh else f", {seen.condition}"
+    moved = f"\npwd {seen.pwd}" if seen.pwd and seen.pwd != seen.project else ""
     return (
-        f"{head}\n{seen.title}: Julia {seen.julia}, pid {seen.pid}, generation {seen.generation}, "
-        f"{seen.state}, health {seen.health}{took}\n"
-        f"project: {seen.project}\npwd: {seen.pwd}{_unwell(seen)}"
+        f"{head}\nJulia {seen.julia} in {seen.project}: pid {seen.pid}, generation "
+        f"{seen.generation}{took}{moved}{_unwell(seen)}"
     )
 
 
@@ -62,7 +62,7 @@ def _unwell(seen: View) -> str:
     if seen.health_word not in (Word.FROZEN, Word.MUTE):
         return ""
     return (
-        "\nIt does not answer now, and what is evaluated waits until it does. "
+        f"\nIt does not answer now ({seen.health}); what is evaluated waits until it does. "
         f'manage_repl(command="restart", session="{seen.key}") gives a fresh Julia under the same '
         "key; its state is lost then."
     )
@@ -75,7 +75,9 @@ async def _list(call: Call) -> Answer:
     for entry in listed.entries:
         own = [seen for seen in sessions if seen.project == str(entry.path)]
         if own:
-            status = ", ".join(f"{seen.state} (session: {seen.key}{_named(seen)})" for seen in own)
+            status = ", ".join(
+                f"{seen.condition} (session: {seen.key}{_named(seen)})" for seen in own
+            )
         else:
             status = "ready to start" if entry.enabled and entry.launch else "disabled"
             if entry.enabled and not entry.launch:
@@ -93,7 +95,7 @@ async def _list(call: Call) -> Answer:
     ]
     if others:
         lines.append("Sessions of other projects:")
-        lines += [f"  {seen.project}  [{seen.state} (session: {seen.key})]" for seen in others]
+        lines += [f"  {seen.project}  [{seen.condition} (session: {seen.key})]" for seen in others]
     head = "Allowed projects:" if listed.entries else "No projects are allowed yet."
     if not listed.entries:
         lines.append(

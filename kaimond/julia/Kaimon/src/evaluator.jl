@@ -12,11 +12,7 @@ function eval_loop(server::Server)
     disable_sigint() do
         while !has_hung_up(server)
             try
-                while !isready(server.queue) && !isempty(rehearsals)
-                    popfirst!(rehearsals)()
-                    take_sigint(server)
-                    yield()
-                end
+                rehearse(server, rehearsals)
                 # What was deferred until now would hit whatever task of the user's runs next.
                 take_sigint(server)
                 # Waiting can be cut short by a SIGINT; taking cannot.
@@ -30,6 +26,24 @@ function eval_loop(server::Server)
             end
         end
     end
+end
+
+"Is the main thread busy with a rehearsal? Then evaluations wait for no longer than that takes."
+const REHEARSING = Ref(false)
+
+"Rehearse what is left, until a request comes."
+function rehearse(server::Server, rehearsals::Vector{Function})
+    while !isready(server.queue) && !isempty(rehearsals)
+        REHEARSING[] = true
+        try
+            popfirst!(rehearsals)()
+        finally
+            REHEARSING[] = false
+        end
+        take_sigint(server)
+        yield()
+    end
+    return nothing
 end
 
 function run_request(server::Server, request::EvalRequest)

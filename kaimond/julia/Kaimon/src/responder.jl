@@ -150,7 +150,7 @@ function answer_late_pings(server, responder::Responder)
     end
     for (message, waited) in late
         answering(server, Frame[message.peer, message.id]) do
-            silent = server.running === nothing ?
+            silent = server.running === nothing && !REHEARSING[] ?
                 Field[Field("silent", decimal_seconds(1000waited))] : Field[]
             on_ping(server, message, silent)
         end
