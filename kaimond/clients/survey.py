@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaimond.clients import EditError, entry, file
+from kaimond.clients import EditError, approval, entry, file
 from kaimond.clients.entry import EntryState, FoundEntry
 from kaimond.clients.table import CLIENTS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kaimond.clients.table import Client
+    from kaimond.clients.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def is_present(client: Client, environ: Mapping[str, str]) -> bool:
     # Every user has a home directory; only a directory of the client's own is a sign of it.
     own_folder = client.user_file.count("/") > 0
     try:
-        if own_folder and {each.name for each in path.parent.iterdir()} != {path.name}:
+        if own_folder and any(each.name != path.name for each in path.parent.iterdir()):
             return True
         return path.exists() and not _is_made_by_us(client, file.read(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -96,6 +96,8 @@ def is_present(client: Client, environ: Mapping[str, str]) -> bool:
 def _is_made_by_us(client: Client, text: str) -> bool:
     """Return whether a configuration holds only our entry, or what removing that leaves."""
     found = entry.look(client, text, "")
-    made = entry.install(client, "", found.command)
-    left = entry.remove(client, made, foreign=True)
-    return found.state is not EntryState.FOREIGN and text in (made, left)
+    made = [entry.install(client, "", found.command)]
+    if client.approval and not client.approval.user_file:
+        made.append(approval.approve(client, made[0]))
+    left = [entry.remove(client, each, foreign=True) for each in made]
+    return found.state is not EntryState.FOREIGN and text in (*made, *left)

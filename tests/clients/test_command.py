@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,10 @@ USER_FILES = {
     "vscode": ".config/Code/User/mcp.json",
     "gemini": ".gemini/settings.json",
     "zed": ".config/zed/settings.json",
+    "copilot": ".copilot/mcp-config.json",
+    "opencode": ".config/opencode/opencode.json",
+    "kilo": ".config/kilo/kilo.json",
+    "antigravity": ".gemini/config/mcp_config.json",
 }
 PROJECT_FILES = {
     "claude": ".mcp.json",
@@ -36,6 +41,10 @@ PROJECT_FILES = {
     "vscode": ".vscode/mcp.json",
     "gemini": ".gemini/settings.json",
     "zed": ".zed/settings.json",
+    "copilot": ".github/mcp.json",
+    "opencode": "opencode.json",
+    "kilo": "kilo.json",
+    "antigravity": ".agents/mcp_config.json",
 }
 
 every_client = pytest.mark.parametrize("client", CLIENTS)
@@ -61,10 +70,13 @@ class Home:
         self.program.write_text(f"#!/bin/sh\n{body}\n")
         self.program.chmod(0o755)
 
-    def mcp(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def mcp(
+        self, *arguments: str, code: int = 0, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [self.program.parent / "kaimonctl", "mcp", *arguments],
             env=self.environ,
+            stdin=stdin,
             capture_output=True,
             text=True,
             timeout=120,
@@ -103,9 +115,9 @@ def test_a_client_is_told_of_us_once_and_then_no_more(home: Home, client: str) -
     assert "nothing was changed" in home.mcp("install", "--client", client).stdout
     assert file.read_bytes() == written
 
-    home.mcp("remove", "--client", client)
+    assert "is gone" in home.mcp("remove", "--client", client).stdout
 
-    assert "kaimon" not in file.read_text()
+    assert not file.exists()
     copies = list((home.path / ".local/state/kaimon/backups").glob("2*"))
     assert [copy.read_bytes() for copy in copies] == [written]
     assert "nothing was changed" in home.mcp("remove", "--client", client).stdout
@@ -159,7 +171,8 @@ def test_printing_changes_nothing(home: Home, client: str) -> None:
 
     assert str(home.path / USER_FILES[client]) in done.stderr
     loads = tomllib.loads if client == "codex" else json.loads
-    assert loads(done.stdout)[CLIENTS[client].servers]["kaimon"]["command"] == str(home.program)
+    entry = CLIENTS[client].entry(str(home.program))
+    assert loads(done.stdout)[CLIENTS[client].servers]["kaimon"] == entry
     assert sorted(home.path.rglob("*")) == before
 
 
@@ -169,11 +182,141 @@ def test_the_clients_own_variables_are_followed(home: Home) -> None:
         ("claude", "CLAUDE_CONFIG_DIR", ".claude.json"),
         ("vscode", "XDG_CONFIG_HOME", "Code/User/mcp.json"),
         ("zed", "XDG_CONFIG_HOME", "zed/settings.json"),
+        ("copilot", "COPILOT_HOME", "mcp-config.json"),
+        ("opencode", "XDG_CONFIG_HOME", "opencode/opencode.json"),
+        ("kilo", "XDG_CONFIG_HOME", "kilo/kilo.json"),
     ):
         home.environ[variable] = str(home.path / variable)
         home.mcp("install", "--client", client)
         assert "kaimon" in (home.path / variable / file).read_text()
         assert not (home.path / USER_FILES[client]).exists()
+
+
+def test_a_client_whose_file_has_its_other_name_is_told_there(home: Home) -> None:
+    for client in ("opencode", "kilo"):
+        folder = home.path / ".config" / client
+        folder.mkdir(parents=True)
+        (folder / f"{client}.jsonc").write_text("{\n  // mine\n}\n")
+
+        home.mcp("install", "--client", client)
+
+        assert [each.name for each in folder.iterdir()] == [f"{client}.jsonc"]
+        assert home.read(f".config/{client}/{client}.jsonc")["mcp"]["kaimon"]["enabled"] is True
+        home.mcp("remove", "--client", client)
+        assert (folder / f"{client}.jsonc").read_text() == "{\n  // mine\n}\n"
+
+
+APPROVALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "claude": (".claude/settings.json", {"permissions": {"allow": ["mcp__kaimon"]}}),
+    "codex": (".codex/config.toml", {"default_tools_approval_mode": "approve"}),
+    "gemini": (".gemini/settings.json", {"trust": True}),
+    "opencode": (".config/opencode/opencode.json", {"permission": {"kaimon_*": "allow"}}),
+    "kilo": (".config/kilo/kilo.json", {"permission": {"kaimon_*": "allow"}}),
+}
+"""The file with the approval, and what it has then, in it or in our entry."""
+
+approvable = pytest.mark.parametrize("client", APPROVALS)
+
+
+def approved(home: Home, client: str) -> bool:
+    name, wanted = APPROVALS[client]
+    if not (home.path / name).exists():
+        return False
+    data = home.read(name)
+    entry = data.get(CLIENTS[client].servers, {}).get("kaimon", {})
+    return wanted.items() <= data.items() or wanted.items() <= entry.items()
+
+
+def everything(home: Home) -> dict[Path, bytes]:
+    state = home.path / ".local"
+    return {
+        path: path.read_bytes()
+        for path in home.path.rglob("*")
+        if path.is_file() and state not in path.parents
+    }
+
+
+@approvable
+def test_nothing_is_approved_unless_it_is_asked_for(home: Home, client: str) -> None:
+    assert "--approve" in home.mcp("install", "--client", client).stdout
+    assert not approved(home, client)
+
+    before = everything(home)
+    error = home.mcp("install", "--client", client, "--approve", code=1).stderr
+
+    assert "Nothing was changed: there is no terminal to ask on." in error
+    assert everything(home) == before
+    assert "--approve" in home.mcp("install", "--client", client, "--yes", code=2).stderr
+
+
+@approvable
+def test_what_is_approved_is_shown_written_once_and_removed(home: Home, client: str) -> None:
+    before = everything(home)
+    file, _ = APPROVALS[client]
+
+    said = home.mcp("install", "--client", client, "--approve", "--yes").stdout
+
+    assert "`ex`, which runs any Julia code as you" in said
+    assert f"Kaimon is approved in {home.path / file}" in said
+    assert approved(home, client)
+    installed = everything(home)
+    again = home.mcp("install", "--client", client, "--approve", "--yes").stdout
+    assert "was approved already" in again
+    assert "--approve" not in home.mcp("install", "--client", client).stdout
+    assert everything(home) == installed
+
+    home.mcp("remove", "--client", client)
+
+    assert everything(home) == before
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("y\n", True), ("\n", False), ("no\n", False)])
+def test_a_person_is_asked_before_anything_is_approved(
+    home: Home, answer: str, expected: bool
+) -> None:
+    leader, follower = pty.openpty()
+    os.write(leader, answer.encode())
+    try:
+        done = home.mcp("install", "--client", "codex", "--approve", stdin=follower)
+    finally:
+        os.close(follower)
+        os.close(leader)
+
+    shown = done.stdout.partition("Approve this? [y/N] ")[0]
+    assert 'mcp_servers.kaimon.default_tools_approval_mode: "approve"' in shown
+    assert approved(home, "codex") is expected
+    assert ("Not approved; Codex goes on asking." in done.stdout) is not expected
+    assert "kaimon" in home.read(".codex/config.toml")["mcp_servers"]
+
+
+def test_an_approval_stays_when_it_is_not_ours(home: Home) -> None:
+    file = home.path / ".config" / "opencode" / "opencode.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"permission": {"kaimon_*": "ask"}}\n')
+    home.mcp("install", "--client", "opencode")
+
+    home.mcp("remove", "--client", "opencode")
+
+    assert file.read_text() == '{"permission": {"kaimon_*": "ask"}}\n'
+
+
+def test_a_client_without_a_file_for_approvals_is_installed_and_says_so(home: Home) -> None:
+    done = home.mcp("install", "--client", "copilot", "--approve")
+
+    assert "copilot --allow-tool 'kaimon'" in done.stderr
+    assert "kaimon" in home.read(".copilot/mcp-config.json")["mcpServers"]
+
+
+def test_claude_codes_approval_for_one_project_is_not_shared_with_others(home: Home) -> None:
+    home.environ["CLAUDE_CONFIG_DIR"] = str(home.path / "elsewhere")
+    project = home.path / "Proj"
+    project.mkdir()
+
+    home.mcp("install", "--client", "claude", "--approve", "--yes", "--project", str(project))
+    home.mcp("install", "--client", "claude", "--approve", "--yes")
+
+    for file in (project / ".claude/settings.local.json", home.path / "elsewhere/settings.json"):
+        assert json.loads(file.read_text()) == {"permissions": {"allow": ["mcp__kaimon"]}}
 
 
 def test_vs_code_keeps_its_file_in_the_library_on_a_mac(home: Home) -> None:
