@@ -115,10 +115,12 @@ class Client:
             return project / self.approval.project_file
         return self._moved(environ, self.approval.user_file, self.approval.moved_from)
 
-    def skills_path(self, environ: Mapping[str, str], project: Path | None) -> Path:
-        """Return the directory of the user's skills, or of a project's."""
+    def skills_path(self, environ: Mapping[str, str], project: Path | None) -> Path | None:
+        """Return the directory of the user's skills, or of a project's; None if it is unknown."""
         if project:
             return project / self.project_skills
+        if not self.skills:
+            return None
         return self._moved(environ, self.skills, self.skills_moved_from)
 
     def _moved(self, environ: Mapping[str, str], file: str, moved_from: str | None) -> Path:

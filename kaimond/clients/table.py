@@ -89,6 +89,8 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 fixed=_STDIO,
                 programs=("cursor", "cursor-agent"),
                 approval_note="Cursor asks at the first call; allow the tool there.",
+                skills=".cursor/skills",
+                project_skills=".cursor/skills",
                 limits="Its file has no key for a time limit.",
             ),
             Client(
@@ -200,6 +202,7 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 fixed=_PLAIN,
                 programs=("agy", "antigravity"),
                 approval_note="Antigravity asks at the first call; allow the tool there.",
+                skills="",
                 limits="Its file has no key for a time limit.",
             ),
         )

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 import os
 import pty
-import shutil
-import subprocess
 import sys
-import tempfile
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kaimond.clients.table import CLIENTS
-from tests.clients import strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-CTL = "import sys; from kaimond.ctl import main; sys.exit(main())"
+    from tests.clients.conftest import Home
+
 USER_FILES = {
     "claude": ".claude.json",
     "codex": ".codex/config.toml",
@@ -48,54 +44,6 @@ PROJECT_FILES = {
 }
 
 every_client = pytest.mark.parametrize("client", CLIENTS)
-
-
-class Home:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.program = path / "bin" / "kaimon-mcp"
-        self.program.parent.mkdir()
-        # Beside this home's own kaimonctl, where the real one is looked for.
-        self.put_program("echo kaimon-mcp 0")
-        self.environ = {
-            "HOME": str(path),
-            "PATH": f"{self.program.parent}:/usr/bin:/bin",
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-
-    def put_program(self, body: str) -> None:
-        ctl = self.program.with_name("kaimonctl")
-        ctl.write_text(f"#!{sys.executable}\n{CTL}\n")
-        ctl.chmod(0o755)
-        self.program.write_text(f"#!/bin/sh\n{body}\n")
-        self.program.chmod(0o755)
-
-    def mcp(
-        self, *arguments: str, code: int = 0, stdin: int = subprocess.DEVNULL
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [self.program.parent / "kaimonctl", "mcp", *arguments],
-            env=self.environ,
-            stdin=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        assert done.returncode == code, done.stderr
-        return done
-
-    def read(self, name: str) -> Any:
-        text = (self.path / name).read_text()
-        return tomllib.loads(text) if name.endswith(".toml") else strict.read(text)
-
-
-@pytest.fixture
-def home() -> Iterator[Home]:
-    made = Path(tempfile.mkdtemp(prefix="k", dir="/tmp")).resolve()
-    yield Home(made)
-    shutil.rmtree(made)
 
 
 @every_client
@@ -222,9 +170,9 @@ def approved(home: Home, client: str) -> bool:
     name, wanted = APPROVALS[client]
     if not (home.path / name).exists():
         return False
-    data = home.read(name)
-    entry = data.get(CLIENTS[client].servers, {}).get("kaimon", {})
-    return wanted.items() <= data.items() or wanted.items() <= entry.items()
+    data: dict[str, Any] = home.read(name)
+    entry: dict[str, Any] = data.get(CLIENTS[client].servers, {}).get("kaimon", {})
+    return any(all(part.get(key) == wanted[key] for key in wanted) for part in (data, entry))
 
 
 def everything(home: Home) -> dict[Path, bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
@@ -19,9 +18,11 @@ from kaimond.clients.program import ProgramError
 from kaimond.clients.table import CLIENTS
 from kaimond.ctl import client_approval, render
 from kaimond.ctl.output import CtlError, ExitCode, remark, say, say_json
+from kaimond.ctl.parser import directory
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from kaimond.clients.client import Client
     from kaimond.clients.survey import SeenClient
@@ -96,13 +97,9 @@ def _add_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         metavar="DIR",
-        type=_directory,
+        type=directory,
         help="the client's file in this project, instead of the one for all projects",
     )
-
-
-def _directory(text: str) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - links stay
 
 
 def run(options: argparse.Namespace) -> int:
