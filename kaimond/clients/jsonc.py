@@ -153,6 +153,8 @@ def _cut(text: str, node: Node, siblings: Sequence[Member], member: Member) -> s
     before_blanks = len(text[:begin].rstrip(" \t"))
     if begin == member.start and before_blanks > _line_start(text, begin):
         begin = before_blanks  # what it follows on its line stays as it was before
+        if siblings[0] is member:
+            end += len(text[end:]) - len(text[end:].lstrip(" \t"))
     if len(siblings) == 1 and not (text[node.start + 1 : begin] + text[end : node.end - 1]).strip(
         _BLANK
     ):

@@ -153,6 +153,7 @@ def _install(client: Client, command: str, options: argparse.Namespace) -> int:
     if not present:
         remark(f"{client.title} itself was not found here, neither on PATH nor by its files.")
     if written.changed:
+        say("`kaimonctl skill install` tells its model when and how to use Kaimon.")
         say(f"Restart {client.title} to use it.")
     return 0
 
