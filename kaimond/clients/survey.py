@@ -28,6 +28,7 @@ class SeenClient:
         present: whether the client seems to be installed.
         found: our entry; None if the file cannot be read.
         problem: why the file cannot be read or why our entry does not work; "" if neither.
+        approved: whether a file of its says that it need not ask before it calls our tools.
     """
 
     client: Client
@@ -35,6 +36,7 @@ class SeenClient:
     present: bool
     found: FoundEntry | None
     problem: str = ""
+    approved: bool = False
 
     @property
     def state(self) -> str:
@@ -69,7 +71,23 @@ def _look(
         found.command, os.X_OK
     ):
         problem = f"{found.command} is not there, or cannot be run"
-    return SeenClient(client, path, present, found, problem)
+    return SeenClient(client, path, present, found, problem, is_approved(client, environ, project))
+
+
+def is_approved(client: Client, environ: Mapping[str, str], project: Path | None) -> bool:
+    """Return whether a client's file says that it need not ask; not if that cannot be read.
+
+    Args:
+        client: the client.
+        environ: the user's environment.
+        project: the project whose file is examined; None for the one for all projects.
+    """
+    if not client.approval:
+        return False
+    try:
+        return approval.is_approved(client, file.read(client.approval_path(environ, project)))
+    except EditError:
+        return False
 
 
 def is_present(client: Client, environ: Mapping[str, str]) -> bool:

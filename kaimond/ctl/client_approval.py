@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
-from kaimond.clients import EditError, approval, file
+from kaimond.clients import EditError, approval, file, survey
 from kaimond.ctl import question, render
 from kaimond.ctl.output import CtlError, remark, say
 
@@ -65,12 +65,7 @@ def mention(client: Client, project: Path | None) -> None:
     if not client.approval:
         say(client.approval_note)
         return
-    path = client.approval_path(os.environ, project)
-    try:
-        approved = approval.is_approved(client, file.read(path))
-    except EditError:
-        approved = False
-    if not approved:
+    if not survey.is_approved(client, os.environ, project):
         say(f"{client.title} may ask before it calls a tool; with --approve it need not.")
 
 

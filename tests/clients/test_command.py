@@ -192,6 +192,9 @@ def test_what_is_approved_is_shown_written_once_and_removed(home: Home, client: 
     installed = everything(home)
     again = home.mcp("install", "--client", client, "--approve", "--yes").stdout
     assert "was approved already" in again
+    assert f"{client} " in home.mcp("list").stdout.partition("installed, approved")[0]
+    listed = json.loads(home.mcp("list", "--json").stdout)["clients"]
+    assert [one["client"] for one in listed if one["approved"]] == [client]
     assert "--approve" not in home.mcp("install", "--client", client).stdout
     assert everything(home) == installed
 

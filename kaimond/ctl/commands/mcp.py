@@ -219,7 +219,15 @@ def _list(command: str, project: Path | None, *, json: bool) -> int:
     if json:
         say_json({"command": command, "clients": [_facts(one) for one in seen]})
         return 0
-    rows = [(one.client.name, "yes" if one.present else "no", one.state, one.path) for one in seen]
+    rows = [
+        (
+            one.client.name,
+            "yes" if one.present else "no",
+            f"{one.state}, approved" if one.approved else one.state,
+            one.path,
+        )
+        for one in seen
+    ]
     colours = [_COLOURS.get(one.state, "yellow") for one in seen]
     style = render.Style.of(sys.stdout)
     say(render.table(("CLIENT", "FOUND", "KAIMON", "FILE"), rows, style, {2: colours}))
@@ -237,5 +245,6 @@ def _facts(one: SeenClient) -> dict[str, object]:
         "state": one.state,
         "file": str(one.path),
         "starts": one.found.command if one.found else "",
+        "approved": one.approved,
         "problem": one.problem,
     }
