@@ -9,11 +9,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from kaimond.clients import jsonc, jsonc_tree, toml_text
-from kaimond.clients.table import PROGRAM
+from kaimond.clients.client import PROGRAM
 from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:
-    from kaimond.clients.table import Client
+    from kaimond.clients.client import Client
 
 
 class ForeignEntryError(KaimonError):
@@ -62,6 +62,8 @@ def _judged(client: Client, entry: Any, command: str) -> FoundEntry:
     if not isinstance(entry, dict):
         return FoundEntry(EntryState.FOREIGN, _shown(entry))
     starts = entry.get("command")
+    if client.command_is_list and isinstance(starts, list) and starts:
+        starts = starts[0]
     if not isinstance(starts, str) or PurePath(starts).name != PROGRAM:
         known = starts if isinstance(starts, str) else entry.get("url", entry.get("httpUrl"))
         return FoundEntry(EntryState.FOREIGN, _shown(known if known is not None else entry))
@@ -108,6 +110,8 @@ def install(client: Client, text: str, command: str, *, replace: bool = False) -
 def remove(client: Client, text: str, *, foreign: bool = False) -> str:
     """Return the configuration without our entry; the same text if it has none.
 
+    What is empty without it is removed, too.
+
     Args:
         client: the client that owns the configuration.
         text: the configuration's text.
@@ -122,7 +126,7 @@ def remove(client: Client, text: str, *, foreign: bool = False) -> str:
         raise ForeignEntryError(found.command)
     if client.form == "toml":
         return toml_text.remove(text, client.path)
-    return jsonc.remove(text, client.path)
+    return jsonc.remove_if_empty(jsonc.remove(text, client.path), client.path[:-1])
 
 
 def snippet(client: Client, command: str) -> str:

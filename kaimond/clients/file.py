@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 """How often a change is tried again because the client wrote its file at the same moment."""
 
+_NOTHING: Final = {b"", b"{}"}
+"""Texts that say nothing, without their blanks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -30,11 +33,13 @@ class Written:
         target: the file itself, with all links followed.
         changed: whether anything was written.
         backup: the file with the previous text; None if there was none.
+        removed: whether the file was removed, because nothing was left in it.
     """
 
     target: Path
     changed: bool
     backup: Path | None = None
+    removed: bool = False
 
 
 def read(path: Path) -> str:
@@ -48,6 +53,9 @@ def read(path: Path) -> str:
 
 def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bool) -> Written:
     """Replace the text of the file at ``path`` by ``edit(text)``.
+
+    A file in which nothing is left is removed, because not every client reads an empty one. If
+    ``path`` is a link, it stays.
 
     Args:
         path: the configuration file, which need not exist.
@@ -68,13 +76,17 @@ def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bo
                 if after == (before or b""):
                     return Written(target, changed=False)
                 backup = _back_up(target, before, backups) if before is not None else None
+                nothing_left = not path.is_symlink() and b"".join(after.split()) in _NOTHING
                 try:
-                    _replace(target, before, after, private=private)
+                    if nothing_left:
+                        _remove(target, before)
+                    else:
+                        _replace(target, before, after, private=private)
                 except files.ChangedError:
                     if backup:
                         backup.unlink()
                 else:
-                    return Written(target, changed=True, backup=backup)
+                    return Written(target, True, backup, nothing_left)
     except OSError as error:
         raise EditError(f"it cannot be written: {error.strerror or error}") from None
     except UnicodeEncodeError:
@@ -107,6 +119,12 @@ def _back_up(target: Path, content: bytes, backups: Path) -> Path:
             files.replace(path, content)
             return path
         number += 1
+
+
+def _remove(target: Path, before: bytes | None) -> None:
+    if _content(target) != before:
+        raise files.ChangedError
+    target.unlink(missing_ok=True)
 
 
 def _replace(target: Path, before: bytes | None, after: bytes, *, private: bool) -> None:

@@ -30,21 +30,23 @@ class Node:
         end: offset just after the last character.
         value: the value as Python data.
         members: the members of an object, in the order of the text; None for any other value.
+        items: the items of a list, in the order of the text; None for any other value.
     """
 
     start: int
     end: int
     value: Any
     members: tuple[Member, ...] | None = None
+    items: tuple[Member, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of an object.
+    """A member of an object, or an item of a list.
 
     Attributes:
-        name: the key.
-        start: offset of the key.
+        name: the key; "" for an item.
+        start: offset of the key, or of the item.
         node: the value.
         comma: offset of the comma after it, -1 if there is none.
     """
@@ -164,14 +166,14 @@ class _Parser:
         return Node(start, self._at, value, tuple(members))
 
     def _array(self) -> Node:
-        start, values = self._at, []
+        start, items = self._at, []
         self._at += 1
         self._skip()
         while self._peek() != "]":
-            values.append(self._value().value)
-            self._comma("]")
+            node = self._value()
+            items.append(Member("", node.start, node, self._comma("]")))
         self._at += 1
-        return Node(start, self._at, values)
+        return Node(start, self._at, [item.node.value for item in items], items=tuple(items))
 
     def _comma(self, closing: str) -> int:
         self._skip()

@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 from typing import TYPE_CHECKING, Final
 
-from kaimond.clients.table import PROGRAM
+from kaimond.clients.client import PROGRAM
 from kaimond.errors import KaimonError
 
 if TYPE_CHECKING:

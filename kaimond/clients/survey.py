@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaimond.clients import EditError, entry, file
+from kaimond.clients import EditError, approval, entry, file
 from kaimond.clients.entry import EntryState, FoundEntry
 from kaimond.clients.table import CLIENTS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kaimond.clients.table import Client
+    from kaimond.clients.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class SeenClient:
         present: whether the client seems to be installed.
         found: our entry; None if the file cannot be read.
         problem: why the file cannot be read or why our entry does not work; "" if neither.
+        approved: whether a file of its says that it need not ask before it calls our tools.
     """
 
     client: Client
@@ -35,6 +36,7 @@ class SeenClient:
     present: bool
     found: FoundEntry | None
     problem: str = ""
+    approved: bool = False
 
     @property
     def state(self) -> str:
@@ -69,7 +71,23 @@ def _look(
         found.command, os.X_OK
     ):
         problem = f"{found.command} is not there, or cannot be run"
-    return SeenClient(client, path, present, found, problem)
+    return SeenClient(client, path, present, found, problem, is_approved(client, environ, project))
+
+
+def is_approved(client: Client, environ: Mapping[str, str], project: Path | None) -> bool:
+    """Return whether a client's file says that it need not ask; not if that cannot be read.
+
+    Args:
+        client: the client.
+        environ: the user's environment.
+        project: the project whose file is examined; None for the one for all projects.
+    """
+    if not client.approval:
+        return False
+    try:
+        return approval.is_approved(client, file.read(client.approval_path(environ, project)))
+    except EditError:
+        return False
 
 
 def is_present(client: Client, environ: Mapping[str, str]) -> bool:
@@ -84,7 +102,7 @@ def is_present(client: Client, environ: Mapping[str, str]) -> bool:
     # Every user has a home directory; only a directory of the client's own is a sign of it.
     own_folder = client.user_file.count("/") > 0
     try:
-        if own_folder and {each.name for each in path.parent.iterdir()} != {path.name}:
+        if own_folder and any(each.name != path.name for each in path.parent.iterdir()):
             return True
         return path.exists() and not _is_made_by_us(client, file.read(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -96,6 +114,8 @@ def is_present(client: Client, environ: Mapping[str, str]) -> bool:
 def _is_made_by_us(client: Client, text: str) -> bool:
     """Return whether a configuration holds only our entry, or what removing that leaves."""
     found = entry.look(client, text, "")
-    made = entry.install(client, "", found.command)
-    left = entry.remove(client, made, foreign=True)
-    return found.state is not EntryState.FOREIGN and text in (made, left)
+    made = [entry.install(client, "", found.command)]
+    if client.approval and not client.approval.user_file:
+        made.append(approval.approve(client, made[0]))
+    left = [entry.remove(client, each, foreign=True) for each in made]
+    return found.state is not EntryState.FOREIGN and text in (*made, *left)

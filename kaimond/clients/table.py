@@ -7,18 +7,13 @@ which may install packages, takes longer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
+
+from kaimond.clients.client import NAME, Approval, Client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-NAME: Final = "kaimon"
-"""Our name among a client's servers."""
-
-PROGRAM: Final = "kaimon-mcp"
 
 CALL_LIMIT: Final = 600
 """Seconds that a client should wait for a call: longer than starting a session and installing its
@@ -28,76 +23,11 @@ START_LIMIT: Final = 30
 """Seconds that a client should wait for `kaimon-mcp` to answer; after 20 it answers itself for a
 daemon that has not come up."""
 
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One MCP client.
-
-    Attributes:
-        name: the name on the command line.
-        title: the name that people use.
-        form: the format of its file; ``json`` includes comments.
-        servers: the key in its file that holds the servers by name.
-        user_file: its file for all projects, relative to the home directory.
-        project_file: its file for one project, relative to the project's directory.
-        limits: how it treats slow servers, in sentences.
-        moved_by: variable naming the directory that replaces `moved_from` in ``user_file``.
-        moved_from: directory below home that ``moved_by`` replaces; "" for home itself.
-        mac_file: ``user_file`` on macOS, if different.
-        fixed: keys of our entry besides ``command`` that are always set.
-        defaults: keys of our entry that are set unless the user has set them.
-        programs: names of its programs, used to tell whether it is installed.
-        project_note: what users must know about the project's file.
-    """
-
-    name: str
-    title: str
-    form: Literal["json", "toml"]
-    servers: str
-    user_file: str
-    project_file: str
-    limits: str
-    moved_by: str = ""
-    moved_from: str = ""
-    mac_file: str = ""
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    programs: tuple[str, ...] = ()
-    project_note: str = ""
-
-    @property
-    def path(self) -> tuple[str, str]:
-        """The path of keys to our entry in the file."""
-        return self.servers, NAME
-
-    def user_path(self, environ: Mapping[str, str]) -> Path:
-        """Return the client's file for all projects of the user with this environment."""
-        home = Path(environ.get("HOME") or Path.home())
-        moved = environ.get(self.moved_by, "") if self.moved_by else ""
-        if moved.startswith("/"):
-            return Path(moved) / Path(self.user_file).relative_to(self.moved_from)
-        # macOS creates this directory for every user; no other system has it.
-        if self.mac_file and (home / "Library" / "Application Support").is_dir():
-            return home / self.mac_file
-        return home / self.user_file
-
-    def project_path(self, project: Path) -> Path:
-        """Return the client's file for the project in this directory."""
-        return project / self.project_file
-
-    def entry(self, command: str) -> dict[str, Any]:
-        """Return our whole entry, as written when there is none yet."""
-        return {**self.required(command), **self.defaults}
-
-    def required(self, command: str) -> dict[str, Any]:
-        """Return the keys of our entry that must have these values."""
-        first = {"type": self.fixed["type"]} if "type" in self.fixed else {}
-        return {**first, "command": command, **self.fixed}
-
-
 _STDIO: Final[Mapping[str, Any]] = MappingProxyType({"type": "stdio", "args": []})
 _PLAIN: Final[Mapping[str, Any]] = MappingProxyType({"args": []})
+_LOCAL: Final[Mapping[str, Any]] = MappingProxyType({"type": "local"})
 _MILLISECONDS: Final[Mapping[str, Any]] = MappingProxyType({"timeout": CALL_LIMIT * 1000})
+_OPENCODE: Final[Mapping[str, Any]] = MappingProxyType({"enabled": True, **_MILLISECONDS})
 
 CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
     {
@@ -112,10 +42,23 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 project_file=".mcp.json",
                 moved_by="CLAUDE_CONFIG_DIR",
                 fixed=_STDIO,
-                defaults=_MILLISECONDS,
+                defaults=MappingProxyType({**_MILLISECONDS, "alwaysLoad": True}),
                 programs=("claude",),
+                approval=Approval(
+                    ("permissions", "allow"),
+                    f"mcp__{NAME}",
+                    listed=True,
+                    user_file=".claude/settings.json",
+                    # The one beside it is shared with all who have the repository.
+                    project_file=".claude/settings.local.json",
+                    moved_from=".claude",
+                ),
+                skills=".claude/skills",
+                project_skills=".claude/skills",
+                skills_moved_from=".claude",
                 limits=f"It waits 30 s for a server to start. A call goes on in the background "
-                f"after 2 minutes, and `timeout` ends it after {CALL_LIMIT} s.",
+                f"after 2 minutes, and `timeout` ends it after {CALL_LIMIT} s. With `alwaysLoad` "
+                "the model knows Kaimon's tools at once, not only after a search for them.",
                 project_note="Claude Code asks once whether to use the project's servers.",
             ),
             Client(
@@ -131,6 +74,7 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                     {"startup_timeout_sec": START_LIMIT, "tool_timeout_sec": CALL_LIMIT}
                 ),
                 programs=("codex",),
+                approval=Approval(("mcp_servers", NAME, "default_tools_approval_mode"), "approve"),
                 limits=f"`startup_timeout_sec` gives a server {START_LIMIT} s to start, "
                 f"`tool_timeout_sec` a call {CALL_LIMIT} s.",
                 project_note="Codex reads it only in a directory that it trusts.",
@@ -144,6 +88,9 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 project_file=".cursor/mcp.json",
                 fixed=_STDIO,
                 programs=("cursor", "cursor-agent"),
+                approval_note="Cursor asks at the first call; allow the tool there.",
+                skills=".cursor/skills",
+                project_skills=".cursor/skills",
                 limits="Its file has no key for a time limit.",
             ),
             Client(
@@ -158,6 +105,7 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 mac_file="Library/Application Support/Code/User/mcp.json",
                 fixed=_STDIO,
                 programs=("code",),
+                approval_note="VS Code asks at the first call; allow the server there.",
                 limits="Its file has no key for a time limit.",
                 project_note="VS Code uses it once you trust the workspace and the server.",
             ),
@@ -171,6 +119,7 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 fixed=_PLAIN,
                 defaults=_MILLISECONDS,
                 programs=("gemini",),
+                approval=Approval(("mcpServers", NAME, "trust"), True),
                 limits=f"`timeout` gives a call {CALL_LIMIT} s.",
                 project_note="Gemini CLI reads it only in a folder that it trusts.",
             ),
@@ -186,8 +135,79 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 fixed=_PLAIN,
                 defaults=MappingProxyType({"timeout": CALL_LIMIT}),
                 programs=("zed", "zeditor"),
+                approval_note="Zed asks at the first call; allow the tool there.",
                 limits=f"`timeout` gives a request {CALL_LIMIT} s; without it that would be 60 s.",
                 project_note="Zed uses it once you trust the worktree.",
+            ),
+            Client(
+                name="copilot",
+                title="GitHub Copilot CLI",
+                form="json",
+                servers="mcpServers",
+                user_file=".copilot/mcp-config.json",
+                project_file=".github/mcp.json",
+                moved_by="COPILOT_HOME",
+                moved_from=".copilot",
+                fixed=MappingProxyType({"type": "local", "args": []}),
+                defaults=MappingProxyType({"tools": ["*"], **_MILLISECONDS}),
+                programs=("copilot",),
+                approval_note=f"Copilot CLI asks at the first call, or start it as "
+                f"`copilot --allow-tool '{NAME}'`.",
+                limits=f"`timeout` gives a call {CALL_LIMIT} s.",
+                project_note="Copilot CLI reads it only in a folder that it trusts.",
+            ),
+            Client(
+                name="opencode",
+                title="OpenCode",
+                form="json",
+                servers="mcp",
+                user_file=".config/opencode/opencode.json",
+                project_file="opencode.json",
+                other_files=(
+                    "opencode.jsonc",
+                    ".opencode/opencode.json",
+                    ".opencode/opencode.jsonc",
+                ),
+                moved_by="XDG_CONFIG_HOME",
+                moved_from=".config",
+                command_is_list=True,
+                fixed=_LOCAL,
+                defaults=_OPENCODE,
+                programs=("opencode",),
+                approval=Approval(("permission", f"{NAME}_*"), "allow"),
+                limits=f"`timeout` gives a request {CALL_LIMIT} s; without it that would be 5 s.",
+                project_note="Newer versions of OpenCode use it after "
+                f"`opencode mcp approve {NAME}`.",
+            ),
+            Client(
+                name="kilo",
+                title="Kilo Code",
+                form="json",
+                servers="mcp",
+                user_file=".config/kilo/kilo.json",
+                project_file="kilo.json",
+                other_files=("kilo.jsonc", ".kilo/kilo.json", ".kilo/kilo.jsonc"),
+                moved_by="XDG_CONFIG_HOME",
+                moved_from=".config",
+                command_is_list=True,
+                fixed=_LOCAL,
+                defaults=_OPENCODE,
+                programs=("kilo", "kilocode"),
+                approval=Approval(("permission", f"{NAME}_*"), "allow"),
+                limits=f"`timeout` gives a request {CALL_LIMIT} s.",
+            ),
+            Client(
+                name="antigravity",
+                title="Google Antigravity",
+                form="json",
+                servers="mcpServers",
+                user_file=".gemini/config/mcp_config.json",
+                project_file=".agents/mcp_config.json",
+                fixed=_PLAIN,
+                programs=("agy", "antigravity"),
+                approval_note="Antigravity asks at the first call; allow the tool there.",
+                skills="",
+                limits="Its file has no key for a time limit.",
             ),
         )
     }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from kaimond.config import julia_options, project_path, projects, projects_edit, repo_options
 from kaimond.config.julia_options import LaunchError
 from kaimond.config.projects_edit import Change
-from kaimond.ctl import render
+from kaimond.ctl import question, render
 from kaimond.ctl.output import CtlError, say
 
 if TYPE_CHECKING:
@@ -74,14 +73,11 @@ def _show(repo: RepoLaunch) -> None:
 
 
 def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise CtlError(
-            "Nothing was approved: there is no terminal to ask on. If you have read the lines "
-            "above, repeat the command with --yes."
-        )
-    sys.stdout.write("Approve this? [y/N] ")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    unasked = (
+        "Nothing was approved: there is no terminal to ask on. If you have read the lines above, "
+        "repeat the command with --yes."
+    )
+    if not question.confirmed("Approve this?", unasked):
         raise CtlError("Nothing was approved, and nothing changed.")
 
 

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "log": "the daemon's log, or a session's output",
     "project": "which projects agents may start: allow, deny, approve, list",
     "mcp": "register Kaimon with an MCP client: install, list, remove",
+    "skill": "have agents know when and how to use Kaimon: install, remove, show",
     "prefs": "preferences of sessions by project: list, get, set, unset",
     "config": "settings of the daemon: list, get, set, unset",
     "gate": "help `using Kaimon` to work in a Julia that you start: path, dev, doctor",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kaimond.ctl.output import ExitCode
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
 
 _MISSING: Final = "the following arguments are required: "
 """The beginning of argparse's message about missing arguments."""
+
+
+def directory(text: str) -> Path:
+    """Return the absolute path of a directory that is given as an argument; links stay."""
+    return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - links stay
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaimond.clients import EditError, entry
+from kaimond.clients import EditError, approval, entry
 from kaimond.clients.entry import EntryState, ForeignEntryError, FoundEntry
-from kaimond.clients.table import CLIENTS, Client
+from kaimond.clients.table import CLIENTS
 from tests.clients import strict
 from tests.support.home import CHECKOUT
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaimond.clients.client import Client
+
 COMMAND = "/opt/kaimond/bin/kaimon-mcp"
+
+OLD = {"command": "/old/kaimon-mcp", "args": ["-x"]}
 
 every_client = pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
 
@@ -29,6 +38,10 @@ EXISTING = {
         '\t"inputs": [],\n}\n'
     ),
     "gemini": '{\n  "theme": "dark" /* at night */\n}\n',
+    "copilot": '{"mcpServers": {"other": {"type": "local", "command": "x", "tools": ["*"]}},}\n',
+    "opencode": '{\r\n  "$schema": "https://opencode.ai/config.json"\r\n}\r\n',
+    "kilo": '{\n    "permission": {"bash": "ask"},\n    "mcp": {"other": {"type": "local"}}\n}',
+    "antigravity": '{"mcpServers": {"other": {"serverUrl": "http://localhost"}}}',
     "zed": '// Zed settings\n{\n  "context_servers": {},\n  "vim_mode": true,\n}\n',
 }
 
@@ -38,7 +51,8 @@ def read(client: Client, text: str) -> Any:
     if client.form == "toml":
         return tomllib.loads(text)
     # Clients whose own files are plain JSON must still be able to read them.
-    return json.loads(text) if "//" not in text and "/*" not in text else strict.read(text)
+    plain = "//" not in text and "/*" not in text and not re.search(r",\s*[}\]]", text)
+    return json.loads(text) if plain else strict.read(text)
 
 
 @every_client
@@ -52,12 +66,22 @@ def test_an_empty_file_gets_exactly_our_entry(client: Client) -> None:
 def test_the_entries_are_those_that_the_clients_document() -> None:
     stdio = {"type": "stdio", "command": COMMAND, "args": []}
     assert {name: client.entry(COMMAND) for name, client in CLIENTS.items()} == {
-        "claude": {**stdio, "timeout": 600_000},
+        "claude": {**stdio, "timeout": 600_000, "alwaysLoad": True},
         "codex": {"command": COMMAND, "startup_timeout_sec": 30, "tool_timeout_sec": 600},
         "cursor": stdio,
         "vscode": stdio,
         "gemini": {"command": COMMAND, "args": [], "timeout": 600_000},
         "zed": {"command": COMMAND, "args": [], "timeout": 600},
+        "copilot": {
+            "type": "local",
+            "command": COMMAND,
+            "args": [],
+            "tools": ["*"],
+            "timeout": 600_000,
+        },
+        "opencode": {"type": "local", "command": [COMMAND], "enabled": True, "timeout": 600_000},
+        "kilo": {"type": "local", "command": [COMMAND], "enabled": True, "timeout": 600_000},
+        "antigravity": {"command": COMMAND, "args": []},
     }
 
 
@@ -90,7 +114,8 @@ def test_what_the_user_has_added_to_our_entry_stays(client: Client) -> None:
             "startup_timeout_sec = 7\ntool_timeout_sec = 7\n[mcp_servers.kaimon.env]\nA = 'b'\n"
         )
     else:
-        body = json.dumps({**theirs, "command": "/old/kaimon-mcp", "args": ["-x"]})
+        old = {"command": ["/old/kaimon-mcp", "-x"]} if client.command_is_list else OLD
+        body = json.dumps({**theirs, **old})
         before = f'{{"{client.servers}": {{\n"kaimon": {body} // mine\n}}}}'
 
     text = entry.install(client, before, COMMAND)
@@ -145,6 +170,47 @@ def test_our_entry_is_removed_and_the_rest_stays(client: Client) -> None:
     assert entry.remove(client, text) == text
 
 
+LAYOUTS: dict[str, Callable[[Any], str]] = {
+    "minified": lambda data: json.dumps(data, separators=(",", ":")),
+    "one line": json.dumps,
+    "two blanks": lambda data: json.dumps(data, indent=2) + "\n",
+    "tabs": lambda data: json.dumps(data, indent="\t"),
+    "Windows": lambda data: json.dumps(data, indent=4).replace("\n", "\r\n") + "\r\n",
+    "commas at the end": lambda data: (
+        re.sub(r"([^{\[,])\n", r"\1,\n", json.dumps(data, indent=2)) + "\n"
+    ),
+    "a comma on the line": lambda data: json.dumps(data)[:-1] + ",}",
+    "comments": lambda data: (
+        json.dumps(data, indent=2).replace("\n", " // a\n").replace(": ", ":/*b*/ ")
+    ),
+}
+
+
+@every_client
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_file_is_as_it_was_after_removal(client: Client, layout: str) -> None:
+    for theirs in (
+        {"theme": "dark"},
+        {"theme": "dark", client.servers: {"other": {"command": "x", "args": ["a", "b"]}}},
+        {client.servers: {"other": {"command": "x"}}, "permission": {"bash": "ask"}},
+        {"permissions": {"allow": ["Bash(ls)", "Read"], "deny": []}, "a": [1, {"b": 2}]},
+    ):
+        if client.form == "toml":
+            before = tomlkit.dumps(theirs)
+            before = before.replace("\n", "\r\n") if layout == "Windows" else before
+        else:
+            before = LAYOUTS[layout](theirs)
+        text = entry.install(client, before, COMMAND)
+        if client.approval:
+            text = approval.approve(client, text)
+            assert approval.is_approved(client, text)
+        assert read(client, text) != read(client, before)
+
+        text = entry.remove(client, text)
+
+        assert (approval.withdraw(client, text) if client.approval else text) == before
+
+
 @every_client
 def test_what_is_to_be_added_by_hand_is_a_file_by_itself(client: Client) -> None:
     shown = read(client, entry.snippet(client, COMMAND))
@@ -168,7 +234,7 @@ def test_any_path_of_the_program_arrives_as_it_is(client: Client, path: str) -> 
     text = entry.install(client, EXISTING[client.name], command)
 
     data = tomllib.loads(text) if client.form == "toml" else strict.read(text)
-    assert data[client.servers]["kaimon"]["command"] == command
+    assert data[client.servers]["kaimon"] == client.entry(command)
 
 
 def test_the_document_tells_every_client_its_files_and_limits() -> None:

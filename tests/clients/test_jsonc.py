@@ -134,6 +134,47 @@ def test_any_member_is_replaced_or_removed_alone(example: tuple[Any, str], choos
     assert strict.read(jsonc.remove(text, (name,))) == outside
 
 
+lists = st.builds(
+    lambda items, seed, newline: (items, Writer(random.Random(seed), newline).write({"a": items})),
+    st.lists(values.filter(lambda value: value != "ours"), max_size=4),
+    st.integers(0, 2**32),
+    st.sampled_from(["\n", "\r\n"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lists)
+def test_an_item_is_added_to_a_list_once_and_taken_out_alone(
+    example: tuple[list[Any], str],
+) -> None:
+    items, text = example
+
+    changed = jsonc.add(text, ("a",), "ours")
+
+    assert strict.read(changed) == {"a": [*items, "ours"]}
+    assert marks(changed) == marks(text)
+    assert jsonc.add(changed, ("a",), "ours") == changed
+    left = jsonc.discard(changed, ("a",), "ours")
+    assert strict.read(left) == {"a": items}
+    assert marks(left) == marks(text)
+    assert jsonc.discard(left, ("a",), "ours") == left
+
+
+def test_what_is_no_list_gets_no_item() -> None:
+    with pytest.raises(EditError, match=r"permissions\.allow is not a list"):
+        jsonc.add('{"permissions": {"allow": "all"}}', ("permissions", "allow"), "ours")
+
+
+def test_only_what_is_empty_and_says_nothing_is_removed_with_a_member() -> None:
+    for text, left in (
+        ('{"a": {"b": {}}, "c": 1}', '{"c": 1}'),
+        ('{"a": {"b": [], "c": 1}}', '{"a": {"c": 1}}'),
+        ('{"a": {"b": {/* mine */}}}', '{"a": {"b": {/* mine */}}}'),
+        ('{"a": {"b": {"c": 1}}}', '{"a": {"b": {"c": 1}}}'),
+    ):
+        assert jsonc.remove_if_empty(text, ("a", "b")) == left
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.sampled_from('{}[]:,"\\/* \n1e-tru\ufeffa'), max_size=30))
 def test_a_text_is_refused_or_well_edited_whatever_it_is(text: str) -> None:

@@ -81,7 +81,13 @@ def test_the_wheel_has_everything_that_is_no_python(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     package = {
         str(file.relative_to(CHECKOUT))
-        for pattern in ("julia/**/*.jl", "julia/**/*.toml", "service_manager/units/*", "py.typed")
+        for pattern in (
+            "julia/**/*.jl",
+            "julia/**/*.toml",
+            "service_manager/units/*",
+            "clients/skill/*.md",
+            "py.typed",
+        )
         for file in (CHECKOUT / "kaimond").glob(pattern)
     }
     share = f"kaimond-{__version__}.data/data/share"

@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaimond import paths
 from kaimond.clients import EditError, entry, file, program, survey
+from kaimond.clients.client import NAME
 from kaimond.clients.entry import ForeignEntryError
 from kaimond.clients.program import ProgramError
-from kaimond.clients.table import CLIENTS, NAME
-from kaimond.ctl import render
-from kaimond.ctl.output import CtlError, remark, say, say_json
+from kaimond.clients.table import CLIENTS
+from kaimond.ctl import client_approval, render
+from kaimond.ctl.output import CtlError, ExitCode, remark, say, say_json
+from kaimond.ctl.parser import directory
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
+    from kaimond.clients.client import Client
     from kaimond.clients.survey import SeenClient
-    from kaimond.clients.table import Client
 
 EXAMPLE: Final = """\
 kaimonctl mcp install --client claude
 kaimonctl mcp install --client vscode --project ~/MyPkg
-kaimonctl mcp install --client codex --print
+kaimonctl mcp install --client codex --approve
+kaimonctl mcp install --client opencode --print
 kaimonctl mcp list"""
 
 _COLOURS: Final = {
@@ -55,7 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     install.add_argument(
         "--replace", action="store_true", help=f"also if another server is called {NAME}"
     )
-    text = "take Kaimon out of the servers of a client"
+    install.add_argument(
+        "--approve",
+        action="store_true",
+        help="also have the client call Kaimon's tools without asking you; it is shown and asked",
+    )
+    install.add_argument(
+        "--yes", action="store_true", help="approve what --approve shows, without asking"
+    )
+    text = "take Kaimon out of the servers of a client, and what --approve has written"
     remove = actions.add_parser(
         "remove",
         help=text,
@@ -86,13 +97,9 @@ def _add_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         metavar="DIR",
-        type=_directory,
+        type=directory,
         help="the client's file in this project, instead of the one for all projects",
     )
-
-
-def _directory(text: str) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - links stay
 
 
 def run(options: argparse.Namespace) -> int:
@@ -115,6 +122,8 @@ def _path(client: Client, project: Path | None) -> Path:
 
 
 def _install(client: Client, command: str, options: argparse.Namespace) -> int:
+    if options.yes and not options.approve:
+        raise CtlError("--yes answers what --approve asks; it has no meaning alone", ExitCode.USAGE)
     path = _path(client, options.project)
     try:
         snippet = entry.snippet(client, command)
@@ -123,11 +132,37 @@ def _install(client: Client, command: str, options: argparse.Namespace) -> int:
     if options.print:
         remark(f"for {client.title}, in {render.escape(path)}:")
         say(snippet)
+        if options.approve:
+            client_approval.show(client, options.project)
         return 0
     program.check(command)
+    approved = options.approve and client_approval.ask(client, options.project, yes=options.yes)
     present = survey.is_present(client, os.environ)
+    written = _written(client, path, command, snippet, options)
+    _tell(client, path, written, "Kaimon is installed in" if written.changed else "Kaimon is in")
+    say(f"It starts {render.escape(command)}. {client.limits}")
+    if approved:
+        client_approval.write(client, options.project)
+    elif not options.approve:
+        client_approval.mention(client, options.project)
+    if options.project:
+        say(
+            f"{client.project_note} That path is one of this machine; do not share the file "
+            "with people who have kaimon-mcp elsewhere.".lstrip()
+        )
+    if not present:
+        remark(f"{client.title} itself was not found here, neither on PATH nor by its files.")
+    if written.changed:
+        say("`kaimonctl skill install` tells its model when and how to use Kaimon.")
+        say(f"Restart {client.title} to use it.")
+    return 0
+
+
+def _written(
+    client: Client, path: Path, command: str, snippet: str, options: argparse.Namespace
+) -> file.Written:
     try:
-        written = file.change(
+        return file.change(
             path,
             lambda text: entry.install(client, text, command, replace=options.replace),
             paths.resolve().state / "backups",
@@ -143,18 +178,6 @@ def _install(client: Client, command: str, options: argparse.Namespace) -> int:
             f"{path} was not changed, because {error}. Mend it and try again, or add this by "
             f"hand:\n{snippet}"
         ) from None
-    _tell(client, path, written, "Kaimon is installed in" if written.changed else "Kaimon is in")
-    say(f"It starts {render.escape(command)}. {client.limits}")
-    if options.project:
-        say(
-            f"{client.project_note} That path is one of this machine; do not share the file "
-            "with people who have kaimon-mcp elsewhere.".lstrip()
-        )
-    if not present:
-        remark(f"{client.title} itself was not found here, neither on PATH nor by its files.")
-    if written.changed:
-        say(f"Restart {client.title} to use it.")
-    return 0
 
 
 def _remove(client: Client, project: Path | None) -> int:
@@ -178,13 +201,15 @@ def _remove(client: Client, project: Path | None) -> int:
     _tell(
         client, path, written, "Kaimon is removed from" if written.changed else "Kaimon is not in"
     )
+    client_approval.withdraw(client, project)
     return 0
 
 
 def _tell(client: Client, path: Path, written: file.Written, what: str) -> None:
     link = f" (that is {render.escape(written.target)})" if written.target != path else ""
     nothing = "" if written.changed else "; nothing was changed"
-    say(f"{client.title}: {what} {render.escape(path)}{link}{nothing}.")
+    gone = ", which held nothing else and is gone" if written.removed else ""
+    say(f"{client.title}: {what} {render.escape(path)}{link}{gone}{nothing}.")
     if written.backup:
         say(f"The file from before: {render.escape(written.backup)}")
 
@@ -194,7 +219,15 @@ def _list(command: str, project: Path | None, *, json: bool) -> int:
     if json:
         say_json({"command": command, "clients": [_facts(one) for one in seen]})
         return 0
-    rows = [(one.client.name, "yes" if one.present else "no", one.state, one.path) for one in seen]
+    rows = [
+        (
+            one.client.name,
+            "yes" if one.present else "no",
+            f"{one.state}, approved" if one.approved else one.state,
+            one.path,
+        )
+        for one in seen
+    ]
     colours = [_COLOURS.get(one.state, "yellow") for one in seen]
     style = render.Style.of(sys.stdout)
     say(render.table(("CLIENT", "FOUND", "KAIMON", "FILE"), rows, style, {2: colours}))
@@ -212,5 +245,6 @@ def _facts(one: SeenClient) -> dict[str, object]:
         "state": one.state,
         "file": str(one.path),
         "starts": one.found.command if one.found else "",
+        "approved": one.approved,
         "problem": one.problem,
     }
