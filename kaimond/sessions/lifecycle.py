@@ -17,7 +17,6 @@ from kaimond import failpoints
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.evals.eval_queue import Turn
-from kaimond.evals.notes import Notes
 from kaimond.evals.spool import Spool
 from kaimond.events import SessionToolsChanged
 from kaimond.gate.frames import FrameError
@@ -111,27 +110,9 @@ class Lifecycle(abc.ABC):
         return self._evals.running if self._evals else None
 
     @property
-    def queued(self) -> int:
-        """The number of waiting evals."""
-        return self._evals.queue.waiting if self._evals else 0
-
-    @property
-    def evaluates(self) -> bool:
-        """Whether the session currently accepts evals."""
-        return self._evals is not None
-
-    @property
     def busy(self) -> bool:
         """Whether the session is evaluating, or cannot evaluate yet."""
         return self._evals is None or self._evals.queue.busy_since is not None
-
-    def notes_of(self, eval_id: str) -> Notes:
-        """Return the notes of a running eval; empty notes if it is not running."""
-        return self._evals.notes_of(eval_id) if self._evals else Notes()
-
-    @property
-    def _busy_since(self) -> float | None:
-        return self._evals.queue.busy_since if self._evals else None
 
     def _is_mirrored(self) -> bool:
         preferences = self.services.preferences.of(Path(self.project))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import Status
 from kaimond.evals.eval_queue import QueueFullError
+from kaimond.evals.notes import Notes
 from kaimond.gate.gate_version import require_spoken
 from kaimond.gate.link import GateSilentError
 from kaimond.interrupts.cancel import Cancelled, cancel
@@ -55,9 +56,26 @@ class Session(Lifecycle):
         """
         if self.live is None:
             return None
-        return await self.live.look(LOOK_TIMEOUT, lambda: self._busy_since)
+        return await self.live.look(LOOK_TIMEOUT, self._busy_since)
+
+    def _busy_since(self) -> float | None:
+        return self._evals.queue.busy_since if self._evals else None
 
     # Evals
+
+    @property
+    def queued(self) -> int:
+        """The number of waiting evals."""
+        return self._evals.queue.waiting if self._evals else 0
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the session currently accepts evals."""
+        return self._evals is not None
+
+    def notes_of(self, eval_id: str) -> Notes:
+        """Return the notes of a running eval; empty notes if it is not running."""
+        return self._evals.notes_of(eval_id) if self._evals else Notes()
 
     def evaluate(
         self,
