@@ -156,6 +156,9 @@ def as_meant(model: type[Arguments], given: dict[str, Any]) -> tuple[dict[str, A
     meant: dict[str, Any] = {}
     remarks = []
     for name, value in given.items():
+        if value is None:
+            # Some clients send every parameter; this one was left out.
+            continue
         right = _MEANT.get(name, name)
         if name in model.model_fields or right not in model.model_fields or right in given:
             right = name
@@ -166,12 +169,16 @@ def as_meant(model: type[Arguments], given: dict[str, Any]) -> tuple[dict[str, A
 
 
 def _typed(model: type[Arguments], name: str, value: Any) -> Any:
-    """Return a text as the truth value or the number that the parameter is, if it says one."""
+    """Return a value as the truth value or number that the parameter is, if it plainly is one."""
     field = model.model_fields.get(name)
-    if field is None or not isinstance(value, str):
+    if field is None:
+        return value
+    kinds = set(get_args(field.annotation)) or {field.annotation}
+    if isinstance(value, float) and int in kinds and value.is_integer():
+        return int(value)
+    if not isinstance(value, str):
         return value
     text = value.strip()
-    kinds = set(get_args(field.annotation)) or {field.annotation}
     if bool in kinds:
         return _WORDS.get(text.lower(), value)
     if kinds & {int, float} and _NUMBER.fullmatch(text):

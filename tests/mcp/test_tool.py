@@ -100,7 +100,6 @@ async def test_an_unknown_parameter_is_refused_by_name_and_the_known_ones_are_li
         ("ex", {"e": "1", "q": "yes"}, "`q`: input should be a valid boolean"),
         ("ex", {"e": "1", "max_output": 10**9}, "`max_output`: "),
         ("ex", {"e": "1", "max_output": True}, "`max_output`: "),
-        ("ex", {"e": "1", "session": None}, "`session`: "),
         ("manage_repl", {"command": "explode"}, "`command`: input should be 'restart'"),
         ("start_session", {"name": "a b"}, "`name`: "),
         ("start_session", {"name": "x" * 65}, "`name`: "),
