@@ -68,7 +68,7 @@ async def restarted_if_stale(call: Call, key: str) -> str:
     supervisor = call.core.supervisor
     session = choose(supervisor, key)
     record = session.record
-    preferences = supervisor.preferences.of(Path(record.project))
+    preferences = supervisor.projects.preferences(Path(record.project))
     if not (preferences.restart_when_stale and supervisor.source.doubtful(record.key)):
         return ""
     if refused(record, preferences, call.core.paths.projects_file):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kaimond.config import project_path, projects
+from kaimond.config import project_path
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp.starting import start
 from kaimond.supervisor.view import available, choose
@@ -89,7 +89,7 @@ def _only(call: Call) -> Session:
         nearest = _nearest_project(call)
         if error.kind is not ErrorKind.WHICH_SESSION or nearest is None:
             raise
-        refusal = projects.load(call.core.paths.projects_file).refusal(nearest)
+        refusal = call.core.supervisor.projects.listed.refusal(nearest)
         raise SessionError(
             error.kind, f"{error.message}\nNone of them is of the project you are in: {refusal}"
         ) from None
@@ -128,7 +128,7 @@ def _project_at(call: Call, directory: str) -> Path | None:
     above = {str(one): one for one in (path, *path.parents)}
     records = call.core.supervisor.registry.alive()
     found = [above[record.project] for record in records if record.project in above]
-    entry = projects.load(call.core.paths.projects_file).leading_to(path)
+    entry = call.core.supervisor.projects.listed.leading_to(path)
     if entry:
         found.append(entry.path)
     return max(found, key=lambda one: len(one.parts), default=None)

@@ -97,7 +97,7 @@ class Lifecycle(abc.ABC):
     @property
     def reviser(self) -> str:
         """The reviser that the project's preferences currently select."""
-        return str(self.services.preferences.of(Path(self.project)).revise)
+        return str(self.services.projects.preferences(Path(self.project)).revise)
 
     @property
     def spool(self) -> Spool:
@@ -115,7 +115,7 @@ class Lifecycle(abc.ABC):
         return self._evals is None or self._evals.queue.busy_since is not None
 
     def _is_mirrored(self) -> bool:
-        preferences = self.services.preferences.of(Path(self.project))
+        preferences = self.services.projects.preferences(Path(self.project))
         return self.record.allow_mirror and preferences.mirror_repl
 
     def verify(self) -> Record:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     import zmq.asyncio
 
+    from kaimond.config.current_projects import CurrentProjects
     from kaimond.config.settings import SessionSettings
     from kaimond.evals.history import History
     from kaimond.events import Bus
     from kaimond.paths import Paths
     from kaimond.registry.registry import Registry
-    from kaimond.source.project_preferences import CurrentPreferences
     from kaimond.source.source_check import SourceCheck
     from kaimond.toolchain.gate_cache import GateCaches
     from kaimond.toolchain.start_plan import Planner
@@ -82,7 +82,7 @@ class Services:
         registry: the records of all sessions.
         history: all evals.
         source: compares sessions' source with the disk.
-        preferences: the current preferences of projects.
+        projects: the allowed projects and their preferences, as they are now.
         planner: decides what Julia is started with.
         caches: the precompiled gates.
         bus: the event bus.
@@ -95,7 +95,7 @@ class Services:
     registry: Registry
     history: History
     source: SourceCheck
-    preferences: CurrentPreferences
+    projects: CurrentProjects
     planner: Planner
     caches: GateCaches
     bus: Bus

@@ -20,9 +20,9 @@ from kaimond.registry.state import USABLE, State
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from kaimond.config.current_projects import CurrentProjects
     from kaimond.registry.registry import Registry
     from kaimond.sessions.sessions import Sessions
-    from kaimond.source.project_preferences import CurrentPreferences
 
 _log = logging.getLogger("kaimond.sessions")
 
@@ -64,7 +64,7 @@ class LiveFacts:
     """The facts about the sessions of a running daemon.
 
     Args:
-        preferences: of projects; they have the timeouts.
+        projects: their preferences have the timeouts.
         registry: of sessions.
         sessions: that have not ended.
         clock: seconds since the epoch.
@@ -72,12 +72,12 @@ class LiveFacts:
 
     def __init__(
         self,
-        preferences: CurrentPreferences,
+        projects: CurrentProjects,
         registry: Registry,
         sessions: Sessions,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._preferences = preferences
+        self._projects = projects
         self._registry = registry
         self._sessions = sessions
         self._clock = clock
@@ -93,7 +93,8 @@ class LiveFacts:
             if record.state in USABLE and record.spawned_by != "user"
         ]
         spans = {
-            record.key: self._preferences.of(Path(record.project)).idle_timeout for record in alive
+            record.key: self._projects.preferences(Path(record.project)).idle_timeout
+            for record in alive
         }
         return {key: span for key, span in spans.items() if span is not None}
 

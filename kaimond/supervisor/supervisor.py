@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import zmq.asyncio
 
 from kaimond import failpoints
+from kaimond.config.current_projects import CurrentProjects
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.history import History
 from kaimond.evals.output_limit import OutputLimit
@@ -30,7 +31,6 @@ from kaimond.sessions import cleanup, session_log
 from kaimond.sessions.managed_session import ManagedSession
 from kaimond.sessions.services import BackgroundTasks, Services, log_failure
 from kaimond.sessions.sessions import Sessions
-from kaimond.source.project_preferences import CurrentPreferences
 from kaimond.source.source_check import SourceCheck
 from kaimond.supervisor.idle import IdleWatch, LiveFacts
 from kaimond.toolchain.gate_cache import GateCaches
@@ -68,7 +68,7 @@ class Supervisor:
         sessions: the sessions that have not ended.
         history: all evals.
         source: compares sessions' source with the disk.
-        preferences: the current preferences of projects.
+        projects: the allowed projects and their preferences, as they are now.
         planner: finds allowed projects, and decides how their Julia is started.
         tasks: the background tasks.
         idle: ends idle sessions.
@@ -86,7 +86,7 @@ class Supervisor:
         self.registry = registry
         self.history = History(store, bus, settings.eval)
         self.source = SourceCheck(bus)
-        self.preferences = CurrentPreferences(paths.projects_file)
+        self.projects = CurrentProjects(paths.projects_file)
         self.tasks = BackgroundTasks()
         self._paths = paths
         self.planner = Planner(paths, settings, environ)
@@ -96,7 +96,7 @@ class Supervisor:
             registry=registry,
             history=self.history,
             source=self.source,
-            preferences=self.preferences,
+            projects=self.projects,
             planner=self.planner,
             caches=GateCaches(),
             bus=bus,
@@ -107,7 +107,7 @@ class Supervisor:
         self._joiner = Joiner(self.sessions)
         self._starting: dict[tuple[str, str], asyncio.Task[Record]] = {}
         self._ending = False
-        facts = LiveFacts(self.preferences, registry, self.sessions)
+        facts = LiveFacts(self.projects, registry, self.sessions)
         self.idle = IdleWatch(facts, self._stop_idle, self.tasks.watch)
         self._limit = OutputLimit(
             paths.spool, settings.eval, self.history, self.cancel, self.tasks.watch

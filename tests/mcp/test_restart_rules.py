@@ -28,7 +28,7 @@ class Stale:
         self.done: list[str] = []
         self.refuses = False
         self.source = SimpleNamespace(doubtful=lambda _key: True)
-        self.preferences = SimpleNamespace(of=lambda _project: preferences)
+        self.projects = SimpleNamespace(preferences=lambda _project: preferences)
         self.history = SimpleNamespace(finished=self._finished)
 
     @property

@@ -58,7 +58,7 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
 
 async def _restart(call: Call, session: Session) -> Answer:
     record = session.record
-    preferences = call.core.supervisor.preferences.of(Path(record.project))
+    preferences = call.core.supervisor.projects.preferences(Path(record.project))
     refusal = refused(record, preferences, call.core.paths.projects_file)
     if refusal:
         raise refusal

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from kaimond.config import projects
 from kaimond.julia_process.health import Word
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.starting import start
@@ -69,7 +68,7 @@ def _unwell(seen: View) -> str:
 
 
 async def _list(call: Call) -> Answer:
-    listed = projects.load(call.core.paths.projects_file)
+    listed = call.core.supervisor.projects.listed
     sessions = await views(call.core.supervisor)
     lines, rows = [], []
     for entry in listed.entries:

@@ -1,4 +1,4 @@
-"""Current preferences of projects; each access costs only one stat of projects.json."""
+"""The content of projects.json as it is now; each access costs only one stat of the file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaimond.config.preferences import Preferences
+    from kaimond.config.projects import Projects
 
 
-class CurrentPreferences:
+class CurrentProjects:
     """Reads projects.json again when it has changed.
 
     Args:
@@ -23,17 +24,23 @@ class CurrentPreferences:
         self._file = file
         self._stamp: tuple[int, int, int] | None = None
         self._listed = projects.Projects(file)
-        self._found: dict[Path, Preferences] = {}
+        self._preferences: dict[Path, Preferences] = {}
 
-    def of(self, project: Path) -> Preferences:
-        """Return the preferences for a project's directory."""
+    @property
+    def listed(self) -> Projects:
+        """The content."""
         stamp = self._look()
         if stamp is None or stamp != self._stamp:
             self._listed, self._stamp = projects.load(self._file), stamp
-            self._found.clear()
-        if project not in self._found:
-            self._found[project] = self._listed.preferences(project)
-        return self._found[project]
+            self._preferences.clear()
+        return self._listed
+
+    def preferences(self, project: Path) -> Preferences:
+        """Return the preferences for a project's directory."""
+        listed = self.listed
+        if project not in self._preferences:
+            self._preferences[project] = listed.preferences(project)
+        return self._preferences[project]
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
