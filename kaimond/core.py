@@ -30,7 +30,6 @@ class Agent:
         shim: the version of its kaimon-mcp.
         client: the MCP client's own name, once it has given it; `version` likewise.
         replay: ids of the requests that it sends again because the connection broke.
-        heard: how many bytes of each eval's output it has been shown, by eval id.
     """
 
     id: str
@@ -41,7 +40,6 @@ class Agent:
     client: str = ""
     version: str = ""
     replay: set[str] = field(default_factory=set)
-    heard: dict[str, int] = field(default_factory=dict)
 
     @property
     def short(self) -> str:
