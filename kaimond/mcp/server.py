@@ -24,6 +24,7 @@ from kaimond.mcp.call import Call, Standing
 from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tools import ALIASES, TOOLS
+from kaimond.mcp.unknown_names import unknown_session_tool, unknown_tool
 from kaimond.mcp.waiting import interrupt
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ fresh Julia under the same key; manage_repl(command="shutdown") ends a session.
 5. Edited source of the project and its developed packages is taken up before each eval. What \
 cannot be is named below the answer; investigate_environment tells more, and what is loaded.
 6. session_log and server_log show what happened.
+7. Code of a session can offer tools of its own: list_session_tools shows them, call_tool calls one.
 
 Everything Kaimon says about a session was checked when it was said."""
 
@@ -151,10 +153,12 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
             answer = await tool.call(call, given)
         else:
             answer = await session_tools.call_session_tool(call, name, given)
-    except session_tools.UnknownToolError:
-        known = ", ".join([*TOOLS, *session_tools.names(call.core)])
-        message = f"There is no tool {name!r}. The tools are: {known}."
-        raise MCPError(types.INVALID_PARAMS, message) from None
+    except session_tools.UnknownToolError as error:
+        offered = session_tools.names(call.core)
+        if tool is None:
+            message = unknown_tool(name, TOOLS, offered)
+            raise MCPError(types.INVALID_PARAMS, message) from None
+        answer = Answer(unknown_session_tool(str(error), TOOLS, offered), is_error=True)
     except Exception as error:  # noqa: BLE001 - the SDK would show an old client the bare exception
         failure = told(error, name, "ping", call.core.paths.server_log)
         if failure.logged:
