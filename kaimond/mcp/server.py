@@ -9,19 +9,20 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import mcp_types as types
-from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.server.lowlevel import NotificationOptions
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
 from kaimond.core import Agent
 from kaimond.events import AgentCame, AgentWent, SessionToolsChanged
-from kaimond.failure import told
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Call, Standing
 from kaimond.mcp.listeners import Listeners
+from kaimond.mcp.report import reported
+from kaimond.mcp.sdk_server import SdkServer, ToolsOnlyListen, serve_reading
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.unknown_names import unknown_session_tool, unknown_tool
@@ -104,7 +105,16 @@ class Agents:
         async with message_streams(connection) as (read, write):
             await server.run(read, write, options)
 
-    def _server(self, agent: Agent) -> Server[dict[str, Any]]:
+    def _server(self, agent: Agent) -> SdkServer:
+        def call_of(context: ServerRequestContext[dict[str, Any], Standing]) -> Call:
+            _introduce(agent, context)
+
+            async def say(sentence: str) -> None:
+                await context.session.report_progress(time.monotonic(), None, sentence)
+
+            request = json.dumps(context.request_id)
+            return Call(self._core, agent, request, say, context.request or Standing())
+
         async def list_tools(
             context: ServerRequestContext[dict[str, Any], Standing],
             _params: types.PaginatedRequestParams | None,
@@ -117,25 +127,20 @@ class Agents:
             context: ServerRequestContext[dict[str, Any], Standing],
             params: types.CallToolRequestParams,
         ) -> types.CallToolResult:
-            _introduce(agent, context)
-
-            async def say(sentence: str) -> None:
-                await context.session.report_progress(time.monotonic(), None, sentence)
-
-            request = json.dumps(context.request_id)
-            call = Call(self._core, agent, request, say, context.request or Standing())
-            answer = await _answer(call, params.name, params.arguments or {})
+            answer = await _answer(call_of(context), params.name, params.arguments or {})
             return answer.to_mcp()
 
-        return Server(
+        server = SdkServer(
             "kaimon",
             version=__version__,
             title="Kaimon",
             instructions=INSTRUCTIONS,
             on_list_tools=list_tools,
             on_call_tool=call_tool,
-            on_subscriptions_listen=ListenHandler(self._bus),
+            on_subscriptions_listen=ToolsOnlyListen(self._bus),
         )
+        serve_reading(server, self._core, call_of)
+        return server
 
 
 def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any], Standing]) -> None:
@@ -160,10 +165,6 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
             raise MCPError(types.INVALID_PARAMS, message) from None
         answer = Answer(unknown_session_tool(str(error), TOOLS, offered), is_error=True)
     except Exception as error:  # noqa: BLE001 - the SDK would show an old client the bare exception
-        failure = told(error, name, "ping", call.core.paths.server_log)
-        if failure.logged:
-            _log.exception("%s failed", name)
-        else:
-            _log.info("%s refused: %s", name, failure.message.splitlines()[0])
+        failure = reported(call.core, name, error)
         answer = Answer(failure.message, is_error=True)
     return answer
