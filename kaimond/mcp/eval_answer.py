@@ -17,7 +17,6 @@ from kaimond.mcp.restart_rules import with_finding
 from kaimond.mcp.text import clean
 from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.waiting import describe, wait_for
-from kaimond.spans import span
 
 if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
@@ -60,7 +59,7 @@ def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> An
     part = f" {printed.where(tail=True)}" if printed.begin else ""
     goes_on = (
         f"Eval {item.id} goes on in the background "
-        f"({span(time.time() - item.submitted)} so far; {doing}).{part} "
+        f"({doing.removeprefix(f'eval {item.id} ')}).{part} "
         f"{printed.following} shows what comes after, not more often than every 10 s; "
         f'cancel_eval(eval_id="{item.id}") interrupts it.'
     )

@@ -92,6 +92,9 @@ def page(item: Eval, spool: Spool, limit: int, offset: int | None = None) -> Pag
     before = _piece(item, spool, max(begin - REACH, tail if begin >= tail else 0), begin)
     data = _piece(item, spool, begin, end)
     skipped = begin_of(before, data)
+    if offset is None and begin and not lost:
+        # Nobody has asked for this byte, so the part begins with a line if one is near.
+        skipped = max(skipped, data.find(b"\n", 0, limit // 4) + 1)
     data = data[skipped:]
     if end < size:
         # Half a character is left to the next part, but never so that this one stays empty.

@@ -79,6 +79,14 @@ def test_without_an_offset_the_end_is_shown_and_how_to_see_the_rest(spool: Spool
     )
 
 
+def test_the_end_that_is_shown_begins_with_a_line_if_one_is_near(spool: Spool) -> None:
+    spool.path("0a").write_bytes(b"first line\nsecond\n" + b"x" * 80)
+    assert page(RUNS, spool, 90).text == "second\n" + "x" * 80
+    assert page(RUNS, spool, 81).text == "x" * 80
+    assert page(RUNS, spool, 40).text == "x" * 40
+    assert page(RUNS, spool, 90, 9).text.startswith("e\nsecond\n")
+
+
 def test_nobody_is_told_of_what_comes_after_the_end(spool: Spool) -> None:
     spool.path("0a").write_bytes(b"all")
     assert page(ended(3), spool, 9, 0).told(tail=False) == (

@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+import mcp_types as types
 import psutil
 import pytest
 
@@ -42,6 +43,34 @@ async def test_an_eval_goes_on_when_the_call_returns_and_its_result_waits(shared
         assert said.endswith("Output: 11 bytes; shown: from byte 6 to 11.\ndone\n42")
         listed = await two.ok("list_jobs", session=key)
         assert f"{eval_id} done" in listed
+
+
+async def test_an_eval_that_runs_can_be_read_as_a_resource_and_its_sessions_log(
+    shared: Home,
+) -> None:
+    async with agent(shared) as one:
+        key = await one.start(shared.path / "Proj")
+        eval_id = await one.promoted('println("only line"); sleep(1000)')
+        await until(partial(one.told, "only line", eval_id=eval_id))
+        listed = {resource.uri for resource in (await one.client.list_resources()).resources}
+        output, log = f"kaimon://eval/{eval_id}/output", f"kaimon://session/{key}/log"
+        assert listed == {"kaimon://sessions", output, log}
+        now = "Output so far: 10 bytes; shown: from byte 0 to 10."
+        said = await _read(one, output)
+        assert said == f"{now} {output}?offset=10 shows what comes after.\nonly line\n"
+        assert f"{key} Proj (busy" in await _read(one, "kaimon://sessions")
+        await one.ok("cancel_eval", eval_id=eval_id)
+        assert await _read(one, output) == "only line\n"
+        assert "only line" in await _read(one, log)
+        ref = types.PromptReference(name="start")
+        done = await one.client.complete(ref, {"name": "project", "value": "proj"})
+        assert done.completion.values == [str(shared.path / "Proj")]
+
+
+async def _read(one: Agent, address: str) -> str:
+    (content,) = (await one.client.read_resource(address)).contents
+    assert isinstance(content, types.TextResourceContents)
+    return content.text
 
 
 @pytest.mark.smoke
