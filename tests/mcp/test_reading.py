@@ -185,6 +185,7 @@ async def test_a_client_lists_the_prompts_and_gets_one_for_its_project(
             there = await said(client, prompt.name, session="0a1b2c3d", project=" ")
             assert 'Pass session="0a1b2c3d" in every call' in there
             assert "start_session" not in there
+            assert "this project" in there
             path = await said(client, prompt.name, project='/p/"{x}"')
             assert r'start_session(project_path="/p/\"{x}\"") gives it.' in path
         assert 'the test "fits \\\\ all"' in await said(client, "debug", test="fits \\ all")
