@@ -98,7 +98,7 @@ async def flood(soak: Soak, agent: Agent, name: str, watch: Watch) -> tuple[str,
     before, began = watch.now(), time.monotonic()
     async with watch.watching():
         done = await ask(agent, "ex", e=code, timeout=59)
-        # Repeat it in an eval that goes on: its answer has the output since the last one.
+        # Repeat it in an eval that goes on: its answer has the end of the output so far.
         running = await ask(agent, "ex", e=f"{code}; sleep(1000)", timeout=2)
         seen = await ask(agent, "check_eval", eval_id=running.eval_id)
         await ask(agent, "cancel_eval", eval_id=running.eval_id)

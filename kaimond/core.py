@@ -34,7 +34,6 @@ class Agent:
         roots: the directories that the client works in, once it was asked; None before.
         opened: keys of the sessions that it got from start_session.
         declined: questions that its user has declined; they are not asked again.
-        heard: how many bytes of each eval's output it has been shown, by eval id.
     """
 
     id: str
@@ -49,7 +48,6 @@ class Agent:
     roots: tuple[str, ...] | None = None
     opened: set[str] = field(default_factory=set)
     declined: set[str] = field(default_factory=set)
-    heard: dict[str, int] = field(default_factory=dict)
 
     @property
     def short(self) -> str:

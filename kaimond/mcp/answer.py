@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import mcp_types as types
 
-from kaimond.mcp.text import clean
+from kaimond.mcp.text import readable
 
 FACTS: Final = "kaimon/facts"
 """Key in an answer's ``_meta`` of what its text says, for programs; models do not see it."""
@@ -51,7 +51,7 @@ def _safe(value: Any) -> Any:
     Errors and views quote logs and paths, which may hold anything.
     """
     if isinstance(value, str):
-        return clean(value.encode("utf-8", "backslashreplace"))
+        return readable(value)
     if isinstance(value, dict):
         return {key: _safe(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -11,12 +11,12 @@ from kaimond.evals.spool import Spool
 from kaimond.interrupts.cancel import Cancelled
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.client_timeouts import patience
+from kaimond.mcp.output_page import page
 from kaimond.mcp.render import render, stashed
 from kaimond.mcp.restart_rules import with_finding
-from kaimond.mcp.text import REACH, clean, end_of, shorten, shown
+from kaimond.mcp.text import clean
 from kaimond.mcp.tool import ArgumentError
 from kaimond.mcp.waiting import describe, wait_for
-from kaimond.spans import span
 
 if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
@@ -55,16 +55,17 @@ def promoted(call: Call, item: Eval, spool: Spool, limit: int, doing: str) -> An
         limit: most characters of output.
         doing: what the eval does now, in a sentence.
     """
-    told = so_far(call, item, spool, limit)
-    told = "\n".join(part for part in (told, notes_of(call, item, limit)) if part)
-    text = (
-        f"{told}\nEval {item.id} goes on in the background "
-        f"({span(time.time() - item.submitted)} so far; {doing}). "
-        f'Look at it with check_eval(eval_id="{item.id}"), not more often than every 10 s; '
-        f'interrupt it with cancel_eval(eval_id="{item.id}").'
+    printed = page(item, spool, limit)
+    part = f" {printed.where(tail=True)}" if printed.begin else ""
+    goes_on = (
+        f"Eval {item.id} goes on in the background "
+        f"({doing.removeprefix(f'eval {item.id} ')}).{part} "
+        f"{printed.following} shows what comes after, not more often than every 10 s; "
+        f'cancel_eval(eval_id="{item.id}") interrupts it.'
     )
+    told = (printed.text.rstrip("\n"), notes_of(call, item, limit), goes_on)
     meta = {"kaimon/eval": item.id, "kaimon/session": item.session}
-    return Answer(text.lstrip("\n"), meta=meta)
+    return Answer("\n".join(filter(None, told)), meta=meta)
 
 
 def notes_of(call: Call, item: Eval, limit: int) -> str:
@@ -74,17 +75,6 @@ def notes_of(call: Call, item: Eval, limit: int) -> str:
     progress = clean(notes.progress.encode()).strip()
     told = [f"Progress: {progress}" if progress else "", stashed(notes.parts(), limit)]
     return "\n".join(part for part in told if part)
-
-
-def so_far(call: Call, item: Eval, spool: Spool, limit: int) -> str:
-    """Return what a running eval has printed since this agent was last shown its output."""
-    size, heard = spool.size(item.id), call.agent.heard.get(item.id, 0)
-    # A character or escape that is not complete yet is shown the next time.
-    last = spool.piece(item.id, max(heard, size - REACH), size)
-    size += end_of(last) - len(last)
-    call.agent.heard[item.id] = size
-    hint = f"all of the output: {spool.path(item.id)}"
-    return shorten(shown(spool, item.id, heard, size).rstrip("\n"), limit, hint)
 
 
 _WORDS: Final = {

@@ -26,17 +26,18 @@ IMAGES: Final = ("image/png", "image/jpeg")
 """The types that clients show as pictures; SVG goes into the text."""
 
 
-def render(item: Eval, spool: Spool, limit: int) -> Answer:
+def render(item: Eval, spool: Spool, limit: int, *, printed: bool = True) -> Answer:
     """Return the answer to a call that waited for an eval.
 
     Args:
         item: an eval that has ended.
         spool: the spool of its session.
         limit: most characters of text.
+        printed: whether to show what it printed.
     """
     outcome = item.outcome
     assert outcome is not None, "only an eval that has ended is rendered"
-    blocks = [_printed(item, outcome, spool), *_shown(outcome)]
+    blocks = [_printed(item, outcome, spool) if printed else "", *_shown(outcome)]
     text = "\n".join(block.rstrip("\n") for block in blocks if block.strip("\n"))
     hint = f"all of the output: {spool.path(item.id)}" if outcome.output else "show less of it"
     text = shorten(text, limit, hint)
@@ -141,4 +142,5 @@ def _waited(item: Eval) -> str:
 
 def _nothing(item: Eval, outcome: Outcome) -> str:
     hidden = " q=true hides the value; q=false shows it." if item.quiet else ""
-    return f"Done in {outcome.elapsed:.3f} s, nothing was printed.{hidden}"
+    printed = "" if outcome.output else ", nothing was printed"
+    return f"Done in {outcome.elapsed:.3f} s{printed}.{hidden}"

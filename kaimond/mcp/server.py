@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import secrets
@@ -9,22 +10,24 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import mcp_types as types
-from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.server.lowlevel import NotificationOptions
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 
 from kaimond import __version__
 from kaimond.core import Agent
 from kaimond.events import AgentCame, AgentWent, SessionToolsChanged
-from kaimond.failure import told
 from kaimond.logs.context import about
 from kaimond.mcp import session_tools
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Call, Standing
 from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.person import AnswerNeededError, Person
+from kaimond.mcp.report import reported
+from kaimond.mcp.sdk_server import SdkServer, ToolsOnlyListen, serve_reading
 from kaimond.mcp.streams import message_streams
 from kaimond.mcp.tools import ALIASES, TOOLS
+from kaimond.mcp.unknown_names import unknown_session_tool, unknown_tool
 from kaimond.mcp.waiting import interrupt
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ the same key, without its variables.
 interrupts it, list_evals lists all.
 5. Something odd? ping checks all sessions, investigate_environment shows packages and source, \
 session_log and server_log what happened.
+6. Code of a session can offer tools of its own: list_session_tools shows them, call_tool calls one.
 
 Everything Kaimon says about a session was checked when it was said."""
 
@@ -104,7 +108,16 @@ class Agents:
         async with message_streams(connection) as (read, write):
             await server.run(read, write, options)
 
-    def _server(self, agent: Agent) -> Server[dict[str, Any]]:
+    def _server(self, agent: Agent) -> SdkServer:
+        def call_of(context: ServerRequestContext[dict[str, Any], Standing]) -> Call:
+            _introduce(agent, context)
+
+            async def say(sentence: str) -> None:
+                await context.session.report_progress(time.monotonic(), None, sentence)
+
+            request = json.dumps(context.request_id)
+            return Call(self._core, agent, request, say, context.request or Standing())
+
         async def list_tools(
             context: ServerRequestContext[dict[str, Any], Standing],
             _params: types.PaginatedRequestParams | None,
@@ -117,29 +130,25 @@ class Agents:
             context: ServerRequestContext[dict[str, Any], Standing],
             params: types.CallToolRequestParams,
         ) -> types.CallToolResult | types.InputRequiredResult:
-            _introduce(agent, context)
-
-            async def say(sentence: str) -> None:
-                await context.session.report_progress(time.monotonic(), None, sentence)
-
-            request = json.dumps(context.request_id)
             person = Person(context, params.input_responses)
-            call = Call(self._core, agent, request, say, context.request or Standing(), person)
+            call = dataclasses.replace(call_of(context), person=person)
             try:
                 answer = await _answer(call, params.name, params.arguments or {})
             except AnswerNeededError as needed:
                 return needed.to_mcp()
             return answer.to_mcp()
 
-        return Server(
+        server = SdkServer(
             "kaimon",
             version=__version__,
             title="Kaimon",
             instructions=INSTRUCTIONS,
             on_list_tools=list_tools,
             on_call_tool=call_tool,
-            on_subscriptions_listen=ListenHandler(self._bus),
+            on_subscriptions_listen=ToolsOnlyListen(self._bus),
         )
+        serve_reading(server, self._core, call_of)
+        return server
 
 
 def _introduce(agent: Agent, context: ServerRequestContext[dict[str, Any], Standing]) -> None:
@@ -157,17 +166,15 @@ async def _answer(call: Call, name: str, given: dict[str, Any]) -> Answer:
             answer = await tool.call(call, given)
         else:
             answer = await session_tools.call_session_tool(call, name, given)
-    except session_tools.UnknownToolError:
-        known = ", ".join([*TOOLS, *session_tools.names(call.core)])
-        message = f"There is no tool {name!r}. The tools are: {known}."
-        raise MCPError(types.INVALID_PARAMS, message) from None
+    except session_tools.UnknownToolError as error:
+        offered = session_tools.names(call.core)
+        if tool is None:
+            message = unknown_tool(name, TOOLS, offered)
+            raise MCPError(types.INVALID_PARAMS, message) from None
+        answer = Answer(unknown_session_tool(str(error), TOOLS, offered), is_error=True)
     except AnswerNeededError:
         raise
     except Exception as error:  # noqa: BLE001 - the SDK would show an old client the bare exception
-        failure = told(error, name, "ping", call.core.paths.server_log)
-        if failure.logged:
-            _log.exception("%s failed", name)
-        else:
-            _log.info("%s refused: %s", name, failure.message.splitlines()[0])
+        failure = reported(call.core, name, error)
         answer = Answer(failure.message, is_error=True)
     return answer

@@ -18,7 +18,7 @@ from kaimond.errors import KaimonError
 from kaimond.gate.tools import call_fields
 from kaimond.mcp.eval_answer import answer_of, resumed
 from kaimond.mcp.tool import ArgumentError, SessionArguments
-from kaimond.mcp.tool_types import complaint, names_complaint, object_schema
+from kaimond.mcp.tool_types import complaint, names_complaint, object_schema, short_members
 from kaimond.supervisor.view import available, choose
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 LONGEST_DOC: Final = 1800
 """Most characters of a description; clients cut at 2 KB."""
+
+LONGEST_LINE: Final = 200
+"""Most characters of a description's first line in the list for models."""
 
 LONGEST_CODE: Final = 2000
 """Most characters of a call as it is shown to people."""
@@ -120,16 +123,38 @@ def _to_mcp(one: Offered) -> types.Tool:
 
 
 class UnknownToolError(KaimonError):
-    """An error about a tool name that no session offers."""
+    """An error about a tool name that no session offers; the text is the name."""
 
 
-async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Answer:
+def in_words(core: Core, session: Session | None) -> str:
+    """Return the tools of one session or of all, in words for a model; "" if there are none.
+
+    Args:
+        core: the daemon.
+        session: the session, or None for all.
+    """
+    lines = []
+    shown = [one for one in offered(core) if not one.spec.hidden]
+    for owner in dict.fromkeys(one.session for one in shown if session in (None, one.session)):
+        lines.append(f"Session {owner.key} ({owner.record.title}, {owner.project}):")
+        for one in shown:
+            if one.session is owner:
+                lines.append(f"  {one.name}({short_members(one.spec.arguments)})")
+                doc = one.spec.doc.strip().partition("\n")[0]
+                lines += [f"    {doc[:LONGEST_LINE]}"] if doc else []
+    return "\n".join(lines)
+
+
+async def call_session_tool(
+    call: Call, name: str, given: dict[str, Any], *, bare: bool = False
+) -> Answer:
     """Call a tool, or resume the call that this request had started before a break.
 
     Args:
         call: the agent's call.
         name: the tool's name, as agents know it.
         given: the arguments, perhaps with `session`.
+        bare: whether the name may lack its namespace.
 
     Raises:
         UnknownToolError: there is no such tool.
@@ -138,9 +163,9 @@ async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Ans
     """
     item = resumed(call)
     if item is None:
-        candidates = [one for one in offered(call.core) if one.name == name]
+        candidates = _candidates(call.core, name, bare=bare)
         if not candidates:
-            raise UnknownToolError
+            raise UnknownToolError(name)
         one = _chosen(call, candidates, _key(name, given))
         own = {name: value for name, value in given.items() if name not in _SESSION_WORDS}
         _check(one, own)
@@ -151,6 +176,12 @@ async def call_session_tool(call: Call, name: str, given: dict[str, Any]) -> Ans
             journal=lambda eval_id: call.journal(tool=one.name, eval=eval_id),
         )
     return await answer_of(call, item, None, _OUTPUT)
+
+
+def _candidates(core: Core, name: str, *, bare: bool) -> list[Offered]:
+    there = offered(core)
+    whole = [one for one in there if one.name == name]
+    return whole or [one for one in there if bare and one.spec.name == name]
 
 
 def _key(name: str, given: dict[str, Any]) -> str:
@@ -176,8 +207,9 @@ def _chosen(call: Call, candidates: list[Offered], key: str) -> Offered:
                 "Nothing was done."
             )
     if len(candidates) > 1:
+        offer = " and ".join(dict.fromkeys(one.name for one in candidates))
         raise ArgumentError(
-            f"Several sessions offer {candidates[0].name}, so name one by its key, as "
+            f"Several sessions offer {offer}, so name one by its key, as "
             f"session=... {available(one.session for one in candidates)}"
         )
     return candidates[0]

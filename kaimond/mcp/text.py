@@ -37,6 +37,11 @@ def clean(data: bytes) -> str:
     return _CONTROLS.sub("", text)
 
 
+def readable(text: str) -> str:
+    """Return a text without what a terminal acts upon or UTF-8 cannot say, as in paths and logs."""
+    return clean(text.encode("utf-8", "backslashreplace"))
+
+
 def _overwritten(line: str) -> str:
     # A progress bar repaints its line after each carriage return: the last repaint counts.
     paints = [paint for paint in line.split("\r") if paint]

@@ -136,6 +136,9 @@ _MEANT: Final = {
     "id": "eval_id",
     "path": "project_path",
     "project": "project_path",
+    "tool_name": "name",
+    "args": "arguments",
+    "parameters": "arguments",
 }
 """Names that models give to parameters by mistake, and the parameters that they mean."""
 

@@ -1,4 +1,4 @@
-"""The types of session tools as JSON schema, and checks of values against them."""
+"""The types of session tools as JSON schema and in short, and checks of values against them."""
 
 from __future__ import annotations
 
@@ -71,6 +71,36 @@ def object_schema(members: Sequence[Member]) -> dict[str, Any]:
         "required": [member.name for member in members if member.required],
         "additionalProperties": False,
     }
+
+
+_SHORT: Final = {**_SIMPLE, "any": "any"}
+
+
+def short(kind: Type) -> str:
+    """Return a type in the notation of TypeScript, which models read with ease."""
+    match kind.kind:
+        case "enum":
+            return " | ".join(map(json.dumps, kind.choices))
+        case "list":
+            part = short(kind.parts[0])
+            return f"({part})[]" if " | " in part else f"{part}[]"
+        case "tuple":
+            return f"[{', '.join(map(short, kind.parts))}]"
+        case "map":
+            return f"{{[key]: {short(kind.parts[0])}}}"
+        case "struct":
+            return f"{{{short_members(kind.members)}}}"
+        case "union":
+            return " | ".join(dict.fromkeys(map(short, kind.parts)))
+        case _:
+            return _SHORT[kind.kind]
+
+
+def short_members(members: Sequence[Member]) -> str:
+    """Return the names and types of arguments or fields; `?` marks those that may be left out."""
+    return ", ".join(
+        f"{member.name}{'' if member.required else '?'}: {short(member.type)}" for member in members
+    )
 
 
 def _distinct(kinds: Sequence[Type]) -> list[dict[str, Any]]:

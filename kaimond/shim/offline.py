@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _OLDEST_PROTOCOL: Final = "2024-11-05"
+_LISTS: Final = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
 _CURE: Final = "`kaimonctl doctor` in a terminal says more."
 
 
@@ -41,7 +47,7 @@ def answer(request: Request, trouble: str) -> bytes:
         meta = params.get("_meta")
         if isinstance(meta, dict) and _VERSION_KEY in meta:
             result["resultType"] = "complete"
-            if request.method == "tools/list":
+            if request.method in _LISTS:
                 result |= {"ttlMs": 0, "cacheScope": "private"}
         reply["result"] = result
     return encode(reply)
@@ -52,13 +58,19 @@ def _result(request: Request, params: dict[str, Any], trouble: str) -> dict[str,
         version = params.get("protocolVersion")
         return {
             "protocolVersion": version if isinstance(version, str) else _OLDEST_PROTOCOL,
-            "capabilities": {"tools": {"listChanged": True}},
+            # All that the daemon will serve: a client asks for nothing else later.
+            "capabilities": {
+                "tools": {"listChanged": True},
+                "resources": {},
+                "prompts": {},
+                "completions": {},
+            },
             "serverInfo": {"name": "kaimon", "version": __version__},
             "instructions": f"Kaimon has no tools at the moment. {trouble} {_CURE} The tools "
             "appear as soon as the daemon runs; this client need not be restarted.",
         }
-    if request.method == "tools/list":
-        return {"tools": []}
+    if request.method in _LISTS:
+        return {_LISTS[request.method]: []}
     if request.method == "ping":
         return {}
     if request.method == "tools/call":

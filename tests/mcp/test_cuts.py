@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaimond.evals.eval import Eval
 from kaimond.evals.spool import Spool
 from kaimond.mcp.text import READ, begin_of, clean, end_of, shown
-from kaimond.mcp.tools.check_eval import _page
 from tests.mcp.test_text import ESCAPES
 
 if TYPE_CHECKING:
@@ -62,18 +60,3 @@ def test_both_ends_of_a_flood_are_whole(tmp_path: Path) -> None:
         assert set(first) <= {"x", "A"}, shift
         assert set(last.rpartition("...]\n")[2]) <= {"y", "Z"}, shift
         assert shown(spool, "0a", 1, 10) == "x" * 9
-
-
-def test_pages_follow_each_other_and_cut_no_character(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
-    spool.prepare()
-    text = "é€🂡" * 20
-    spool.path("0a").write_bytes(text.encode())
-    item = Eval("0a", "key", "boot", "code", "agent", 1.0)
-    read, offset = "", 0
-    while offset < len(text.encode()):
-        head, _, page = _page(item, spool, offset, 7).text.partition(":\n")
-        assert head.startswith(f"Bytes {offset} to "), head
-        offset = int(head.split(" to ")[1].split()[0])
-        read += page
-    assert read == text

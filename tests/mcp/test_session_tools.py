@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import mcp_types as types
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from kaimond import wire
 from kaimond.errors import ErrorKind, SessionError
@@ -28,6 +29,10 @@ GREET = ToolSpec(
     "Says hello.",
     (Member("name", True, Type("string")), Member("times", False, Type("integer"))),
 )
+
+
+REACHED = "Session aaaaaaaa is ready."
+"""What a test's session says when it is to evaluate something."""
 
 
 def record(key: str, project: str = "/home/you/MyPkg", state: State = State.READY) -> Record:
@@ -153,11 +158,95 @@ async def test_a_call_that_means_no_session_in_particular_is_refused(
     assert ("aaaaaaaa" in result.content[0].text) is True  # type: ignore[union-attr] # a text
 
 
-async def test_an_unknown_tool_is_told_with_those_that_there_are(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("mypkg_gret", "mypkg_greet"),
+        ("greet", "mypkg_greet"),
+        ("Check_Evals", "check_eval"),
+        ("session_tools", "list_session_tools"),
+    ],
+)
+async def test_an_unknown_tool_is_told_with_the_one_that_was_meant_and_all_others(
+    running: Running, name: str, meant: str
+) -> None:
     told(running, record("aaaaaaaa"), GREET)
     async with sdk_client(running, "legacy") as client:
-        with pytest.raises(Exception, match=r"There is no tool 'mypkg_gret'.*mypkg_greet"):
-            await client.call_tool("mypkg_gret", {})
+        with pytest.raises(MCPError) as caught:
+            await client.call_tool(name, {})
+    said = str(caught.value)
+    assert f"There is no tool '{name}'. Did you mean {meant}? The tools are: start_session," in said
+    assert said.endswith(", mypkg_greet.")
+
+
+async def answer(running: Running, tool: str, **given: Any) -> tuple[str, bool]:
+    """The text that a client gets, and whether the call failed."""
+    async with sdk_client(running, "legacy") as client:
+        result = await client.call_tool(tool, given)
+    assert isinstance(result, types.CallToolResult)
+    (block,) = result.content
+    assert isinstance(block, types.TextContent)
+    return block.text, bool(result.is_error)
+
+
+async def test_a_model_whose_client_ignores_changes_can_list_the_tools_of_sessions(
+    running: Running,
+) -> None:
+    said, failed = await answer(running, "list_session_tools")
+    assert "No session offers tools." in said
+    assert "Gate.serve(tools=" in said
+    place = Type("struct", members=(Member("height", True, Type("number")),))
+    days = Type("union", parts=(Type("nothing"), Type("list", parts=(Type("integer"),))))
+    weather = ToolSpec("weather", "", (Member("place", True, place), Member("days", False, days)))
+    told(running, record("aaaaaaaa"), GREET, ToolSpec("__secret", "", ()))
+    told(running, record("bbbbbbbb", "/p/Sky"), weather)
+    said, failed = await answer(running, "list_session_tools")
+    assert not failed
+    assert said.splitlines() == [
+        "Session aaaaaaaa (MyPkg, /home/you/MyPkg):",
+        "  mypkg_greet(name: string, times?: integer)",
+        "    Says hello.",
+        "Session bbbbbbbb (Sky, /p/Sky):",
+        "  sky_weather(place: {height: number}, days?: null | integer[])",
+        'call_tool(name="...", arguments={...}) calls one; `?` marks what may be left out.',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"name": "mypkg_greet", "arguments": {"name": "x"}}, REACHED),
+        ({"name": "greet", "arguments": {"name": "x"}}, REACHED),
+        ({"name": " mcp__kaimon__mypkg_greet", "arguments": '{"name": "x"}'}, REACHED),
+        ({"tool_name": "mypkg_greet", "args": {"name": "x"}}, REACHED),
+        ({"name": "__secret"}, REACHED),
+        ({"name": "__secret", "arguments": None}, REACHED),
+        ({"name": "mypkg___secret", "arguments": ""}, REACHED),
+        ({"name": "greet", "arguments": "x"}, "`arguments`: must be an object of the tool's own"),
+        ({"name": "greet", "arguments": [1]}, "`arguments`: must be an object of the tool's own"),
+        ({"name": "greet", "arguments": "[" * 100_000}, "`arguments`: must be an object"),
+        ({"name": "greet", "arguments": {"nam": 1}}, "mypkg_greet: unknown parameter `nam`; miss"),
+        ({"name": "greet"}, "mypkg_greet: missing parameter `name`. Nothing was done."),
+        ({"name": "gret"}, "No session offers a tool 'gret'. Did you mean mypkg_greet? Sessions"),
+        ({"name": "ex"}, "ex is one of Kaimon's own tools. Call it directly."),
+        ({"name": "greet", "session": "a", "arguments": {"session": "b"}}, "was given twice"),
+        ({"name": "list"}, "Several sessions offer mypkg_list and other_list, so name one by its"),
+    ],
+)
+async def test_a_tool_of_a_session_is_called_by_name_whatever_the_client_lists(
+    running: Running, given: dict[str, Any], words: str
+) -> None:
+    told(running, record("aaaaaaaa"), GREET, ToolSpec("__secret", "", ()), ToolSpec("list", "", ()))
+    told(running, record("bbbbbbbb", "/p/Other"), ToolSpec("list", "", ()))
+    said, failed = await answer(running, "call_tool", **given)
+    assert failed
+    assert words in said
+
+
+async def test_where_no_session_offers_tools_a_call_says_so(running: Running) -> None:
+    said, failed = await answer(running, "call_tool", name="greet")
+    assert failed
+    assert said.startswith("There is no tool 'greet': no session offers any.")
 
 
 async def test_a_client_that_has_the_list_is_told_when_it_changes(running: Running) -> None:

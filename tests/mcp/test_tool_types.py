@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kaimond.gate.tools import Member, Type
-from kaimond.mcp.tool_types import complaint, names_complaint, object_schema, schema
+from kaimond.mcp.tool_types import complaint, names_complaint, object_schema, schema, short
 
 TEXT = Type("string")
 NUMBER = Type("number")
@@ -57,6 +57,25 @@ ANY = Type("any")
 )
 def test_each_type_has_its_schema(kind: Type, expected: dict[str, Any]) -> None:
     assert schema(kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (ANY, "any"),
+        (Type("nothing"), "null"),
+        (WHOLE, "integer"),
+        (MODE, '"slow" | "fast"'),
+        (LIST, "integer[]"),
+        (Type("list", parts=(MAYBE,)), "(null | string)[]"),
+        (PAIR, "[integer, string]"),
+        (MAP, "{[key]: number}"),
+        (Type("union", parts=(TEXT, TEXT)), "string"),
+        (POINT, "{x: number, note?: string}"),
+    ],
+)
+def test_each_type_is_told_in_short(kind: Type, expected: str) -> None:
+    assert short(kind) == expected
 
 
 def test_a_tool_without_arguments_takes_an_empty_object() -> None:

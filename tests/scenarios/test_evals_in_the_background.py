@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+import mcp_types as types
 import psutil
 import pytest
 
@@ -28,13 +29,48 @@ async def test_an_eval_goes_on_when_the_call_returns_and_its_result_waits(shared
         assert "busy" in (await one.sessions())[0]["health"]
         assert "has run for" in await one.ok("check_eval", eval_id=eval_id)
         await until(partial(two.told, "begun", eval_id=eval_id))
-        assert "begun" not in await two.ok("check_eval", eval_id=eval_id)
+        # It shows the same to whoever asks, however often.
+        said = await two.ok("check_eval", eval_id=eval_id)
+        after = f'check_eval(eval_id="{eval_id}", offset=6) shows what comes after.'
+        assert said.endswith(f"Output so far: 6 bytes; shown: from byte 0 to 6. {after}\nbegun")
+        said = await two.ok("check_eval", eval_id=eval_id, offset=6)
+        assert said.endswith(f"Output so far: 6 bytes, none after byte 6. {after}")
         still.unlink()
         await until(partial(two.told, ": done.", eval_id=eval_id))
         said = await one.ok("check_eval", eval_id=eval_id)
         assert said.endswith("begun\ndone\n42")
+        said = await one.ok("check_eval", eval_id=eval_id, offset=6)
+        assert said.endswith("Output: 11 bytes; shown: from byte 6 to 11.\ndone\n42")
         listed = await two.ok("list_jobs", session=key)
         assert f"{eval_id} done" in listed
+
+
+async def test_an_eval_that_runs_can_be_read_as_a_resource_and_its_sessions_log(
+    shared: Home,
+) -> None:
+    async with agent(shared) as one:
+        key = await one.start(shared.path / "Proj")
+        eval_id = await one.promoted('println("only line"); sleep(1000)')
+        await until(partial(one.told, "only line", eval_id=eval_id))
+        listed = {resource.uri for resource in (await one.client.list_resources()).resources}
+        output, log = f"kaimon://eval/{eval_id}/output", f"kaimon://session/{key}/log"
+        assert listed == {"kaimon://sessions", output, log}
+        now = "Output so far: 10 bytes; shown: from byte 0 to 10."
+        said = await _read(one, output)
+        assert said == f"{now} {output}?offset=10 shows what comes after.\nonly line\n"
+        assert f"{key} Proj (busy" in await _read(one, "kaimon://sessions")
+        await one.ok("cancel_eval", eval_id=eval_id)
+        assert await _read(one, output) == "only line\n"
+        assert "only line" in await _read(one, log)
+        ref = types.PromptReference(name="start")
+        done = await one.client.complete(ref, {"name": "project", "value": "proj"})
+        assert done.completion.values == [str(shared.path / "Proj")]
+
+
+async def _read(one: Agent, address: str) -> str:
+    (content,) = (await one.client.read_resource(address)).contents
+    assert isinstance(content, types.TextResourceContents)
+    return content.text
 
 
 @pytest.mark.smoke
@@ -164,7 +200,7 @@ async def test_one_agents_flood_does_not_starve_another(shared: Home) -> None:
 
 async def test_the_whole_backtrace_and_pages_of_output_can_be_asked_for(shared: Home) -> None:
     async with agent(shared) as one:
-        await one.start(shared.path / "Proj")
+        key = await one.start(shared.path / "Proj")
         result = await one.call("ex", e='print("x"^20_000); error("boom")')
         assert result.is_error
         assert result.meta
@@ -173,5 +209,10 @@ async def test_the_whole_backtrace_and_pages_of_output_can_be_asked_for(shared: 
         assert "boom" in trace
         assert "Stacktrace" in trace
         page = await one.ok("check_eval", eval_id=eval_id, offset=19_000, max_output=500)
-        assert page.startswith("Bytes 19000 to 19500 of 20000; go on with offset=19500:\n")
-        assert page.endswith("x" * 500)
+        assert f"Eval {eval_id} in session {key}: failed." in page
+        where = "Output: 20000 bytes; shown: from byte 19000 to 19500."
+        assert f'{where} check_eval(eval_id="{eval_id}", offset=19500)' in page
+        assert page.endswith("\n" + "x" * 500)
+        page = await one.ok("check_eval", eval_id=eval_id, offset=19_500, max_output=500)
+        assert "shown: from byte 19500 to 20000.\n" in page
+        assert "ERROR: boom" in page

@@ -75,6 +75,8 @@ async def test_a_function_of_the_session_is_listed_described_and_called(daemon_h
         assert await two.ok("mypkg___hidden") == "42"
         assert 'forecast(place = (name = "Oslo", height = 94)' in await one.ok("list_evals")
 
+        await _reach_tools_without_a_list(two, key)
+
         said = await one.refused("mypkg_forecast", scale="warm", place={"name": 3})
         assert "`place`: missing field `height`" in said
         assert '`scale` must be one of "celsius", "kelvin", not "warm"' in said
@@ -102,7 +104,19 @@ async def test_a_function_of_the_session_is_listed_described_and_called(daemon_h
         await until(lambda: _lacks(one, "mypkg_forecast"))
         await until(lambda: any("list_changed" in str(change) for change in changes))
         assert "There is no tool" in await _failure(one, "mypkg_forecast")
+        assert "offers no tools" in await one.ok("list_session_tools", session=key)
         assert (await one.sessions())[0]["key"] == key
+
+
+async def _reach_tools_without_a_list(one: Agent, key: str) -> None:
+    said = await one.ok("list_session_tools", session=key)
+    place = "place: {name: string, height: number}"
+    optional = 'scale?: "celsius" | "kelvin", days?: null | integer'
+    assert f"\n  mypkg_forecast({place}, {optional})\n    The weather at a place.\n" in said
+    assert "hidden" not in said
+    said = await one.ok("call_tool", name="forecast", arguments={"place": PLACE}, session=key)
+    assert said.endswith("Oslo at 94.0 m in celsius for 1")
+    assert await one.ok("call_tool", name="mypkg___hidden") == "42"
 
 
 async def _evaluates(one: Agent, code: str) -> bool:

@@ -285,16 +285,24 @@ def test_given_up_requests_are_told_what_is_wrong_and_later_ones_at_once() -> No
     (answer,) = said(book.to_client)
     assert answer["id"] == 0
     assert answer["result"]["protocolVersion"] == "2025-06-18"
-    assert answer["result"]["capabilities"] == {"tools": {"listChanged": True}}
+    # What a client is not promised now it will not ask the daemon for later.
+    assert answer["result"]["capabilities"] == {
+        "completions": {},
+        "prompts": {},
+        "resources": {},
+        "tools": {"listChanged": True},
+    }
     assert answer["result"]["serverInfo"]["name"] == "kaimon"
     assert "did not start (exit code 1)" in answer["result"]["instructions"]
     book.from_client(INITIALIZED)
     book.from_client(line(id=1, method="tools/list"))
     book.from_client(line(id=2, method="ping"))
     book.from_client(call(3))
-    book.from_client(line(id=4, method="resources/list"))
-    listed, pong, called, other = said(book.to_client)
+    book.from_client(line(id=4, method="resources/read"))
+    book.from_client(line(id=5, method="resources/templates/list"))
+    listed, pong, called, other, templates = said(book.to_client)
     assert listed["result"] == {"tools": []}
+    assert templates["result"] == {"resourceTemplates": []}
     assert pong["result"] == {}
     text = called["result"]["content"][0]["text"]
     assert called["result"]["isError"] is True

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.mcp.tools import (
+    call_tool,
     cancel_eval,
     check_eval,
     ex,
     investigate_environment,
     list_evals,
+    list_session_tools,
     manage_repl,
     ping,
     server_log,
@@ -31,6 +33,8 @@ TOOLS: Final[dict[str, Tool[Any]]] = {
         manage_repl.TOOL,
         ping.TOOL,
         investigate_environment.TOOL,
+        list_session_tools.TOOL,
+        call_tool.TOOL,
         session_log.TOOL,
         server_log.TOOL,
     )
