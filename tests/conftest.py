@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import find_or_fetch
 import pytest
 from find_or_fetch import AtHand, Julia, NoJuliaError
+from hypothesis import settings
 
 from tests.support import julia_environment, precompiled
 from tests.support.home import CHECKOUT, Home
@@ -15,6 +16,10 @@ from tests.support.home import CHECKOUT, Home
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+# An example may take long on a busy machine; how fast code is, is measured in benchmarks/.
+settings.register_profile("kaimond", deadline=None)
+settings.load_profile("kaimond")
 
 AT_HAND = pytest.StashKey[AtHand | NoJuliaError]()
 

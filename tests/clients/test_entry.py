@@ -226,7 +226,7 @@ def test_a_file_that_cannot_be_read_is_refused(client: Client) -> None:
 
 
 @every_client
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(path=st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1))
 def test_any_path_of_the_program_arrives_as_it_is(client: Client, path: str) -> None:
     command = f"/{path}/kaimon-mcp"

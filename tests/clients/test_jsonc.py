@@ -91,7 +91,7 @@ def marks(text: str) -> list[str]:
     return re.findall(r"(?:// |/\* ?)(c\d+)", text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts)
 def test_a_member_is_added_and_everything_else_stays(example: tuple[Any, str]) -> None:
     data, text = example
@@ -105,7 +105,7 @@ def test_a_member_is_added_and_everything_else_stays(example: tuple[Any, str]) -
     assert jsonc.put(changed, PATH, ENTRY) == changed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts)
 def test_a_member_that_was_added_is_removed_without_a_trace(example: tuple[Any, str]) -> None:
     data, text = example
@@ -117,7 +117,7 @@ def test_a_member_that_was_added_is_removed_without_a_trace(example: tuple[Any, 
     assert jsonc.remove(changed, PATH) == changed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts, st.data())
 def test_any_member_is_replaced_or_removed_alone(example: tuple[Any, str], chooser: Any) -> None:
     data, text = example
@@ -142,7 +142,7 @@ lists = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lists)
 def test_an_item_is_added_to_a_list_once_and_taken_out_alone(
     example: tuple[list[Any], str],
@@ -175,7 +175,7 @@ def test_only_what_is_empty_and_says_nothing_is_removed_with_a_member() -> None:
         assert jsonc.remove_if_empty(text, ("a", "b")) == left
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.sampled_from('{}[]:,"\\/* \n1e-tru\ufeffa'), max_size=30))
 def test_a_text_is_refused_or_well_edited_whatever_it_is(text: str) -> None:
     with contextlib.suppress(EditError):

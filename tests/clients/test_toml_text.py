@@ -65,7 +65,7 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents())
 def test_a_table_is_added_and_everything_else_stays(text: str) -> None:
     before = tomllib.loads(text)
@@ -81,7 +81,7 @@ def test_a_table_is_added_and_everything_else_stays(text: str) -> None:
     assert toml_text.put(changed, PATH, VALUES) == changed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     documents("a"),
     documents("b"),
@@ -114,7 +114,7 @@ def test_a_table_in_the_middle_is_changed_and_removed_alone(
     assert toml_text.remove(gone, PATH) == gone
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents())
 def test_a_table_that_was_added_is_removed_without_a_trace(text: str) -> None:
     gone = toml_text.remove(toml_text.put(text, PATH, VALUES), PATH)
@@ -122,7 +122,7 @@ def test_a_table_that_was_added_is_removed_without_a_trace(text: str) -> None:
     assert gone.strip() == text.strip()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents())
 def test_a_text_is_cut_at_its_headers_and_nowhere_else(text: str) -> None:
     pieces = toml_text._pieces(text)

@@ -40,7 +40,7 @@ def read(item: Eval, spool: Spool, limit: int) -> list[Page]:
     return pages
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXTS, st.integers(1, 40))
 def test_parts_follow_each_other_and_read_as_one_text(
     spool: Spool, data: bytes, limit: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kaimond.startup_jl.block import DamagedError, find, installed, own_call, removed, text
@@ -20,7 +20,6 @@ contents = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None)
 @given(contents)
 @example(b"")
 @example(b"\n")
@@ -39,7 +38,6 @@ def test_installed_twice_and_updated_and_removed_a_file_is_what_it_was(content: 
     assert removed(later) == (content, False)
 
 
-@settings(deadline=None)
 @given(contents, contents)
 def test_what_was_written_behind_the_block_stays_and_joins_no_line(
     content: bytes, behind: bytes

@@ -216,7 +216,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=64))
 def test_a_database_damaged_anywhere_is_read_or_refused_in_words(
     sound: bytes, path: Path, where: float, junk: bytes

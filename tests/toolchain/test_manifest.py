@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kaimond.toolchain import manifest
@@ -379,7 +379,6 @@ fragments = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(fragments, max_size=8).map("".join), st.sampled_from(["1.5.3", "1.12.0"]))
 def test_no_manifest_raises(text: str, version: str) -> None:
     with tempfile.TemporaryDirectory() as name:
