@@ -18,6 +18,7 @@ from kaimond import failpoints
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.history import History
 from kaimond.evals.output_limit import OutputLimit
+from kaimond.evals.output_watch import OutputWatch
 from kaimond.events import EvalBegan, EvalEnded
 from kaimond.gate.gate_version import require_spoken, unspoken
 from kaimond.interrupts.cancel import Cancelled
@@ -112,6 +113,7 @@ class Supervisor:
             paths.spool, settings.eval, self.history, self.cancel, self.tasks.watch
         )
         bus.subscribe(EvalBegan, lambda _: self._limit.begun())
+        OutputWatch(paths.spool, self.history, bus, self.tasks.watch)
         bus.subscribe(EvalEnded, partial(session_log.add_output, paths))
 
     # Start
