@@ -70,6 +70,20 @@ def resolve_project(text: str) -> Path:
     return path
 
 
+def at_or_above(directory: Path) -> list[Path]:
+    """Return the projects at or above a real path, the nearest one first.
+
+    The root and the home directory do not count: a project file there is not meant for all that is
+    below.
+    """
+    return [
+        path
+        for path in (directory, *directory.parents)
+        if any(os.path.isfile(path / name) for name in PROJECT_FILES)  # noqa: PTH113 - never raises
+        and not is_too_wide(path)
+    ]
+
+
 def is_too_wide(path: Path) -> bool:
     """Return whether `path` is the root or the home directory, usually named by mistake."""
     home = os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111 - Path.home may raise

@@ -11,6 +11,7 @@ from kaimond.control.commands import (
     reload,
     restart,
     revise,
+    session,
     sessions,
     shutdown,
     start,
@@ -27,6 +28,7 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
     for command in (
         status.COMMAND,
         sessions.COMMAND,
+        session.COMMAND,
         start.COMMAND,
         interrupt.COMMAND,
         restart.COMMAND,

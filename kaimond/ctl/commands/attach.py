@@ -14,14 +14,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.ctl import client, render
+from kaimond.ctl import chosen_session, client, render
 from kaimond.ctl.output import CtlError, ExitCode, remark
 from kaimond.ctl.raw_terminal import DetachKey, RawTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXAMPLE: Final = "kaimonctl attach 1a2b3c4d"
+EXAMPLE: Final = "kaimonctl attach"
 
 DETACH_KEY: Final = "^]"
 
@@ -61,7 +61,7 @@ _CODES: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("session", metavar="KEY", help="the session's key")
+    chosen_session.add_argument(parser)
     parser.add_argument(
         "--detach-key",
         metavar="KEYS",
@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
     key, first = options.session, True
     while True:
         with daemon:
+            key = chosen_session.choose(daemon, key, tell=False)
             begun = _attach(daemon, screen, key)
             key = begun["session"]
             remark(_greeting(begun, options.detach_key, again=not first))

@@ -1,0 +1,75 @@
+"""Which session a person means who has given no key, or the beginning of one, to kaimonctl.
+
+Agents have the stricter rule of `kaimond.supervisor.view.choose`: their working directory tells
+less, and several may share one connection.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaimond.config import project_path, projects
+from kaimond.errors import ErrorKind, SessionError
+from kaimond.supervisor.view import choose
+
+if TYPE_CHECKING:
+    from kaimond.registry.record import Record
+    from kaimond.supervisor.supervisor import Supervisor
+
+
+def project_at(projects_file: Path, cwd: str) -> Path | None:
+    """Return the project of a directory: the nearest allowed one at or above it.
+
+    If none is allowed, it is the nearest one; None if there is no project at all.
+    """
+    found = project_path.at_or_above(Path(cwd).resolve()) if cwd.startswith("/") else []
+    listed = projects.load(projects_file)
+    return next(filter(listed.allowed, found), found[0] if found else None)
+
+
+def meant(
+    supervisor: Supervisor, projects_file: Path, begin: str, cwd: str, *, careful: bool
+) -> Record:
+    """Return the session that a person means.
+
+    Args:
+        supervisor: the sessions.
+        projects_file: the allowed projects.
+        begin: a key, its beginning, or "" for the session of the person's directory or, if that has
+            none, the only one.
+        cwd: the person's working directory.
+        careful: whether to refuse the only session if the directory is of another project; for what
+            cannot be undone.
+
+    Raises:
+        SessionError: that is unclear, or the session has ended; the message lists the others.
+    """
+    if begin:
+        return choose(supervisor, begin).record
+    alive = [session.record for session in supervisor.sessions.all_verified()]
+    project = project_at(projects_file, cwd)
+    here = [record for record in alive if project and record.project == str(project)]
+    usual = [record for record in here if not record.name]
+    for candidates in (usual, here, alive):
+        if len(candidates) == 1:
+            found = candidates[0]
+            if careful and project and not here:
+                raise SessionError(
+                    ErrorKind.WHICH_SESSION,
+                    f"{project} has no session. The only one, {_named(found)}, is of another "
+                    "project, so name it if you mean it. Nothing was done.",
+                )
+            return found
+    if not alive:
+        raise SessionError(
+            ErrorKind.NO_SESSION, "There is no session. `kaimonctl start PATH` starts one."
+        )
+    listed = ", ".join(map(_named, here or alive))
+    raise SessionError(
+        ErrorKind.WHICH_SESSION, f"There are several sessions, so name one by its key: {listed}"
+    )
+
+
+def _named(record: Record) -> str:
+    return f"{record.key} ({record.title}, {record.project})"
