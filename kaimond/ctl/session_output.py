@@ -53,16 +53,23 @@ def show(path: Path, lines: int, *, follow: bool) -> None:
         os.close(descriptor)
 
 
-def harmless(text: str) -> str:
-    """Return ``text`` with colours, lines and tabs; show other control characters."""
+def harmless(text: str, *, returns: bool = False) -> str:
+    """Return ``text`` with colours, lines and tabs; show other control characters.
+
+    Args:
+        text: the text.
+        returns: whether carriage returns pass as well, so that progress bars repaint their line,
+            instead of beginning a new one.
+    """
 
     def shown(match: re.Match[str]) -> str:
-        if match[1] or not match[2] or match[2].isprintable():
+        if match[1] or not match[2] or match[2].isprintable() or match[2] == "\r":
             return match[0]
         return match[2].encode("unicode_escape").decode()
 
-    # Programs with progress bars return to the beginning of the line.
-    return _COLOUR_OR_CONTROL.sub(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not returns:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _COLOUR_OR_CONTROL.sub(shown, text)
 
 
 def _start(descriptor: int, lines: int) -> int:

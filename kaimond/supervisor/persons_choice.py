@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from kaimond.supervisor.supervisor import Supervisor
 
 
+def nearest_project(cwd: str) -> Path | None:
+    """Return the nearest project at or above a directory, allowed or not."""
+    found = project_path.at_or_above(Path(cwd).resolve()) if cwd.startswith("/") else []
+    return found[0] if found else None
+
+
 def project_at(projects_file: Path, cwd: str) -> Path | None:
     """Return the project of a directory: the nearest allowed one at or above it.
 
     If none is allowed, it is the nearest one; None if there is no project at all.
     """
-    found = project_path.at_or_above(Path(cwd).resolve()) if cwd.startswith("/") else []
-    listed = projects.load(projects_file)
-    return next(filter(listed.allowed, found), found[0] if found else None)
+    nearest = nearest_project(cwd)
+    if nearest is None:
+        return None
+    allowed = projects.load(projects_file).allowed
+    return next(filter(allowed, project_path.at_or_above(nearest)), nearest)
 
 
 def meant(

@@ -171,6 +171,17 @@ def test_a_followed_session_output_survives_rotation(home: Home) -> None:
         process.communicate()
 
 
+def test_a_session_output_is_found_by_the_beginning_of_its_key(home: Home) -> None:
+    path = session_log(home)
+    path.write_text("its output\n")
+    for given in ([], ["1a2b"]):
+        assert home.ctl("log", "--session-output", *given).stdout == "its output\n"
+    path.with_name("1affffff.log").touch()
+    done = home.ctl("log", "--session-output", "1a")
+    assert done.returncode == 1
+    assert done.stderr.endswith("There are logs of: 1a2b3c4d, 1affffff\n")
+
+
 def test_a_session_without_output_is_an_error(home: Home) -> None:
     done = home.ctl("log", "--session-output", "1a2b3c4d")
     assert done.returncode == 1

@@ -19,6 +19,7 @@ from kaimond.control.commands import (
     stop,
     version,
 )
+from kaimond.control.commands import eval as evaluate
 
 if TYPE_CHECKING:
     from kaimond.control.command import Command, StreamCommand
@@ -41,5 +42,5 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
 }
 
 STREAM_COMMANDS: Final[dict[str, StreamCommand[Any]]] = {
-    command.name: command for command in (attach.COMMAND, events.COMMAND)
+    command.name: command for command in (attach.COMMAND, evaluate.COMMAND, events.COMMAND)
 }

@@ -10,7 +10,6 @@ import argparse
 import base64
 import os
 import select
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,11 +26,6 @@ DETACH_KEY: Final = "^]"
 
 LIMIT: Final = 150.0
 """Seconds for the answer; the session may be restarting, which has a deadline of its own."""
-
-AGAIN_FOR: Final = 60.0
-"""Seconds for which a broken connection is retried."""
-
-_PAUSE: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -162,19 +156,13 @@ def _conclude(end: End, key: str) -> int:
 
 
 def _connected_again(key: str) -> client.Client:
-    until = time.monotonic() + AGAIN_FOR
-    while True:
-        try:
-            return client.connect_or_start()
-        except CtlError as error:
-            if time.monotonic() >= until:
-                raise CtlError(
-                    f"no kaimond could be reached for {AGAIN_FOR:.0f} s. {error} Session {key} "
-                    "does not need one to go on; attach again when kaimond runs.",
-                    error.code,
-                ) from None
-        # A daemon that is killed during its start leaves nothing to wait for, so poll.
-        time.sleep(_PAUSE)
+    try:
+        return client.connected_again()
+    except CtlError as error:
+        raise CtlError(
+            f"{error} Session {key} does not need one to go on; attach again when kaimond runs.",
+            error.code,
+        ) from None
 
 
 def _keys(text: str) -> str:

@@ -56,7 +56,8 @@ async def run(call: Call, arguments: ExArguments) -> Answer:
     if item is None:
         pasted = unwrapped(arguments.e)
         _check(pasted.code)
-        remarks = [pasted.remark, await restarted_if_stale(call, arguments.key())]
+        restarted = await restarted_if_stale(call.core, arguments.key(), call.agent.short)
+        remarks = [pasted.remark, restarted]
         item = _submitted(call, arguments, pasted.code)
     return await answer_of(call, item, arguments.timeout, arguments.max_output, *remarks)
 
