@@ -121,7 +121,10 @@ class Evaluation:
             await self._say(_waits(item))
         ended = await self._followed(item)
         if ended is None:
-            text = f"kaimond ended; the eval goes on in session {item.session}, which it left."
+            text = (
+                f"kaimond ended and left session {item.session} running, and eval {item.id} in it. "
+                f"`kaimonctl eval --follow {item.id}` starts kaimond again and shows it."
+            )
             await self._notify("left", text=text)
             return
         if self._params.stream:

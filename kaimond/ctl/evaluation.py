@@ -138,7 +138,8 @@ class Evaluation:
         if self._request.get("follow") or self._interrupts.count > 1:
             raise CtlError(self._where_to_look(), ExitCode.INTERRUPTED)
         if not self._asked_to_end:
-            self._ask_to_end(daemon, "", "; ^C again leaves it running")
+            more = "; ^C again leaves it running" if self._eval else ""
+            self._ask_to_end(daemon, "", more)
 
     def _ask_to_end(self, daemon: client.Client, why: str, more: str = "") -> None:
         self._asked_to_end = True

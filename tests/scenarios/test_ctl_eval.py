@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.agent import agent, text
+from tests.support.agent import agent
 from tests.support.home import PROGRAMS, Home
 from tests.support.terminal import Terminal
 from tests.support.wait import wait_until
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.julia
 
-EVAL = [str(PROGRAMS / "kaimonctl"), "eval"]
+CTL = str(PROGRAMS / "kaimonctl")
 
 
 class Person:
@@ -33,10 +33,14 @@ class Person:
         self.waits = home.path / "waits"
 
     def popen(
-        self, *arguments: str, cwd: str = ".", stdin: int = subprocess.DEVNULL
+        self,
+        *arguments: str,
+        command: str = "eval",
+        cwd: str = ".",
+        stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*EVAL, *arguments],
+            [CTL, command, *arguments],
             env=self.home.env,
             cwd=self.project / cwd,
             stdin=stdin,
@@ -52,13 +56,19 @@ class Person:
         assert "Traceback" not in err
         return process.returncode, out, err
 
+    def ctl(self, command: str, *arguments: str) -> tuple[int, str, str]:
+        """The same of another command."""
+        process = self.popen(*arguments, command=command)
+        out, err = process.communicate(timeout=100)
+        return process.returncode, out, err
+
     def value(self, code: str) -> str:
         status, out, err = self.runs(code)
         assert status == 0, err
         return out
 
     def terminal(self, *arguments: str) -> Terminal:
-        return Terminal([*EVAL, *arguments], self.home.env, self.project)
+        return Terminal([CTL, "eval", *arguments], self.home.env, self.project)
 
     def waiting(self, before: str, after: str = "nothing") -> str:
         """Code that goes on until `go_on`."""
@@ -73,7 +83,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code, and all messages that were not read yet; the data must have been."""
     assert process.stdout
     assert process.stderr
-    with process.stdout, process.stderr:
+    process.stdout.close()
+    with process.stderr:
         return process.wait(60), process.stderr.read()
 
 
@@ -184,6 +195,7 @@ def test_json_is_one_object_with_all_that_is_known(person: Person) -> None:
 
 async def test_an_eval_waits_for_those_of_agents(person: Person) -> None:
     async with agent(person.home) as one:
+        await one.start(person.project)
         eval_id = await one.promoted(person.waiting("1"))
         process = person.popen("8")
         assert process.stderr
@@ -193,8 +205,26 @@ async def test_an_eval_waits_for_those_of_agents(person: Person) -> None:
         person.go_on()
         assert process.stdout
         assert process.stdout.read() == "8\n"
-        assert f"behind eval {eval_id}" in ended(process)[1]
-        assert "8" in text(await one.call("ex", e="8", q=False))
+        assert ended(process)[0] == 0
+
+
+async def test_a_session_is_meant_by_its_directory_and_by_the_beginning_of_its_key(
+    person: Person,
+) -> None:
+    key = str(json.loads(person.runs("--json", "1")[1])["session"])
+    for given in ([], [key[:7]]):
+        _, out, err = person.ctl("interrupt", *given)
+        assert out == f"Session {key} evaluates nothing.\n"
+        assert err == f"kaimonctl: session {key} (MyPkg, {person.project})\n"
+    assert person.runs("--session", key[:7], "2", cwd="/") == (0, "2\n", "")
+    assert person.ctl("log", "-n", "1", "--session-output")[0] == 0
+    with Terminal([CTL, "attach"], person.home.env, person.project) as shown:
+        shown.reads(f"attached to session {key} (MyPkg)")
+        shown.reads("julia> ")
+        shown.type("\x04")
+        assert shown.process.wait(60) == 0
+    async with agent(person.home) as one:
+        assert await one.value("3", session=key[:7]) == "3"
 
 
 def test_a_reader_that_has_had_enough_ends_the_eval(person: Person) -> None:

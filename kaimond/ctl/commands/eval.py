@@ -5,8 +5,9 @@ state stays, and is shared with agents. Errors, and what else is to be known, go
 ^C interrupts the evaluation; a second one leaves it running. Evaluations of one session run one
 after the other.
 
-Exit code 0: done; 1: an error of Julia, or nothing was evaluated; 3: there is no daemon; 4: Julia
-or the daemon ended first; 130: interrupted.
+Exit code 0: done; 1: an error of Julia, or nothing was evaluated; 2: bad usage; 3: there is no
+daemon, or none any more; 4: Julia ended first, or how it went is unknown; 130: interrupted, or left
+by a second ^C.
 
 With --json there is one object on standard output if code was evaluated: eval, session, project,
 status (done, failed, interrupted, lost), elapsed (in seconds), value and type (null if hidden, or
