@@ -204,7 +204,9 @@ class Evaluation:
             return meant(supervisor, file, self._params.session, self._params.cwd, careful=False)
         starting = asyncio.ensure_future(supervisor.start(str(project), "", "ctl"))
         try:
-            if not (await asyncio.wait([starting], timeout=SAY_EVERY))[0]:
+            await asyncio.wait([starting], timeout=SAY_EVERY)
+            there = supervisor.registry.alive_for(str(project), "")
+            if not (starting.done() or (there and there.state in USABLE)):
                 await self._say(f"starting a session for {project} …")
             record, fresh = await starting
         finally:

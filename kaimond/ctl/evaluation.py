@@ -29,7 +29,7 @@ _CODES: Final = {
 class Printer:
     """Standard output, for what an eval prints and for its value.
 
-    On a terminal, colours and carriage returns pass, and other control characters are made visible.
+    On a terminal, colours and repainted lines pass, and other control characters are made visible.
     A file or a pipe gets the bytes unchanged.
 
     Attributes:
@@ -48,7 +48,7 @@ class Printer:
         self._within_line = not data.endswith(b"\n")
         try:
             if sys.stdout.isatty():
-                sys.stdout.write(harmless(self._decoder.decode(data), returns=True))
+                sys.stdout.write(harmless(self._decoder.decode(data), repaints=True))
             else:
                 sys.stdout.buffer.write(data)
             sys.stdout.flush()

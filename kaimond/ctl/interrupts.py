@@ -26,7 +26,10 @@ class Interrupts:
         self._wake.setblocking(False)
         self._woken.setblocking(False)
         self._old_wake = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
-        self._old = signal.signal(signal.SIGINT, self._counted)
+        self._old = signal.getsignal(signal.SIGINT)
+        # A job in the background of a script is not to hear of ^C.
+        if self._old is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._counted)
         return self
 
     def __exit__(

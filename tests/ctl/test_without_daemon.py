@@ -205,6 +205,9 @@ def test_harmless_text_is_left_alone() -> None:
     text = "a\tb\nGrüße \x1b[1;32mok\x1b[0m\n"
     assert session_output.harmless(text) == text
     assert session_output.harmless("10%\r20%\x1b[K") == "10%\n20%\\x1b[K"
+    repainted = "10%\r20%\x1b[K\r\n\x1b[A"
+    assert session_output.harmless(repainted, repaints=True) == repainted
+    assert session_output.harmless("\x1b[2J", repaints=True) == "\\x1b[2J"
 
 
 def test_projects_are_allowed_denied_and_listed(home: Home) -> None:
