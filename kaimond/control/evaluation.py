@@ -11,12 +11,12 @@ import base64
 import contextlib
 import importlib
 import logging
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
 from kaimond.control.command import Params
+from kaimond.control.output_reader import OutputReader
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.spool import Spool
@@ -24,7 +24,6 @@ from kaimond.events import EvalPrinted
 from kaimond.failure import told
 from kaimond.interrupts.cancel import Cancelled
 from kaimond.mcp.restart_rules import restarted_if_stale
-from kaimond.mcp.text import end_of
 from kaimond.registry.state import USABLE
 from kaimond.supervisor.persons_choice import meant, nearest_project, project_at
 
@@ -41,8 +40,6 @@ AGENT: Final = "kaimonctl"
 
 SAY_EVERY: Final = 1.0
 """Seconds between two looks at what the code tells of its progress."""
-
-_CHUNK: Final = 2**16
 
 
 class EvalParams(Params):
@@ -85,8 +82,6 @@ class Evaluation:
         self._core = core
         self._params = params
         self._caller = caller
-        self._sent = params.offset
-        self._file = -1
         self._item: Eval | None = None
         self._interrupt = asyncio.Event()
 
@@ -107,9 +102,6 @@ class Evaluation:
                 _log.exception("an eval for kaimonctl failed")
             with contextlib.suppress(ConnectionError):
                 await self._notify("refused", text=failure.message, kind=failure.kind)
-        finally:
-            if self._file >= 0:
-                os.close(self._file)
 
     async def _run(self) -> None:
         # Loading takes a moment in a daemon that has just started, which others must not notice.
@@ -119,7 +111,12 @@ class Evaluation:
         await self._notify("queued", eval=item.id, session=item.session)
         if item.status is Status.QUEUED:
             await self._say(_waits(item))
-        ended = await self._followed(item)
+        output = OutputReader(self._spool(item).path(item.id), self._params.offset)
+        with contextlib.closing(output):
+            await self._to_its_end(item, output, words)
+
+    async def _to_its_end(self, item: Eval, output: OutputReader, words: Any) -> None:
+        ended = await self._followed(item, output)
         if ended is None:
             text = (
                 f"kaimond ended and left session {item.session} running, and eval {item.id} in it. "
@@ -128,7 +125,7 @@ class Evaluation:
             await self._notify("left", text=text)
             return
         if self._params.stream:
-            await self._send_rest(ended, words)
+            await self._send_rest(ended, output, words)
         report = await words.report(self._core, ended, with_output=not self._params.stream)
         await self._notify("ended", **report)
 
@@ -223,7 +220,7 @@ class Evaluation:
 
     # While it runs
 
-    async def _followed(self, item: Eval) -> Eval | None:
+    async def _followed(self, item: Eval, output: OutputReader) -> Eval | None:
         """Pass on what an eval prints; return it at its end, None if the daemon ends first."""
         core, news = self._core, asyncio.Event()
 
@@ -246,7 +243,7 @@ class Evaluation:
                         await news.wait()
                 if news.is_set():
                     news.clear()
-                    await self._send_output(item)
+                    await self._send_output(output)
                 progress = await self._progress(item, progress)
                 if core.stopping.is_set() and not core.reloading and self._outlives_daemon():
                     return None
@@ -278,43 +275,26 @@ class Evaluation:
 
     # Output
 
-    async def _send_output(self, item: Eval, size: int = -1) -> None:
-        """Send what there is of the output, up to ``size`` bytes if it has ended.
-
-        The file is opened once, because it is removed when the session ends or restarts.
-        """
-        if not self._params.stream:
-            return
-        if self._file < 0:
-            path = Spool(self._core.paths.session_spool(item.session)).path(item.id)
-            try:
-                self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
-                return
-        while True:
-            most = _CHUNK if size < 0 else min(_CHUNK, size - self._sent)
-            data = os.pread(self._file, most, self._sent)
-            if self._sent + len(data) != size:
-                # A character or an escape that is not complete waits for its rest.
-                data = data[: end_of(data)]
-            if not data:
-                return
-            self._sent += len(data)
+    async def _send_output(self, output: OutputReader, size: int = -1) -> None:
+        """Send what there is of the output, up to ``size`` bytes if it has ended."""
+        while self._params.stream and (data := output.piece(size)):
             await self._notify("output", data=base64.b64encode(data).decode())
 
-    async def _send_rest(self, item: Eval, words: Any) -> None:
+    async def _send_rest(self, item: Eval, output: OutputReader, words: Any) -> None:
         outcome = item.outcome
         assert outcome is not None, "the eval has ended"
-        if self._sent < outcome.output:
-            await self._send_output(item, outcome.output)
-        if not self._sent and outcome.output:
+        if output.position < outcome.output:
+            await self._send_output(output, outcome.output)
+        if not output.position and outcome.output:
             # The process was gone before its file was opened.
-            spool = Spool(self._core.paths.session_spool(item.session))
-            data = words.output(item, spool).encode("utf-8", "replace")
+            data = words.output(item, self._spool(item)).encode("utf-8", "replace")
             await self._notify("output", data=base64.b64encode(data).decode())
-        elif self._sent < outcome.output:
-            left = outcome.output - self._sent
+        elif output.position < outcome.output:
+            left = outcome.output - output.position
             await self._say(f"the last {left} bytes of its output are no longer kept")
+
+    def _spool(self, item: Eval) -> Spool:
+        return Spool(self._core.paths.session_spool(item.session))
 
     # Messages
 
