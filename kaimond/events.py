@@ -100,6 +100,25 @@ class EvalBegan(Event):
 
 
 @dataclass(frozen=True)
+class EvalPrinted(Event):
+    """The output of a running eval has grown.
+
+    It is looked at a few times a second, and only while somebody subscribes to this event. What was
+    printed after the last of these events is told by `EvalEnded.output`.
+
+    Attributes:
+        session: the key of its session.
+        eval: its id.
+        bytes: the size of its output so far.
+    """
+
+    name: ClassVar[str] = "eval-printed"
+    session: str
+    eval: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class EvalEnded(Event):
     """An eval has ended.
 
@@ -194,6 +213,7 @@ ALL: Final[tuple[type[Event], ...]] = (
     SessionToolsChanged,
     EvalQueued,
     EvalBegan,
+    EvalPrinted,
     EvalEnded,
     SourceStale,
     TerminalOpened,
@@ -209,17 +229,31 @@ class Bus:
 
     def __init__(self) -> None:
         self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {}
+        self._wanted: dict[type[Event], Callable[[], None]] = {}
 
     def subscribe(self, kind: type[_E], handler: Callable[[_E], None]) -> Callable[[], None]:
         """Call ``handler`` with every event of a kind; return a function that ends that."""
         handlers = self._handlers.setdefault(kind, [])
         handlers.append(handler)
+        if kind in self._wanted:
+            self._wanted[kind]()
 
         def unsubscribe() -> None:
             if handler in handlers:
                 handlers.remove(handler)
 
         return unsubscribe
+
+    def wanted(self, kind: type[Event]) -> bool:
+        """Return whether anybody subscribes to a kind."""
+        return bool(self._handlers.get(kind))
+
+    def when_wanted(self, kind: type[Event], action: Callable[[], None]) -> None:
+        """Call ``action`` whenever somebody subscribes to a kind.
+
+        For events that have to be looked for, which costs something. A kind has one such action.
+        """
+        self._wanted[kind] = action
 
     def publish(self, event: Event) -> None:
         """Pass an event to its subscribers. A failing handler is logged; the others still run."""

@@ -74,11 +74,7 @@ def resolve_project(text: str) -> Path:
     if path.name in PROJECT_FILES and path.is_file():
         return path.parent
     resolve_directory(text)
-    try:
-        has_project = is_project(path)
-    except OSError as error:
-        raise PathRefusedError(f"{path} cannot be looked into ({error.strerror}).") from error
-    if not has_project:
+    if not is_project(path):
         raise PathRefusedError(
             f"{path} has neither Project.toml nor JuliaProject.toml, so it is no Julia project. "
             "Give the directory that holds one of them."
@@ -88,12 +84,17 @@ def resolve_project(text: str) -> Path:
 
 def is_project(path: Path) -> bool:
     """Return whether `path` is a directory with a project file."""
-    return any((path / name).is_file() for name in PROJECT_FILES)
+    return any(os.path.isfile(path / name) for name in PROJECT_FILES)  # noqa: PTH113 - never raises
 
 
 def nearest_project(path: Path) -> Path | None:
-    """Return the nearest directory with a project file, at `path` or above it."""
-    return next((one for one in (path, *path.parents) if is_project(one)), None)
+    """Return the nearest directory with a project file, at `path` or above it.
+
+    The root and the home directory do not count: a project file there is not meant for all that is
+    below.
+    """
+    above = (one for one in (path, *path.parents) if is_project(one) and not is_too_wide(one))
+    return next(above, None)
 
 
 def is_package(path: Path) -> bool:

@@ -119,7 +119,9 @@ class Projects:
             matching = self._matching(directory)
             if matching and not any(entry.enabled for entry in matching):
                 break
-            entry = self.allowed(directory) if project_path.is_project(directory) else None
+            if not project_path.is_project(directory) or project_path.is_too_wide(directory):
+                continue
+            entry = self.allowed(directory)
             if entry and (entry.index is not None or project_path.is_package(directory)):
                 return entry
             found = found or entry

@@ -13,6 +13,7 @@ from kaimond import __version__, runtime, wire
 from kaimond.ctl.output import CtlError, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 HELLO_TIMEOUT: Final = 5.0
@@ -20,6 +21,10 @@ CALL_TIMEOUT: Final = 15.0
 START_TIMEOUT: Final = 30.0
 """Seconds for a daemon to start."""
 
+AGAIN_FOR: Final = 60.0
+"""Seconds for which a broken connection is retried."""
+
+_PAUSE: Final = 0.2
 _CHUNK: Final = 1 << 16
 
 
@@ -97,17 +102,26 @@ class Client:
         Raises:
             CtlError: the daemon refuses, does not answer, or closes the connection.
         """
-        self._last_id += 1
-        request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
         until = time.monotonic() + timeout
-        self._send(wire.encode(request), timeout)
+        number = self.ask(method, timeout, **params)
         while True:
             try:
                 answer = wire.decode(self._line(until))
             except wire.WireError as error:
                 raise CtlError(f"{error.message}. {_UNKNOWN}", ExitCode.UNKNOWN) from None
-            if answer.get("id") == self._last_id and "method" not in answer:
-                return _result(answer)
+            if answer.get("id") == number and "method" not in answer:
+                return result(answer)
+
+    def ask(self, method: str, timeout: float = CALL_TIMEOUT, **params: Any) -> int:
+        """Send a request whose answer will be among what `arrived` returns; return its id.
+
+        Raises:
+            CtlError: the daemon does not read it within ``timeout`` seconds.
+        """
+        self._last_id += 1
+        request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
+        self._send(wire.encode(request), timeout)
+        return self._last_id
 
     def notify(self, method: str, **params: Any) -> None:
         """Send the daemon a message that has no answer.
@@ -128,7 +142,7 @@ class Client:
         return bool(self._lines)
 
     def arrived(self) -> tuple[dict[str, Any], ...] | None:
-        """Return the unsolicited messages; None if the daemon closed the connection.
+        """Return the messages that were not waited for; None if the daemon closed the connection.
 
         Waits, without a limit, if there are none yet.
 
@@ -269,13 +283,40 @@ def connect_or_start() -> Client:
         return connect()
 
 
-def _result(answer: dict[str, Any]) -> dict[str, Any]:
-    error, result = answer.get("error"), answer.get("result")
+def connected_again(still: Callable[[], bool] = lambda: True) -> Client:
+    """Connect to the daemon that takes the place of one that went away, or start it.
+
+    Args:
+        still: whether to go on trying.
+
+    Raises:
+        CtlError: there is no connection after `AGAIN_FOR` seconds, or no need of one any more.
+    """
+    until = time.monotonic() + AGAIN_FOR
+    while True:
+        try:
+            return connect_or_start()
+        except CtlError as error:
+            if time.monotonic() >= until or not still():
+                raise CtlError(
+                    f"no kaimond could be reached for {AGAIN_FOR:.0f} s. {error}", error.code
+                ) from None
+        # A daemon that is killed during its start leaves nothing to wait for, so poll.
+        time.sleep(_PAUSE)
+
+
+def result(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the result that an answer contains.
+
+    Raises:
+        CtlError: it contains an error, or makes no sense.
+    """
+    error, found = answer.get("error"), answer.get("result")
     if isinstance(error, dict):
         raise CtlError(str(error.get("message", "kaimond refused without a word")))
-    if not isinstance(result, dict):
+    if not isinstance(found, dict):
         raise CtlError(f"kaimond's answer makes no sense. {_UNKNOWN}", ExitCode.UNKNOWN)
-    return result
+    return found
 
 
 def _silent(seconds: float) -> CtlError:

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "status": "is the daemon up, and what runs",
     "sessions": "the sessions, one a line",
     "start": "start a session for a project, and the daemon if need be",
+    "eval": "evaluate Julia code in the session of your project",
     "attach": "open the live REPL of a session in this terminal",
     "shutdown": "end a session",
     "interrupt": "interrupt what a session evaluates",
@@ -63,7 +64,8 @@ def run(arguments: Sequence[str]) -> int:
         top.check_option(arguments[0])
     options = top.parse_args(arguments)
     command = module(options.command)
-    code: int = command.run(command_parser(options.command).parse_args(options.rest))
+    # Not `options.rest`, in which argparse leaves out a first "--".
+    code: int = command.run(command_parser(options.command).parse_args(arguments[1:]))
     return code
 
 

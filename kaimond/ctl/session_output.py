@@ -23,6 +23,7 @@ PAUSE: Final = 0.2
 
 _CHUNK: Final = 1 << 16
 _COLOUR_OR_CONTROL: Final = re.compile(r"(\x1b\[[0-9;]*m)|([^\n\t]?)", re.DOTALL)
+_REPAINT_OR_CONTROL: Final = re.compile(r"(\x1b\[[0-9;]*[mKA]|\r)|([^\n\t]?)", re.DOTALL)
 
 
 def show(path: Path, lines: int, *, follow: bool) -> None:
@@ -53,15 +54,21 @@ def show(path: Path, lines: int, *, follow: bool) -> None:
         os.close(descriptor)
 
 
-def harmless(text: str) -> str:
-    """Return ``text`` with colours, lines and tabs; show other control characters."""
+def harmless(text: str, *, repaints: bool = False) -> str:
+    """Return ``text`` with colours, lines and tabs; show other control characters.
+
+    Args:
+        text: the text.
+        repaints: whether a progress bar may repaint its lines, instead of beginning new ones.
+    """
 
     def shown(match: re.Match[str]) -> str:
         if match[1] or not match[2] or match[2].isprintable():
             return match[0]
         return match[2].encode("unicode_escape").decode()
 
-    # Programs with progress bars return to the beginning of the line.
+    if repaints:
+        return _REPAINT_OR_CONTROL.sub(shown, text)
     return _COLOUR_OR_CONTROL.sub(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

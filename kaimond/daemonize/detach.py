@@ -88,4 +88,8 @@ def detach(keep: Sequence[int]) -> Readiness:
         stdout=None,
         stderr=None,
     ).open()
+    for descriptor in (0, 1, 2):
+        # python-daemon opens them for this program only. Without them the next one, executed in
+        # its place by an upgrade, would have no stderr, and files of its own as 1 and 2.
+        os.set_inheritable(descriptor, True)
     return Readiness(tell)

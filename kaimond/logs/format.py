@@ -24,7 +24,8 @@ LONGEST_MESSAGE: Final = 16_384
 """Most characters of a message, and of the text below it; longer texts lose their middle."""
 
 _OURS: Final = "kaimond."
-_AGENT_SHOWN: Final = 8  # of its 16 characters; enough to tell agents apart
+_AGENT_SHOWN: Final = 8  # of an id's 16 characters; enough to tell agents apart
+_AGENT_NAME: Final = 9  # the longest name in place of an id, which is shown whole: kaimonctl
 _NAMED: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # C0 and C1 controls, line and paragraph separators, direction marks, the byte order mark, and
 # halves of surrogate pairs, which cannot be encoded.
@@ -68,7 +69,8 @@ class LineFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC)
         stamp = f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
         session = _word(getattr(record, "session", context.NONE))
-        agent = _word(getattr(record, "agent", context.NONE))[:_AGENT_SHOWN]
+        agent = _word(getattr(record, "agent", context.NONE))
+        agent = agent if len(agent) <= _AGENT_NAME else agent[:_AGENT_SHOWN]
         logger = _word(record.name.removeprefix(_OURS))
         message = escape(_shortened(_message(record)))
         head = f"{stamp} {_level(record.levelno):<5} session={session} agent={agent} {logger}: "

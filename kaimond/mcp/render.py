@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.notes import STASH
@@ -49,6 +49,47 @@ def render(item: Eval, spool: Spool, limit: int, *, printed: bool = True) -> Ans
         images=_images(outcome),
         meta={"kaimon/eval": item.id, "kaimon/session": item.session},
     )
+
+
+class Pieces(NamedTuple):
+    """The end of an eval in pieces, for somebody who has seen its output already.
+
+    Attributes:
+        shown: what was displayed, and the value, each as text.
+        failure: the error and its backtrace, or why it did not end by itself; "" if it succeeded.
+        notes: what is to be known besides, in sentences.
+    """
+
+    shown: tuple[str, ...]
+    failure: str
+    notes: tuple[str, ...]
+
+
+def pieces(item: Eval, limit: int) -> Pieces:
+    """Return the end of an eval without its output.
+
+    Args:
+        item: an eval that has ended.
+        limit: most characters of each piece.
+    """
+    outcome = item.outcome
+    assert outcome is not None, "only an eval that has ended is rendered"
+    shown = (block.rstrip("\n") for block in _shown(outcome))
+    notes = (_waited(item), _revised(outcome))
+    return Pieces(
+        tuple(shorten(block, limit, "show less of it") for block in shown),
+        _failure(item, outcome, limit),
+        tuple(note.strip("\n") for note in notes if note),
+    )
+
+
+def output(item: Eval, spool: Spool) -> str:
+    """Return the output of an eval that has ended, without what a terminal acts upon.
+
+    Of a long one, its two ends.
+    """
+    assert item.outcome is not None, "only an eval that has ended is rendered"
+    return _printed(item, item.outcome, spool)
 
 
 def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:

@@ -12,6 +12,7 @@ from kaimond.supervisor.view import choose
 
 if TYPE_CHECKING:
     from kaimond.config.preferences import Preferences
+    from kaimond.core import Core
     from kaimond.evals.eval import Eval, Outcome
     from kaimond.mcp.answer import Answer
     from kaimond.mcp.call import Call
@@ -56,8 +57,13 @@ async def with_finding(call: Call, item: Eval, answer: Answer) -> Answer:
     return dataclasses.replace(answer, text="\n".join([answer.text, *lines]))
 
 
-async def restarted_if_stale(call: Call, key: str) -> str:
+async def restarted_if_stale(core: Core, key: str, agent: str) -> str:
     """Restart an idle session that cannot be made current, if the user prefers that.
+
+    Args:
+        core: the daemon.
+        key: which session, as for `choose`.
+        agent: who is about to evaluate something, for display.
 
     Returns:
         What was done, in a sentence; "" if nothing was.
@@ -65,19 +71,19 @@ async def restarted_if_stale(call: Call, key: str) -> str:
     Raises:
         kaimond.errors.SessionError: there is no such session, or its restart failed.
     """
-    supervisor = call.core.supervisor
+    supervisor = core.supervisor
     session = choose(supervisor, key)
     record = session.record
     preferences = supervisor.projects.preferences(Path(record.project))
     if not (preferences.restart_when_stale and supervisor.source.doubtful(record.key)):
         return ""
-    if refused(record, preferences, call.core.paths.projects_file):
+    if refused(record, preferences, core.paths.projects_file):
         return ""
     if record.state is not State.READY:
         # Others would lose what they run.
         return ""
     try:
-        item = session.reread(call.agent.short, lambda _: None)
+        item = session.reread(agent, lambda _: None)
     except SessionError:
         # The eval that comes next is refused for the same reason, in its own words.
         return ""

@@ -19,6 +19,7 @@ from kaimond.config.current_projects import CurrentProjects
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.evals.history import History
 from kaimond.evals.output_limit import OutputLimit
+from kaimond.evals.output_watch import OutputWatch
 from kaimond.events import EvalBegan, EvalEnded
 from kaimond.gate.gate_version import require_spoken, unspoken
 from kaimond.interrupts.cancel import Cancelled
@@ -113,6 +114,7 @@ class Supervisor:
             paths.spool, settings.eval, self.history, self.cancel, self.tasks.watch
         )
         bus.subscribe(EvalBegan, lambda _: self._limit.begun())
+        OutputWatch(paths.spool, self.history, bus, self.tasks.watch)
         bus.subscribe(EvalEnded, partial(session_log.add_output, paths))
 
     # Start

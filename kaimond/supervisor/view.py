@@ -11,7 +11,7 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.gate.gate_version import unspoken
@@ -19,11 +19,14 @@ from kaimond.julia_process.health import Health, Word, judge
 from kaimond.registry.state import USABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kaimond.registry.record import Record
     from kaimond.sessions.session import Session
     from kaimond.supervisor.supervisor import Supervisor
+
+MOST_LISTED: Final = 20
+"""Most sessions that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,8 @@ async def views(supervisor: Supervisor, *, ended: bool = False) -> list[View]:
 def choose(supervisor: Supervisor, key: str) -> Session:
     """Return the session with this key, or the only live one if no key is given.
 
+    An unambiguous beginning of a key counts as the key.
+
     Raises:
         SessionError: the choice is unclear, or the session has ended; the message lists others.
     """
@@ -149,12 +154,8 @@ def choose(supervisor: Supervisor, key: str) -> Session:
             "There are several sessions, so name one by its key, as session=... "
             f"{available(alive)}",
         )
-    record = supervisor.registry.get(key)
-    if record is None:
-        raise SessionError(
-            ErrorKind.UNKNOWN_SESSION, f"No session has the key {key!r}. {available(alive)}"
-        )
-    session = supervisor.sessions.get(key)
+    record = known(supervisor, key)
+    session = supervisor.sessions.get(record.key)
     if session:
         return session
     successor = supervisor.registry.alive_for(record.project, record.name)
@@ -166,17 +167,48 @@ def choose(supervisor: Supervisor, key: str) -> Session:
     last = f"\nThe last lines of its output:\n{record.last_output}" if record.last_output else ""
     raise SessionError(
         ErrorKind.ENDED_SESSION,
-        f"Session {key} ({record.title}) ended at {iso(record.ended)}. {record.ending} {now}{last}",
+        f"Session {record.key} ({record.title}) ended at {iso(record.ended)}. {record.ending} "
+        f"{now}{last}",
+    )
+
+
+def known(supervisor: Supervisor, begin: str) -> Record:
+    """Return the session, alive or not, whose key is or begins with ``begin``.
+
+    Live sessions come first, as there may be many that have ended.
+
+    Raises:
+        SessionError: there is none, or there are several; the message lists them.
+    """
+    exact = supervisor.registry.get(begin)
+    if exact:
+        return exact
+    sessions = supervisor.sessions.all_verified()
+    for records in ([each.record for each in sessions], supervisor.registry.ended()):
+        found = [record for record in records if record.key.startswith(begin.lower())]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise SessionError(
+                ErrorKind.WHICH_SESSION,
+                f"The keys of several sessions begin with {begin!r}; give more of it. "
+                f"{_listed(found)}",
+            )
+    raise SessionError(
+        ErrorKind.UNKNOWN_SESSION, f"No session has the key {begin!r}. {available(sessions)}"
     )
 
 
 def available(alive: Iterable[Session]) -> str:
     """Return a text that lists the sessions a call could have named."""
     records = [session.record for session in alive]
-    if not records:
-        return "There is no session now; start_session starts one."
-    listed = ", ".join(f"{record.key} ({record.title}, {record.project})" for record in records)
-    return f"Available: {listed}"
+    return _listed(records) if records else "There is no session now; start_session starts one."
+
+
+def _listed(records: Sequence[Record]) -> str:
+    named = [f"{record.key} ({record.title}, {record.project})" for record in records[:MOST_LISTED]]
+    more = len(records) - len(named)
+    return f"Available: {', '.join([*named, *([f'and {more} more'] if more else [])])}"
 
 
 def iso(when: float) -> str:

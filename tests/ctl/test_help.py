@@ -24,7 +24,7 @@ LEAVES = list(PROGRAM.leaves())
 CHANGING = {
     *("start", "stop", "restart", "reload", "shutdown", "interrupt", "allow", "deny", "set"),
     *("unset", "install", "uninstall", "remove", "attach", "approve", "revoke", "reset", "tui"),
-    *("revise", "dev"),
+    *("revise", "dev", "eval"),
 }
 """Last words of commands that do something. All others only tell something."""
 

@@ -64,8 +64,32 @@ def test_a_session_is_named_by_its_key(home: Home, stub: Stub, command: str) -> 
     assert stub.asked[0]["params"] == {"session": "1a2b3c4d"}
 
 
+@pytest.mark.parametrize(
+    ("command", "careful"),
+    [("shutdown", True), ("restart", True), ("interrupt", False), ("revise", False)],
+)
+def test_a_session_that_is_not_named_is_the_daemons_choice_which_is_told(
+    home: Home, stub: Stub, command: str, *, careful: bool
+) -> None:
+    chosen = {"session": "1a2b3c4d", "title": "Pkg\x1b[2J", "project": "/p/Pkg"}
+    stub.answers |= {"session": chosen, command: {"text": "Done."}}
+    for given in ("", "1a"):
+        stub.asked.clear()
+        done = home.ctl(command, *filter(None, [given]), cwd=home.path)
+        assert done.stdout == "Done.\n"
+        assert done.stderr == "kaimonctl: session 1a2b3c4d (Pkg\\x1b[2J, /p/Pkg)\n"
+        question, order = [request["params"] for request in stub.asked]
+        assert question == {
+            "session": given,
+            "cwd": str(home.path),
+            "careful": careful,
+            "ended": False,
+        }
+        assert order == {"session": "1a2b3c4d"}
+
+
 def test_an_error_of_the_daemon_is_told_word_for_word_and_is_one(home: Home, stub: Stub) -> None:
-    stub.answers["shutdown"] = "There is no session x. Known: none."
+    stub.answers["session"] = "There is no session x. Known: none."
     done = home.ctl("shutdown", "x")
     assert done.returncode == 1
     assert done.stderr == "kaimonctl: There is no session x. Known: none.\n"

@@ -171,6 +171,17 @@ def test_a_followed_session_output_survives_rotation(home: Home) -> None:
         process.communicate()
 
 
+def test_a_session_output_is_found_by_the_beginning_of_its_key(home: Home) -> None:
+    path = session_log(home)
+    path.write_text("its output\n")
+    for given in ([], ["1a2b"]):
+        assert home.ctl("log", "--session-output", *given).stdout == "its output\n"
+    path.with_name("1affffff.log").touch()
+    done = home.ctl("log", "--session-output", "1a")
+    assert done.returncode == 1
+    assert done.stderr.endswith("There are logs of: 1a2b3c4d, 1affffff\n")
+
+
 def test_a_session_without_output_is_an_error(home: Home) -> None:
     done = home.ctl("log", "--session-output", "1a2b3c4d")
     assert done.returncode == 1
@@ -194,6 +205,9 @@ def test_harmless_text_is_left_alone() -> None:
     text = "a\tb\nGrüße \x1b[1;32mok\x1b[0m\n"
     assert session_output.harmless(text) == text
     assert session_output.harmless("10%\r20%\x1b[K") == "10%\n20%\\x1b[K"
+    repainted = "10%\r20%\x1b[K\r\n\x1b[A"
+    assert session_output.harmless(repainted, repaints=True) == repainted
+    assert session_output.harmless("\x1b[2J", repaints=True) == "\\x1b[2J"
 
 
 def test_projects_are_allowed_denied_and_listed(home: Home) -> None:

@@ -47,6 +47,7 @@ facts = {
     "manager": os.environ.get("NOTIFY_SOCKET"),
     "kept": is_open(kept),
     "other": is_open(other),
+    "inherited": [os.get_inheritable(fd) for fd in (0, 1, 2)],
     "null": [os.path.sameopenfile(fd, os.open(os.devnull, os.O_RDWR)) for fd in (0, 1, 2)],
 }
 temporary = here / "facts.tmp"
@@ -121,6 +122,8 @@ def test_the_daemon_has_what_it_needs_and_nothing_of_its_caller(program: Program
     assert facts["cwd"] == os.path.realpath(program.here)
     assert facts["umask"] == 0o077
     assert facts["null"] == [True, True, True]
+    # The next daemon, which is executed in its place, needs them as well.
+    assert facts["inherited"] == [True, True, True]
     assert facts["kept"] is True
     assert facts["other"] is False
     assert facts["leader"] is False, "it can never get a terminal"

@@ -14,7 +14,7 @@ from kaimond.registry.record import Record
 from kaimond.registry.state import State
 
 if TYPE_CHECKING:
-    from kaimond.mcp.call import Call
+    from kaimond.core import Core
 
 KEY = "0a1b2c3d"
 STALE = "src/a.jl: the type S changed; restart the session"
@@ -32,10 +32,9 @@ class Stale:
         self.history = SimpleNamespace(finished=self._finished)
 
     @property
-    def call(self) -> Call:
+    def core(self) -> Core:
         paths = SimpleNamespace(projects_file=Path("/projects.json"))
-        core = SimpleNamespace(supervisor=self, paths=paths)
-        return cast("Call", SimpleNamespace(core=core, agent=SimpleNamespace(short="a")))
+        return cast("Core", SimpleNamespace(supervisor=self, paths=paths))
 
     def reread(self, *_args: Any) -> Any:
         if self.refuses:
@@ -77,7 +76,7 @@ async def test_a_stale_session_is_restarted_only_if_its_user_and_its_person_let_
     record = Record(KEY, "/p", "", state, "user", 0.0, allow_restart=person_allows)
     stale = Stale(record, Preferences(restart_when_stale=wanted, allow_restart=project_allows))
     monkeypatch.setattr(restart_rules, "choose", lambda *_: stale)
-    said = await restart_rules.restarted_if_stale(stale.call, KEY)
+    said = await restart_rules.restarted_if_stale(stale.core, KEY, "agent")
     assert stale.done == done
     assert (STALE in said) == ("restarted" in done)
 
@@ -89,5 +88,5 @@ async def test_a_session_that_cannot_read_its_files_is_not_restarted_for_that(
     stale = Stale(record, Preferences(restart_when_stale=True))
     stale.refuses = True
     monkeypatch.setattr(restart_rules, "choose", lambda *_: stale)
-    assert not await restart_rules.restarted_if_stale(stale.call, KEY)
+    assert not await restart_rules.restarted_if_stale(stale.core, KEY, "agent")
     assert stale.done == []

@@ -58,7 +58,7 @@ async def test_an_eval_that_runs_can_be_read_as_a_resource_and_its_sessions_log(
         now = "Output so far: 10 bytes; shown: from byte 0 to 10."
         said = await _read(one, output)
         assert said == f"{now} {output}?offset=10 shows what comes after.\nonly line\n"
-        assert f"{key} Proj (busy" in await _read(one, "kaimon://sessions")
+        assert f"{key} Proj: busy" in await _read(one, "kaimon://sessions")
         await one.ok("cancel_eval", eval_id=eval_id)
         assert await _read(one, output) == "only line\n"
         assert "only line" in await _read(one, log)

@@ -75,7 +75,7 @@ class Desk:
         self.adopt()
 
     def _begin_daemon(self) -> None:
-        bus = Bus()
+        self.bus = bus = Bus()
         self.store = Store(self.directory / "kaimond.db")
         self.registry = Registry(self.store, bus)
         self.history = History(self.store, bus, self.settings)

@@ -2,61 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import pytest
-
-from kaimond.errors import SessionError
-from kaimond.events import Bus
-from kaimond.registry.registry import Registry
-from kaimond.registry.state import Event
-from kaimond.store.database import Store
-from kaimond.supervisor.view import choose, iso
+from kaimond.supervisor.view import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from kaimond.supervisor.supervisor import Supervisor
-
-
-class Desk:
-    """A registry, and the part of a supervisor that choosing needs."""
-
-    def __init__(self, store: Store) -> None:
-        self.registry = Registry(store, Bus())
-        sessions = SimpleNamespace(all_verified=self._alive, get=self._session)
-        double = SimpleNamespace(registry=self.registry, sessions=sessions)
-        self.supervisor = cast("Supervisor", double)
-
-    def _session(self, key: str) -> Any:
-        record = self.registry.get(key)
-        return SimpleNamespace(key=key, record=record) if record and record.alive else None
-
-    def _alive(self) -> list[Any]:
-        return [self._session(record.key) for record in self.registry.alive()]
-
-    def start(self, project: str, name: str = "") -> str:
-        return self.registry.create(project, name, "agent", "julia").key
-
-    def end(self, key: str, **changes: object) -> None:
-        self.registry.apply(key, Event.EXITED, "test", ended=1_700_000_000.0, **changes)
-
-    def choice(self, key: str = "") -> str:
-        return choose(self.supervisor, key).key
-
-    def refusal(self, key: str = "") -> tuple[str, str]:
-        with pytest.raises(SessionError) as caught:
-            choose(self.supervisor, key)
-        return caught.value.kind, caught.value.message
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with contextlib.closing(Store(tmp_path / "db")) as store:
-        yield Desk(store)
+    from tests.supervisor.conftest import Desk
 
 
 def test_the_only_session_need_not_be_named(desk: Desk) -> None:
@@ -84,9 +35,23 @@ def test_with_several_sessions_all_are_listed_and_none_is_guessed(desk: Desk) ->
     assert f"Available: {first} (Proj, /a/Proj), {second} (Proj:second, /a/Proj)" in message
 
 
+def test_the_beginning_of_a_key_is_enough_where_only_one_begins_so(desk: Desk) -> None:
+    keys = desk.keyed("/a", "1a000000", "1b000000", "2c000000")
+    desk.end(keys[2])
+    assert desk.choice("1a") == "1a000000"
+    assert desk.choice("1A00") == "1a000000"
+    kind, message = desk.refusal("1")
+    assert (kind, message.count("\n")) == ("which-session", 0)
+    assert message.endswith("Available: 1a000000 (a, /a), 1b000000 (a:1b000000, /a)")
+    # What has ended is in nobody's way, and is told if nothing else can be meant.
+    desk.end(keys[1])
+    assert desk.choice("1") == "1a000000"
+    assert "Session 2c000000 (a:2c000000) ended" in desk.refusal("2")[1]
+
+
 def test_a_key_that_nobody_has_is_told_with_what_there_is(desk: Desk) -> None:
     key = desk.start("/a")
-    for given in ("ffffffff", key[:4], key.upper() + "x", " " + key):
+    for given in ("ffffffff", key + "0", key.upper() + "x", " " + key):
         kind, message = desk.refusal(given)
         assert kind == "unknown-session"
         assert repr(given) in message

@@ -11,6 +11,7 @@ from kaimond.control.commands import (
     reload,
     restart,
     revise,
+    session,
     sessions,
     shutdown,
     start,
@@ -18,6 +19,7 @@ from kaimond.control.commands import (
     stop,
     version,
 )
+from kaimond.control.commands import eval as evaluate
 
 if TYPE_CHECKING:
     from kaimond.control.command import Command, StreamCommand
@@ -27,6 +29,7 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
     for command in (
         status.COMMAND,
         sessions.COMMAND,
+        session.COMMAND,
         start.COMMAND,
         interrupt.COMMAND,
         restart.COMMAND,
@@ -39,5 +42,5 @@ COMMANDS: Final[dict[str, Command[Any]]] = {
 }
 
 STREAM_COMMANDS: Final[dict[str, StreamCommand[Any]]] = {
-    command.name: command for command in (attach.COMMAND, events.COMMAND)
+    command.name: command for command in (attach.COMMAND, evaluate.COMMAND, events.COMMAND)
 }

@@ -10,28 +10,22 @@ import argparse
 import base64
 import os
 import select
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kaimond.ctl import client, render
+from kaimond.ctl import chosen_session, client, render
 from kaimond.ctl.output import CtlError, ExitCode, remark
 from kaimond.ctl.raw_terminal import DetachKey, RawTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXAMPLE: Final = "kaimonctl attach 1a2b3c4d"
+EXAMPLE: Final = "kaimonctl attach"
 
 DETACH_KEY: Final = "^]"
 
 LIMIT: Final = 150.0
 """Seconds for the answer; the session may be restarting, which has a deadline of its own."""
-
-AGAIN_FOR: Final = 60.0
-"""Seconds for which a broken connection is retried."""
-
-_PAUSE: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ _CODES: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("session", metavar="KEY", help="the session's key")
+    chosen_session.add_argument(parser)
     parser.add_argument(
         "--detach-key",
         metavar="KEYS",
@@ -78,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     key, first = options.session, True
     while True:
         with daemon:
+            key = chosen_session.choose(daemon, key, tell=False)
             begun = _attach(daemon, screen, key)
             key = begun["session"]
             remark(_greeting(begun, options.detach_key, again=not first))
@@ -161,19 +156,13 @@ def _conclude(end: End, key: str) -> int:
 
 
 def _connected_again(key: str) -> client.Client:
-    until = time.monotonic() + AGAIN_FOR
-    while True:
-        try:
-            return client.connect_or_start()
-        except CtlError as error:
-            if time.monotonic() >= until:
-                raise CtlError(
-                    f"no kaimond could be reached for {AGAIN_FOR:.0f} s. {error} Session {key} "
-                    "does not need one to go on; attach again when kaimond runs.",
-                    error.code,
-                ) from None
-        # A daemon that is killed during its start leaves nothing to wait for, so poll.
-        time.sleep(_PAUSE)
+    try:
+        return client.connected_again()
+    except CtlError as error:
+        raise CtlError(
+            f"{error} Session {key} does not need one to go on; attach again when kaimond runs.",
+            error.code,
+        ) from None
 
 
 def _keys(text: str) -> str:

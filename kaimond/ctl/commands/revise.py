@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kaimond.ctl import client, render
+from kaimond.ctl import chosen_session, client, render
 from kaimond.ctl.output import ExitCode, say
 
 if TYPE_CHECKING:
     import argparse
 
-EXAMPLE: Final = "kaimonctl revise 1a2b3c4d"
+EXAMPLE: Final = "kaimonctl revise 1a2b"
 
 LIMIT: Final = 600.0
 """Seconds; the request waits until the session's evals are done."""
@@ -22,13 +22,14 @@ LIMIT: Final = 600.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("session", metavar="KEY", help="the session's key")
+    chosen_session.add_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Have the session read its source again and print the outcome."""
     with client.connect() as daemon:
-        answer = daemon.call("revise", LIMIT, session=options.session)
+        key = chosen_session.choose(daemon, options.session)
+        answer = daemon.call("revise", LIMIT, session=key)
     say(render.escape_lines(str(answer.get("text", ""))))
     source = answer.get("source")
     differs = isinstance(source, dict) and any(map(source.get, ("stale", "changed", "off")))

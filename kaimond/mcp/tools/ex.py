@@ -59,7 +59,8 @@ async def run(call: Call, arguments: ExArguments) -> Answer:
         pasted = unwrapped(arguments.e)
         _check(pasted.code)
         session, told = await chosen(call, arguments.key(), starts=True)
-        remarks = [pasted.remark, *told, await restarted_if_stale(call, session.key)]
+        restarted = await restarted_if_stale(call.core, session.key, call.agent.short)
+        remarks = [pasted.remark, *told, restarted]
         # A restart may have ended the session.
         session = choose(call.core.supervisor, session.key)
         item = _submitted(call, session, arguments, pasted.code)

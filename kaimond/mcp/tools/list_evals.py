@@ -11,6 +11,7 @@ from kaimond.evals.eval import ENDS
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.spans import span
+from kaimond.supervisor.view import known
 
 if TYPE_CHECKING:
     from kaimond.evals.eval import Eval
@@ -28,7 +29,9 @@ class ListArguments(SessionArguments):
 
 async def run(call: Call, arguments: ListArguments) -> Answer:
     """List the newest evals that match."""
-    wanted = call.core.supervisor.history.recent(arguments.key(), arguments.limit, arguments.status)
+    supervisor, key = call.core.supervisor, arguments.key()
+    key = known(supervisor, key).key if key else ""
+    wanted = supervisor.history.recent(key, arguments.limit, arguments.status)
     lines = [_line(item, call.agent.short) for item in wanted]
     rows = [
         {

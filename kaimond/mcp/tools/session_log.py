@@ -11,10 +11,10 @@ from kaimond.mcp.session_choice import chosen
 from kaimond.mcp.text import clean, shorten
 from kaimond.mcp.tool import SessionArguments, Tool
 from kaimond.sessions import session_log
+from kaimond.supervisor.view import known
 
 if TYPE_CHECKING:
     from kaimond.mcp.call import Call
-    from kaimond.registry.record import Record
 
 _LIMIT: Final = 20_000
 
@@ -28,16 +28,12 @@ class SessionLogArguments(SessionArguments):
 async def run(call: Call, arguments: SessionLogArguments) -> Answer:
     """Read the end of the log, also if the session has ended."""
     key = arguments.key()
-    record = _ended(call, key) or (await chosen(call, key)).session.record
+    # The log of an ended session can be read, too.
+    record = known(call.core.supervisor, key) if key else (await chosen(call, "")).session.record
     log = call.core.paths.session_log(record.key)
     text = clean(session_log.tail(log, arguments.lines).encode())
     shown = shorten(text, _LIMIT, f"all of it: {log}") or "(it has not written anything)"
     return Answer(f"Session {record.key} ({record.title}, {record.state}):\n{shown}")
-
-
-def _ended(call: Call, key: str) -> Record | None:
-    record = call.core.supervisor.registry.get(key) if key else None
-    return record if record and not record.alive else None
 
 
 TOOL: Final = Tool(
