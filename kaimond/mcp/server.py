@@ -123,7 +123,7 @@ class Agents:
             request = json.dumps(context.request_id)
             call = Call(self._core, agent, request, say, context.request or Standing())
             answer = await _answer(call, params.name, params.arguments or {})
-            return answer.to_mcp()
+            return answer.to_mcp(agent.client)
 
         return Server(
             "kaimon",

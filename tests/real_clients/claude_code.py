@@ -12,6 +12,7 @@ from tests.real_clients.stub_model import Events, Turn
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable
     from pathlib import Path
 
 _PREFIX = "mcp__kaimon__"
@@ -30,7 +31,7 @@ class ClaudeCode:
     def permit(self, home: Path) -> None:
         """Its command line allows our tools."""
 
-    def command(self, _url: str) -> list[str]:
+    def command(self, _url: str, _variables: Iterable[str]) -> list[str]:
         """Return the command; the package's own launcher would be one more process."""
         (program,) = PACKAGES.glob("@anthropic-ai/claude-code-*/claude")
         how = "--print --verbose --input-format stream-json --output-format stream-json"
@@ -57,6 +58,12 @@ class ClaudeCode:
         _send(process, {"type": "control_request", "request_id": "1", "request": request})
         self.begin(process)
 
+    adds: ClassVar = "nothing"
+
+    def unwrap(self, text: str) -> str:
+        """Return an answer as it is."""
+        return text
+
     # The Messages API
 
     def read(self, path: str, body: Any) -> Turn | None:
@@ -76,7 +83,9 @@ class ClaudeCode:
             for block in message["content"]
         ]
         results = {
-            block["tool_use_id"]: _given(block) for block in blocks if block["type"] == "tool_result"
+            block["tool_use_id"]: _given(block)
+            for block in blocks
+            if block["type"] == "tool_result"
         }
         told = "\n".join(texts([body.get("system", ""), body["messages"]]))
         return Turn(ours, results, told, aside=not tools)
@@ -121,7 +130,7 @@ def _given(block: dict[str, Any]) -> Given:
 
 def _message(block: dict[str, Any], delta: dict[str, Any], stop: str) -> Events:
     usage = {"input_tokens": 1, "output_tokens": 1}
-    message = {
+    message: dict[str, Any] = {
         "id": "message",
         "type": "message",
         "role": "assistant",

@@ -10,6 +10,7 @@ from tests.real_clients.stub_model import Dialect
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -20,11 +21,13 @@ class Client(Dialect, Protocol):
         name: as `kaimonctl mcp install --client` takes it.
         title: as people call it.
         package: its npm package.
+        adds: what it adds to an answer of ours, in words.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     package: ClassVar[str]
+    adds: ClassVar[str]
 
     def prepare(self, home: Path) -> None:
         """Write the settings that a person has made before Kaimon is installed."""
@@ -32,11 +35,19 @@ class Client(Dialect, Protocol):
     def permit(self, home: Path) -> None:
         """Allow our tools, where that has to be in a file, after Kaimon was installed."""
 
-    def command(self, url: str) -> list[str]:
-        """Return the command that has the client work on a task without a person."""
+    def command(self, url: str, variables: Iterable[str]) -> list[str]:
+        """Return the command that has the client work on a task without a person.
+
+        Args:
+            url: the address of our model.
+            variables: names of the variables that our server needs.
+        """
 
     def environment(self, url: str) -> dict[str, str]:
         """Return the variables that lead the client to our model, and keep it from all else."""
+
+    def unwrap(self, text: str) -> str:
+        """Return an answer of ours without what the client adds to it."""
 
     def begin(self, process: subprocess.Popen[str]) -> None:
         """Tell a started client its task, if that is not in its command."""

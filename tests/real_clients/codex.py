@@ -15,9 +15,11 @@ from tests.real_clients.stub_model import Events, Turn
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable
     from pathlib import Path
 
 _NAMESPACE = "mcp__kaimon"
+_WRAPPING = re.compile(r"^Wall time: [0-9.]+ seconds\nOutput:\n")
 _DATA_URL = re.compile(r"data:([^;]+);base64,(.*)", re.DOTALL)
 
 
@@ -40,8 +42,8 @@ class Codex:
             approved = f'{table}default_tools_approval_mode = "approve"\n'
             file.write_text(text.replace(table, approved), encoding="utf-8")
 
-    def command(self, url: str) -> list[str]:
-        """Return the command."""
+    def command(self, url: str, variables: Iterable[str]) -> list[str]:
+        """Return the command; it names the variables that Codex would keep from our server."""
         provider = f'{{name="stub",base_url="{url}/v1",wire_api="responses",env_key="STUB_KEY"}}'
         settings = {
             "model_provider": "stub",
@@ -50,6 +52,7 @@ class Codex:
             "check_for_update_on_startup": "false",
             "analytics.enabled": "false",
             "features.plugins": "false",
+            "mcp_servers.kaimon.env_vars": json.dumps(sorted(variables)),
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         program = PACKAGES / self.package / "bin" / "codex.js"
@@ -68,21 +71,24 @@ class Codex:
         """Press ^C."""
         os.killpg(process.pid, signal.SIGINT)
 
+    adds: ClassVar = "`Wall time: <time>` and `Output:` before it"
+
+    def unwrap(self, text: str) -> str:
+        """Return an answer without how long it took."""
+        return _WRAPPING.sub("", text, count=1)
+
     # The Responses API
 
     def read(self, path: str, body: Any) -> Turn | None:
         """Read a request."""
         if not path.endswith("/responses"):
             return None
-        ours = {
-            tool["name"]: "\n".join(texts(tool))
-            for group in body.get("tools", [])
-            if group.get("name") == _NAMESPACE
-            for tool in group.get("tools", [])
-        }
+        groups = [group for group in body.get("tools", []) if group.get("name") == _NAMESPACE]
+        ours = {tool["name"]: "\n".join(texts(tool)) for group in groups for tool in group["tools"]}
+        about = [group.get("description", "") for group in groups]
         outputs = [item for item in body["input"] if item["type"] == "function_call_output"]
         results = {item["call_id"]: _given(item["output"]) for item in outputs}
-        told = "\n".join(texts([body.get("instructions", ""), body["input"]]))
+        told = "\n".join(texts([about, body.get("instructions", ""), body["input"]]))
         return Turn(ours, results, told)
 
     def call(self, call_id: str, tool: str, arguments: dict[str, Any]) -> Events:

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from tests.real_clients.conversation import Conversation
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--remake", action="store_true", help="write docs/what-agents-see.md instead of comparing"
+    )
+
+
 @pytest.fixture(scope="session")
-def conversations(
-    julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Conversations:
+def conversations(julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Conversations:
     """The conversations of the clients, by name; each is held when it is first asked for."""
     if problem := fetch.lacking():
         pytest.skip(problem)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Call:
         tool: the tool, by our name.
         arguments: the arguments.
         meanwhile: what happens while the tool runs; called in a thread of its own.
+        part: the part of the story that it belongs to.
     """
 
     title: str
     tool: str
     arguments: dict[str, Any]
     meanwhile: Callable[[], None] | None = None
+    part: str = ""
 
     def __str__(self) -> str:
         """The call as a person would write it in Python."""
@@ -57,6 +59,7 @@ class Step:
     """A call and what it gave.
 
     Attributes:
+        part: the part of the story.
         title: names the step, the same for all clients.
         tool: the tool that was called.
         call: the call as a person would write it.
@@ -64,6 +67,7 @@ class Step:
         offered: whether the client offered the tool to the model.
     """
 
+    part: str
     title: str
     tool: str
     call: str
@@ -79,7 +83,9 @@ class Conversation:
         client: the client's title.
         steps: the calls, in their order.
         tools: our tools as they were first offered: by name, the text that describes each.
-        told: all text that the model had before its first call.
+        told: all text of the client's last request but that of the tools.
+        home: the home directory of it all.
+        keys: the keys of all sessions.
         outside: hosts beyond loopback that the client asked for, and was refused.
         facts: what the story found out besides.
     """
@@ -88,6 +94,8 @@ class Conversation:
     steps: tuple[Step, ...]
     tools: dict[str, str]
     told: str
+    home: str
+    keys: tuple[str, ...]
     outside: tuple[str, ...]
     facts: dict[str, str] = field(default_factory=dict)
 
@@ -98,7 +106,3 @@ class Conversation:
     def step(self, title: str) -> Step:
         """Return a step by its title."""
         return next(step for step in self.steps if step.title == title)
-
-
-Story = "Generator[Call, Given, None]"
-"""Yields calls, and is sent what each gave."""

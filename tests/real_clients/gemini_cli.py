@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -14,9 +15,15 @@ from tests.real_clients.stub_model import Events, Turn
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable
     from pathlib import Path
 
 _PREFIX = "mcp_kaimon_"
+
+_WRAPPING: Final = re.compile(r"<untrusted_context>\n(.*)\n</untrusted_context>", re.DOTALL)
+_ERROR: Final = re.compile(
+    r"MCP tool '.*' reported tool error .* with response: (\[.*\])", re.DOTALL
+)
 
 _SETTINGS: Final = {
     "security": {"auth": {"selectedType": "gemini-api-key"}},
@@ -41,7 +48,7 @@ class GeminiCli:
     def permit(self, home: Path) -> None:
         """Its command line allows our tools."""
 
-    def command(self, _url: str) -> list[str]:
+    def command(self, _url: str, _variables: Iterable[str]) -> list[str]:
         """Return the command."""
         program = PACKAGES / self.package / "bundle" / "gemini.js"
         how = ["--model", "gemini-2.5-flash", "--approval-mode", "yolo", "--skip-trust"]
@@ -60,6 +67,19 @@ class GeminiCli:
         """Press ^C."""
         os.killpg(process.pid, signal.SIGINT)
 
+    adds: ClassVar = (
+        "`<untrusted_context>` around it; to an error, the whole call, and the error as JSON"
+    )
+
+    def unwrap(self, text: str) -> str:
+        """Return an answer without what it is wrapped in."""
+        if said := _ERROR.fullmatch(text):
+            (response,) = json.loads(said[1])
+            content = response["functionResponse"]["response"].get("content", [])
+            return "\n".join(block["text"] for block in content) or text
+        wrapped = _WRAPPING.match(text)
+        return wrapped[1] if wrapped else text
+
     # generateContent
 
     def read(self, path: str, body: Any) -> Turn | None:
@@ -67,7 +87,9 @@ class GeminiCli:
         if "enerateContent" not in path:
             return None
         declared = [
-            tool for group in body.get("tools", []) for tool in group.get("functionDeclarations", [])
+            tool
+            for group in body.get("tools", [])
+            for tool in group.get("functionDeclarations", [])
         ]
         ours = {
             tool["name"].removeprefix(_PREFIX): "\n".join(texts(tool))

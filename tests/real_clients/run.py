@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -15,9 +16,9 @@ from tests.real_clients.conversation import Conversation
 from tests.real_clients.gemini_cli import GeminiCli
 from tests.real_clients.story import World, story
 from tests.real_clients.stub_model import StubModel
-from tests.support.agent import agent
+from tests.support.agent import agent, facts
 from tests.support.home import Home
-from tests.support.wait import wait_until
+from tests.support.wait import until, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,12 @@ CLIENTS: Final[dict[str, Client]] = {
 _TIME: Final = 180
 """Seconds for the whole story."""
 
+_PROXY: Final = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+_NO_PROXY: Final = ("NO_PROXY", "no_proxy")
+
+_CANCEL_TIME: Final = 10
+"""Seconds after which an eval whose call was cancelled is taken to go on."""
+
 
 def run(client: Client, julia: dict[str, str]) -> Conversation:
     """Run a client through the story.
@@ -43,6 +50,9 @@ def run(client: Client, julia: dict[str, str]) -> Conversation:
         AssertionError: the client did not do what the model said.
     """
     home = Home(julia)
+    # On a busy machine a restart may take longer than the usual 5 s, and is then told otherwise.
+    home.paths.settings_file.parent.mkdir(mode=0o700, parents=True)
+    home.paths.settings_file.write_text("[session]\nrestart_timeout = 60\n")
     try:
         project = home.example()
         client.prepare(home.path)
@@ -55,15 +65,17 @@ def run(client: Client, julia: dict[str, str]) -> Conversation:
 
 
 def _converse(client: Client, home: Home, project: Path) -> Conversation:
-    world = World(home, project, cancel=lambda: client.cancel(process), offered=lambda: set(model.offered))
+    world = World(
+        home, project, cancel=lambda: client.cancel(process), offered=lambda: set(model.offered)
+    )
     model = StubModel(client, story(world))
     with model, (home.path / "client.out").open("w+") as said:
         process = subprocess.Popen(
-            client.command(model.url),
+            client.command(model.url, home.env),
             # Whatever it wants from elsewhere, it asks the model for, as a proxy, which refuses.
             env=home.env
-            | {name: model.url for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")}
-            | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+            | dict.fromkeys(_PROXY, model.url)
+            | dict.fromkeys(_NO_PROXY, "127.0.0.1")
             | client.environment(model.url),
             cwd=project,
             stdin=subprocess.PIPE,
@@ -76,7 +88,8 @@ def _converse(client: Client, home: Home, project: Path) -> Conversation:
             client.begin(process)
             wait_until(lambda: model.over(process.poll() is not None), _TIME)
             # What was cancelled is given to the model by those clients that go on.
-            world.facts["what became of the cancelled eval"] = asyncio.run(_newest_eval(home))
+            keys = _keys(home)
+            world.facts["cancelled"] = asyncio.run(_end_of_the_newest_eval(home))
         finally:
             _end(process)
         said.seek(0)
@@ -85,19 +98,36 @@ def _converse(client: Client, home: Home, project: Path) -> Conversation:
         raise AssertionError(f"{model.failure!r}\n{output[-3000:]}") from model.failure
     assert model.first, f"{client.title} asked for nothing:\n{output[-3000:]}"
     return Conversation(
-        client.title, tuple(model.steps), model.first.tools, model.first.told,
-        tuple(sorted(model.outside)), world.facts,
+        client.title,
+        tuple(model.steps),
+        model.first,
+        model.told,
+        str(home.path),
+        keys,
+        tuple(sorted(model.outside)),
+        world.facts,
     )
 
 
-async def _newest_eval(home: Home) -> str:
+def _keys(home: Home) -> tuple[str, ...]:
+    listed = home.kaimonctl("sessions", "--all", "--json")
+    assert listed.returncode == 0, listed.stderr
+    return tuple(session["key"] for session in json.loads(listed.stdout)["sessions"])
+
+
+async def _end_of_the_newest_eval(home: Home) -> str:
+    """Return how the last eval ended, in one line, with what is known of the reason."""
     async with agent(home) as one:
-        for _ in range(100):
-            said = await one.ok("list_evals", limit=1)
-            if " running " not in said:
-                break
-            await asyncio.sleep(0.1)
-        return said
+        (item,) = facts(await one.call("list_evals", limit=1))["evals"]
+
+        async def ended() -> str:
+            said = await one.ok("check_eval", eval_id=item["eval_id"])
+            return said if f"{item['eval_id']} in session" in said else ""
+
+        with contextlib.suppress(AssertionError):
+            said: str = await until(ended, _CANCEL_TIME)
+            return said.splitlines()[-1]
+    return "goes on"
 
 
 def _end(process: subprocess.Popen[str]) -> None:

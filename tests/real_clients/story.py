@@ -5,12 +5,13 @@ Titles name the steps, for the tests and in the document that is made of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.real_clients.conversation import Call, Given
@@ -74,21 +75,9 @@ class World:
 
     def kill_daemon(self) -> None:
         """Kill the daemon, as a crash would."""
-        os.kill(self.home.announced(), signal.SIGKILL)
-
-
-def story(world: World) -> Story:
-    """Tell all of it, from the first session to a cancelled call."""
-    yield from _before_a_session(world)
-    yield from _standard(world)
-    yield from _forgiving()
-    yield from _pictures(world)
-    yield from _long_output()
-    yield from _source(world)
-    yield from _background(world)
-    yield from _looking()
-    yield from _tools_of_the_session(world)
-    yield from _ends(world)
+        pid = self.home.announced()
+        assert pid, "no daemon runs in the home of this test"
+        os.kill(pid, signal.SIGKILL)
 
 
 def _ex(title: str, code: str, *, q: bool | None = False, **arguments: Any) -> Call:
@@ -115,15 +104,20 @@ def _standard(world: World) -> Story:
     yield _ex("A large matrix", "[i * j for i in 1:200, j in 1:200]")
     yield _ex("Printed output", "for r in first(log, 3) println(r.at, ' ', r.celsius) end")
     yield _ex("A warning", '@warn "few readings" count = length(log)')
-    tests = 'using Test\n@testset "log" begin\n    @test length(log) == 12\n    @test warmest(log) > {}\nend'
-    yield _ex("Tests that pass", tests.format(10))
+    tests = ("length(log) == 12", "warmest(log) > 10")
+    yield _ex("Tests that pass", _test_set("log", *tests))
     yield _ex("An error", 'parse_reading("2026-03-01T06:00:00 3K")')
     yield Call("A restart", "manage_repl", {"command": "restart"})
     yield Call("The state of all", "ping", {})
-    yield _ex("A test that fails", 'using Test\n@testset "sums" begin\n    @test 1 + 1 == 2\n    @test 2 + 2 == 5\nend')
+    yield _ex("A test that fails", _test_set("sums", "1 + 1 == 2", "2 + 2 == 5"))
 
 
-def _forgiving() -> Story:
+def _test_set(name: str, *tests: str) -> str:
+    lines = "".join(f"    @test {test}\n" for test in tests)
+    return f'using Test\n@testset "{name}" begin\n{lines}end'
+
+
+def _clumsy(_: World) -> Story:
     yield _ex("Code in a Markdown fence", "```julia\n1 + 1\n```")
     yield _ex("Code as pasted from a REPL", "julia> a = 20\n20\n\njulia> a + 1\n21")
     yield Call("Another name for an argument", "ex", {"code": "a + 2", "q": "false"})
@@ -145,7 +139,7 @@ def _pictures(world: World) -> Story:
     yield _ex("A picture that is too large", 'display(Plot("large.png"))')
 
 
-def _long_output() -> Story:
+def _long_output(_: World) -> Story:
     yield _ex("Long output", 'for i in 1:5000 println("line $i") end')
 
 
@@ -162,16 +156,19 @@ def _source(world: World) -> Story:
 
 
 def _background(world: World) -> Story:
+    go, gone = world.project / "go", world.project / "gone"
     code = (
-        "using Kaimon\nfor i in 1:10_000\n    println(\"step $i\")\n"
-        '    Gate.progress("$i of 10000")\n    sleep(0.05)\nend'
+        'using Kaimon\nfor i in 1:2\n    println("step $i")\n    Gate.progress("$i of 100")\n'
+        '    while !isfile("go") sleep(0.01) end\nend\ntouch("gone")\nwhile true sleep(0.01) end'
     )
-    given = yield _ex("An eval that takes long", code, timeout=1)
+    given = yield _ex("An eval that takes long", code, timeout=2)
     eval_id = _id_of(given.text, "check_eval")
+    go.touch()
+    wait_until(gone.exists)
     yield Call("Looking at it while it runs", "check_eval", {"eval_id": eval_id})
     yield Call("Which evals there are", "list_evals", {"limit": 3})
     yield Call("Cancelling it", "cancel_eval", {"eval_id": eval_id})
-    yield Call("Looking at it afterwards", "check_eval", {"eval_id": eval_id, "max_output": 300})
+    yield Call("Looking at it afterwards", "check_eval", {"eval_id": eval_id})
     yield Call("Cancelling it once more", "cancel_eval", {"eval_id": eval_id})
     yield Call("Nothing to interrupt", "manage_repl", {"command": "interrupt"})
     yield Call("No such eval", "check_eval", {"eval_id": "00000000"})
@@ -180,17 +177,19 @@ def _background(world: World) -> Story:
     yield Call(
         "The daemon is killed meanwhile",
         "ex",
-        {"e": 'runs = @isdefined(runs) ? runs + 1 : 1\ntouch("begun")\nsleep(4)\n(runs, 6 * 7)',
-         "q": False},
+        {
+            "e": 'runs = @isdefined(runs) ? runs + 1 : 1\ntouch("begun")\nsleep(4)\n(runs, 6 * 7)',
+            "q": False,
+        },
         world.when_begun("begun", world.kill_daemon),
     )
     yield _ex("State after the daemon was killed", "runs, a")
 
 
-def _looking() -> Story:
+def _looking(_: World) -> Story:
     yield Call("Where a session is", "investigate_environment", {})
     yield Call("What a session has written", "session_log", {"lines": 3})
-    yield Call("What the daemon has done", "server_log", {"lines": 3, "level": "warn"})
+    yield Call("What the daemon has done", "server_log", {"lines": 4})
     yield Call("The state of all, and of the daemon", "ping", {"extended": True})
 
 
@@ -201,7 +200,7 @@ def _tools_of_the_session(world: World) -> Story:
     )
     yield _ex("A session offers a tool", code)
     yield _ex("One call later", "nothing")
-    world.facts["a new tool is offered"] = "yes" if "circle_area" in world.offered() else "no"
+    world.facts["offered"] = "yes" if "circle_area" in world.offered() else "no"
     yield Call("Calling the session's tool", "circle_area", {"radius": 2.0})
 
 
@@ -230,9 +229,36 @@ def png(width: int, height: int) -> bytes:
     """Return a picture of one grey."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     pixels = zlib.compress((b"\0" + b"\xcc" * width) * height)
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
+
+
+PARTS: Final[dict[str, Callable[[World], Story]]] = {
+    "Before there is a session": _before_a_session,
+    "The standard story": _standard,
+    "Code that is not quite right": _clumsy,
+    "Pictures": _pictures,
+    "Long output": _long_output,
+    "Edited source": _source,
+    "Evals in the background": _background,
+    "Looking around": _looking,
+    "A session's own tools": _tools_of_the_session,
+    "Ends": _ends,
+}
+"""The parts of the story, by their titles."""
+
+
+def story(world: World) -> Story:
+    """Tell all of it, from before the first session to a cancelled call."""
+    for part, tell in PARTS.items():
+        calls = tell(world)
+        with contextlib.suppress(StopIteration):
+            call = next(calls)
+            while True:
+                call = calls.send((yield replace(call, part=part)))

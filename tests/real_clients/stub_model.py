@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from tests.real_clients.conversation import Call, Given, Step
 
@@ -83,7 +83,8 @@ class StubModel:
         story: what it calls; is sent what each call gave.
         steps: the calls so far, with what each gave.
         offered: our tools as the last request offered them.
-        first: the request that the first call answered.
+        first: the tools that were offered when the first call was made.
+        told: all text of the last request but the tools'.
         outside: hosts beyond loopback that the client asked for, and was refused.
         failure: the first error of the story, which ended it.
     """
@@ -92,7 +93,8 @@ class StubModel:
     story: Generator[Call, Given, None]
     steps: list[Step] = field(default_factory=list)
     offered: dict[str, str] = field(default_factory=dict)
-    first: Turn | None = None
+    first: dict[str, str] = field(default_factory=dict)
+    told: str = ""
     outside: set[str] = field(default_factory=set)
     failure: BaseException | None = None
     _open: _Open | None = None
@@ -100,7 +102,7 @@ class StubModel:
     _pauses: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __enter__(self) -> StubModel:
+    def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -141,13 +143,13 @@ class StubModel:
     def _next(self, turn: Turn) -> Events:
         if self._ended:
             return self.dialect.say(DONE)
-        self.offered = turn.tools
+        self.offered, self.told = turn.tools, turn.told
         if not self.first:
             if not turn.tools:
                 self._pauses += 1
                 assert self._pauses < _PAUSES, "the client does not offer our tools"
                 return self.dialect.pause(f"pause_{self._pauses}")
-            self.first = turn
+            self.first = turn.tools
             return self._begin(next(self.story))
         assert self._open
         given = turn.results.get(self._id)
@@ -157,8 +159,9 @@ class StubModel:
         if self._open.thread:
             self._open.thread.join()
         call = self._open.call
-        import sys; print(f"{time.monotonic():.1f}", call.title, file=sys.stderr, flush=True)
-        self.steps.append(Step(call.title, call.tool, str(call), given, self._open.offered))
+        self.steps.append(
+            Step(call.part, call.title, call.tool, str(call), given, self._open.offered)
+        )
         return self._begin(self.story.send(given))
 
     @property
@@ -201,7 +204,9 @@ def _handler(model: StubModel) -> type[BaseHTTPRequestHandler]:
             """Answer what is not for the model."""
             self._send(b'{"object": "list", "data": [], "models": []}', "application/json")
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            """Answer as GET, without a body."""
+            self.do_GET()
 
         def do_POST(self) -> None:
             """Answer a request, with the model's words or with nothing."""
