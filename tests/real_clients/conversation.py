@@ -29,14 +29,14 @@ class Call:
     part: str = ""
 
     def __str__(self) -> str:
-        """The call as a person would write it in Python."""
+        """The call as our own texts write one."""
         return f"{self.tool}({', '.join(f'{k}={_literal(v)}' for k, v in self.arguments.items())})"
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, str) and "\n" in value:
         return f'"""\n{value.strip()}\n"""'
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 DOCUMENT: Final = fetch.PINS.parents[2] / "docs" / "what-agents-see.md"
 
-_MADE_WITH: Final = "Julia {}"
-_LONGEST: Final = 40
+_LONGEST: Final = 24
 """Most lines of a text that are shown."""
+_MOST_LINKS: Final = 8
+"""Most steps of a tool that are named; of others, the parts are."""
 _ENDS: Final = 8
 """Lines at either end of a longer one."""
 
@@ -82,24 +83,28 @@ class _Seen:
         found = [step.given for step in self.conversation.steps if step.title == title]
         return found[0] if found else None
 
+    @property
+    def places(self) -> Placeholders:
+        return Placeholders(self.conversation.home, self.conversation.keys)
+
     def text(self, step: Step) -> str | None:
         """The words of Kaimon that arrived, with placeholders."""
         given = self.given(step.title)
         if given is None:
             return None
-        places = Placeholders(self.conversation.home, self.conversation.keys)
         said = CLIENTS[self.name].unwrap(given.text)
-        return places.put_into(said, log=step.tool.endswith("_log")).strip("\n")
+        return self.places.put_into(said, log=step.tool.endswith("_log")).strip("\n")
 
     def characters(self, titles: tuple[str, ...]) -> int:
         """Characters given at these steps, with placeholders and all that the client adds."""
-        places = Placeholders(self.conversation.home, self.conversation.keys)
-        return sum(len(places.put_into(self.conversation[title].text)) for title in titles)
+        return sum(len(self.places.put_into(self.conversation[title].text)) for title in titles)
 
 
 def _in_short(seen: list[_Seen]) -> str:
     def told(one: _Seen) -> str:
-        return "yes" if INSTRUCTIONS[:200] in one.conversation.told else "no"
+        if INSTRUCTIONS in one.conversation.told:
+            return "all of them"
+        return "their beginning" if INSTRUCTIONS[:200] in one.conversation.told else "none"
 
     def tools(one: _Seen) -> str:
         return f"{sum(map(len, one.conversation.tools.values())):,}"
@@ -107,14 +112,22 @@ def _in_short(seen: list[_Seen]) -> str:
     def standard(one: _Seen) -> str:
         return f"{one.characters(STANDARD):,}"
 
+    def own(one: _Seen) -> str:
+        steps = (step for step in one.conversation.steps if step.title in STANDARD)
+        return f"{sum(len(one.text(step) or '') for step in steps):,}"
+
+    def cancelled(one: _Seen) -> str:
+        return one.places.put_into(one.conversation.facts["cancelled"])
+
     rows: list[tuple[str, Callable[[_Seen], str]]] = [
         ("what it adds to an answer", lambda one: CLIENTS[one.name].adds),
-        ("the server's instructions reach the model", told),
+        ("the server's instructions", told),
         ("characters of all tools' descriptions", tools),
-        ("**characters of the standard story's answers**", standard),
+        ("characters of the answers of the standard story", standard),
+        ("**of these, Kaimon's own**", own),
         ("pictures", lambda one: _pictures(one.given("A picture"))),
         ("offers a session's own tool at once", lambda one: one.conversation.facts["offered"]),
-        ("an eval whose call the client cancels", lambda one: one.conversation.facts["cancelled"]),
+        ("an eval whose call the client cancels", cancelled),
     ]
     lines = [
         "## In short\n",
@@ -135,7 +148,10 @@ def _pictures(given: Given | None) -> str:
 def _by_tool(conversation: Conversation) -> str:
     lines = ["| tool | shown in |", "|---|---|"]
     for tool in TOOLS:
-        titles = [step.title for step in conversation.steps if step.tool == tool]
+        steps = [step for step in conversation.steps if step.tool == tool]
+        titles = [step.title for step in steps]
+        if len(titles) > _MOST_LINKS:
+            titles = list(dict.fromkeys(step.part for step in steps))
         links = ", ".join(f"[{title.lower()}](#{_anchor(title)})" for title in titles)
         lines.append(f"| `{tool}` | {links} |")
     return "\n".join([*lines, ""])
@@ -149,7 +165,7 @@ def _told(step: Step, seen: list[_Seen]) -> str:
     first, *others = seen
     text = first.text(step)
     assert text is not None
-    call = Placeholders(first.conversation.home, first.conversation.keys).put_into(step.call)
+    call = first.places.put_into(step.call)
     lines = [f"### {step.title}\n", _block(call), _block(_cut(text))]
     given = first.given(step.title)
     assert given
@@ -157,7 +173,7 @@ def _told(step: Step, seen: list[_Seen]) -> str:
     if given.is_error:
         lines.append("Marked as an error.\n")
     lines += [
-        f"{one.conversation.client}: {said}"
+        f"{one.conversation.client}:{said}"
         for one in others
         if (said := _differs(one, step, first))
     ]
@@ -168,16 +184,16 @@ def _differs(one: _Seen, step: Step, first: _Seen) -> str:
     """Say in words how what one client gives differs from what the first one does."""
     text, given, model = one.text(step), one.given(step.title), first.given(step.title)
     if text is None or given is None or model is None:
-        return "ends, so its model is given nothing.\n"
+        return " it ends, so its model is given nothing.\n"
     said = []
     if [image.rpartition(",")[0] for image in given.images] != [
         image.rpartition(",")[0] for image in model.images
     ]:
         pictures = ", ".join(image.rpartition(",")[0] for image in given.images) or "none"
-        said.append(f"the picture: {pictures}.\n")
+        said.append(f" the picture is {pictures}.\n")
     if text != first.text(step):
-        said.append(f"\n\n{_block(_cut(text))}" if "\n" in text else f"`{text}`\n")
-    return " ".join(said)
+        said.append(f"\n{_block(_cut(text))}" if "\n" in text else f" `{text}`\n")
+    return "".join(said)
 
 
 def _block(text: str) -> str:

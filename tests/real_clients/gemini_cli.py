@@ -8,6 +8,7 @@ import re
 import signal
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from kaimond.mcp.answer import END
 from tests.real_clients.client import picture, texts
 from tests.real_clients.conversation import Given
 from tests.real_clients.fetch import PACKAGES
@@ -68,7 +69,8 @@ class GeminiCli:
         os.killpg(process.pid, signal.SIGINT)
 
     adds: ClassVar = (
-        "`<untrusted_context>` around it; to an error, the whole call, and the error as JSON"
+        "`<untrusted_context>` around it; to an error, the whole call, and the error as JSON. "
+        "Kaimon adds `(end)` to a value that is JSON, which it would misread"
     )
 
     def unwrap(self, text: str) -> str:
@@ -78,7 +80,7 @@ class GeminiCli:
             content = response["functionResponse"]["response"].get("content", [])
             return "\n".join(block["text"] for block in content) or text
         wrapped = _WRAPPING.match(text)
-        return wrapped[1] if wrapped else text
+        return wrapped[1].removesuffix(END) if wrapped else text
 
     # generateContent
 

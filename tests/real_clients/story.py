@@ -187,9 +187,10 @@ def _background(world: World) -> Story:
 
 
 def _looking(_: World) -> Story:
-    yield Call("Where a session is", "investigate_environment", {})
+    given = yield Call("Where a session is", "investigate_environment", {})
+    key = _id_of(given.text, "ession")
     yield Call("What a session has written", "session_log", {"lines": 3})
-    yield Call("What the daemon has done", "server_log", {"lines": 4})
+    yield Call("What the daemon has done", "server_log", {"lines": 2, "session": key})
     yield Call("The state of all, and of the daemon", "ping", {"extended": True})
 
 
@@ -219,7 +220,7 @@ def _ends(world: World) -> Story:
 
 
 def _id_of(text: str, what: str) -> str:
-    """Return the eval id that an answer names."""
+    """Return the key or eval id that an answer names after a word."""
     found = _KEY.search(text, max(text.find(what), 0))
     assert found, text
     return found[0]
@@ -243,8 +244,8 @@ PARTS: Final[dict[str, Callable[[World], Story]]] = {
     "Before there is a session": _before_a_session,
     "The standard story": _standard,
     "Code that is not quite right": _clumsy,
-    "Pictures": _pictures,
-    "Long output": _long_output,
+    "Plots": _pictures,
+    "Much output": _long_output,
     "Edited source": _source,
     "Evals in the background": _background,
     "Looking around": _looking,
