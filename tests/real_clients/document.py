@@ -126,6 +126,7 @@ def _in_short(seen: list[_Seen]) -> str:
         ("characters of the answers of the standard story", standard),
         ("**of these, Kaimon's own**", own),
         ("pictures", lambda one: _pictures(one.given("A picture"))),
+        ("progress of a call", lambda one: _progress(one.given("Progress"))),
         ("offers a session's own tool at once", lambda one: one.conversation.facts["offered"]),
         ("an eval whose call the client cancels", cancelled),
     ]
@@ -143,6 +144,10 @@ def _in_short(seen: list[_Seen]) -> str:
 
 def _pictures(given: Given | None) -> str:
     return "as pictures" if given and given.images else "not given"
+
+
+def _progress(given: Given | None) -> str:
+    return "given to the model" if given and "1 of 3" in given.text else "not given to the model"
 
 
 def _by_tool(conversation: Conversation) -> str:

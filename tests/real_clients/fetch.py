@@ -19,7 +19,7 @@ LOCK: Final = PINS.with_name("package-lock.json")
 FOLDER: Final = PINS.parents[2] / ".clients"
 PACKAGES: Final = FOLDER / "node_modules"
 
-_STAMP: Final = FOLDER / "fetched"
+STAMP: Final = FOLDER / "fetched"
 """A copy of the lock file that was fetched."""
 
 _TIME: Final = 600
@@ -42,7 +42,7 @@ def lacking() -> str:
 
 
 def _is_current() -> bool:
-    return _STAMP.is_file() and _STAMP.read_bytes() == LOCK.read_bytes()
+    return STAMP.is_file() and STAMP.read_bytes() == LOCK.read_bytes()
 
 
 def fetch() -> str:
@@ -54,7 +54,7 @@ def fetch() -> str:
         return ""
     FOLDER.mkdir(exist_ok=True)
     # Written last, so that a fetch that breaks off is begun again.
-    _STAMP.unlink(missing_ok=True)
+    STAMP.unlink(missing_ok=True)
     shutil.copy(PINS, FOLDER)
     shutil.copy(LOCK, FOLDER)
     # No script of a package runs: the clients work without.
@@ -67,7 +67,7 @@ def fetch() -> str:
         return f"npm ci did not end within {_TIME} s"
     if done.returncode:
         return f"npm ci ended with code {done.returncode}: {done.stderr.strip()[-500:]}"
-    shutil.copy(LOCK, _STAMP)
+    shutil.copy(LOCK, STAMP)
     return ""
 
 

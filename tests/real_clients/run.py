@@ -29,7 +29,7 @@ CLIENTS: Final[dict[str, Client]] = {
     client.name: client for client in (ClaudeCode(), Codex(), GeminiCli())
 }
 
-_TIME: Final = 180
+_TIME: Final = 300
 """Seconds for the whole story."""
 
 _PROXY: Final = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
