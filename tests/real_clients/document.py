@@ -197,7 +197,7 @@ def _differs(one: _Seen, step: Step, first: _Seen) -> str:
         pictures = ", ".join(image.rpartition(",")[0] for image in given.images) or "none"
         said.append(f" the picture is {pictures}.\n")
     if text != first.text(step):
-        said.append(f"\n{_block(_cut(text))}" if "\n" in text else f" `{text}`\n")
+        said.append(f"\n\n{_block(_cut(text))}" if "\n" in text else f" `{text}`\n")
     return "".join(said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from kaimond import __version__
 
 _ALWAYS: Final = (
-    (r"/\S*(?=/share/julia/)", "<julia>"),
+    (r"/\S*(/share/julia/\S+\.jl):\d+", r"<julia>\1:<line>"),
     (r"\b[0-9a-f]{32}\b", "<boot id>"),
     (r"\b(pid|process) \d+", r"\1 <pid>"),
     (r"\bagent([ =])[0-9a-f]{8}\b", r"agent\1<agent>"),
@@ -19,12 +20,14 @@ _ALWAYS: Final = (
     (rf"\bkaimond {re.escape(__version__)}", "kaimond <version>"),
     (r"\bJulia \d+\.\d+\.\d+", "Julia <version>"),
     (r"\bthreads: \d+", "threads: <number>"),
-    (r", [a-z ]+ \(\d+ %(?: CPU)?\)", ", <what it does> (<number> %)"),
+    (r", [A-Za-z ]+ \(\d+ %(?: CPU)?\)", ", <what it does> (<number> %)"),
     (r"\bCPU \d+ %", "CPU <number> %"),
     (r"\b\d+(\.\d+)? [KMG]iB", "<size>"),
     (r" *\b\d+\.\d ms  ", " <time>  "),
     (r"\b\d+(\.\d+)? seconds\b", "<time>"),
     (r"(?<!every )\b\d+(\.\d+)? ?(?:ms|s|min|h)\b", "<time>"),
+    # A column of times is as wide as the longest.
+    (r"(?m) +(Time|<time>)$", r"  \1"),
     (r"\d+ already precompiled", "<number> already precompiled"),
 )
 
@@ -52,7 +55,9 @@ class Placeholders:
             text: the text.
             log: whether it is a log, whose lines have times of day.
         """
-        text = text.replace(self.home, "/home/you")
+        # On macOS, /tmp is a link.
+        for home in (os.path.realpath(self.home), self.home):
+            text = text.replace(home, "/home/you")
         for key in self.keys:
             text = text.replace(key, "<key>")
         if log:
