@@ -102,7 +102,7 @@ def _standard(world: World) -> Story:
     yield _ex("A struct", 'parse_reading("2026-03-01T06:00:00 -1.4C")')
     yield _ex("A vector of structs", "log = read_log(MyPkg.sample_log())")
     yield _ex("A large matrix", "[i * j for i in 1:200, j in 1:200]")
-    yield _ex("Printed output", "for r in first(log, 3) println(r.at, ' ', r.celsius) end")
+    yield _ex("Printed output", "for r in log[1:3] println(r.at, ' ', r.celsius) end")
     yield _ex("A warning", '@warn "few readings" count = length(log)')
     tests = ("length(log) == 12", "warmest(log) > 10")
     yield _ex("Tests that pass", _test_set("log", *tests))

@@ -36,7 +36,9 @@ def test_the_document_is_what_the_models_are_given(
     before = document.DOCUMENT.read_text(encoding="utf-8") if document.DOCUMENT.exists() else ""
     if not remake and document.julia_of(before) != julia:
         pytest.skip(f"it was made with Julia {document.julia_of(before)}, and this is {julia}")
-    made = document.write({name: conversations[name] for name in CLIENTS}, julia)
+    # The last one first, as another process may have begun with the first one.
+    held = {name: conversations[name] for name in reversed(CLIENTS)}
+    made = document.write({name: held[name] for name in CLIENTS}, julia)
     if remake:
         document.DOCUMENT.write_text(made, encoding="utf-8")
         return
