@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help env julia demo check check-all lint types imports test test-all julia-test chaos soak format wheel sdist deb deb-test clean
+.PHONY: help env julia clients what-agents-see demo check check-all lint types imports test test-all julia-test chaos soak format wheel sdist deb deb-test clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(STAMP)  ## the Python environment, in .venv
 
@@ -21,6 +21,12 @@ $(STAMP): pyproject.toml
 
 julia: $(STAMP)  ## find the Julias at hand (JULIAS="path path"), or fetch one into .julia
 	@$(BIN)/python packaging/julia/find_or_fetch.py
+
+clients: $(STAMP)  ## fetch the MCP clients that tests drive, into .clients; needs npm
+	@$(BIN)/python -m tests.real_clients.fetch
+
+what-agents-see: $(STAMP) julia clients  ## remake docs/what-agents-see.md with the real clients
+	@$(BIN)/pytest -q tests/real_clients/test_document.py --remake
 
 demo: $(STAMP) julia  ## a readable story through two real agents
 	@$(BIN)/python examples/demo.py
@@ -40,9 +46,11 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 test: $(STAMP) julia
+	@$(BIN)/python -m tests.real_clients.fetch --if-possible
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 test-all: $(STAMP) julia
+	@$(BIN)/python -m tests.real_clients.fetch --if-possible
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --all-julias
 
 julia-test: $(STAMP) julia

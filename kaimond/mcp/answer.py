@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,13 @@ from kaimond.mcp.text import readable
 
 FACTS: Final = "kaimon/facts"
 """Key in an answer's ``_meta`` of what its text says, for programs; models do not see it."""
+
+END: Final = "\n(end)"
+"""Follows a text that is JSON, so that it no longer is, where a client would misread that."""
+
+_READS_JSON: Final = "gemini-cli"
+# Where a text is JSON, as the values 2 and "ready" are, Gemini CLI takes it for structured content,
+# and fails the call because that must be an object (google-gemini/gemini-cli#27045).
 
 
 @dataclass(frozen=True)
@@ -31,9 +39,16 @@ class Answer:
     images: tuple[tuple[str, str], ...] = ()
     meta: dict[str, Any] | None = None
 
-    def to_mcp(self) -> types.CallToolResult:
-        """Convert to the result of MCP's `tools/call`."""
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=_safe(self.text))]
+    def to_mcp(self, client: str = "") -> types.CallToolResult:
+        """Convert to the result of MCP's `tools/call`.
+
+        Args:
+            client: the MCP client's own name, "" if it has not given it.
+        """
+        text = _safe(self.text)
+        if client.startswith(_READS_JSON) and _is_json(text):
+            text += END
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=text)]
         content += [
             types.ImageContent(type="image", data=data, mime_type=mime)
             for mime, data in self.images
@@ -43,6 +58,17 @@ class Answer:
         # openai/codex#38287).
         meta = {**(self.meta or {}), **({FACTS: _safe(self.facts)} if self.facts else {})}
         return types.CallToolResult(content=content, is_error=self.is_error, _meta=meta or None)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    except RecursionError:
+        # Python reads no deeper; a client may.
+        return True
+    return True
 
 
 def _safe(value: Any) -> Any:

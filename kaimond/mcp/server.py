@@ -136,7 +136,7 @@ class Agents:
                 answer = await _answer(call, params.name, params.arguments or {})
             except AnswerNeededError as needed:
                 return needed.to_mcp()
-            return answer.to_mcp()
+            return answer.to_mcp(agent.client)
 
         server = SdkServer(
             "kaimon",

@@ -39,7 +39,7 @@ def evals(running: Running) -> dict[str, Eval]:
         get=known.get,
         dropped=lambda _: None,
     )
-    supervisor.registry = SimpleNamespace(get=lambda _: None)
+    supervisor.registry = SimpleNamespace(get=lambda _: None, ended=list)
     return known
 
 
