@@ -33,7 +33,10 @@ class Answer:
 
     def to_mcp(self) -> types.CallToolResult:
         """Convert to the result of MCP's `tools/call`."""
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=_safe(self.text))]
+        content: list[types.ContentBlock] = []
+        # Models refuse a text that is empty.
+        if self.text or not self.images:
+            content.append(types.TextContent(type="text", text=_safe(self.text)))
         content += [
             types.ImageContent(type="image", data=data, mime_type=mime)
             for mime, data in self.images

@@ -84,7 +84,7 @@ def so_far(call: Call, item: Eval, spool: Spool, limit: int) -> str:
     size += end_of(last) - len(last)
     call.agent.heard[item.id] = size
     hint = f"all of the output: {spool.path(item.id)}"
-    return shorten(shown(spool, item.id, heard, size).rstrip("\n"), limit, hint)
+    return shorten(shown(spool, item.id, heard, size), limit, hint).rstrip("\n")
 
 
 _WORDS: Final = {
@@ -140,7 +140,7 @@ async def answer_of(
     if item.outcome is None:
         answer = promoted(call, item, spool, max_output, doing)
     else:
-        answer = render(item, spool, max_output)
+        answer = await render(item, spool, max_output)
         answer = await with_finding(call, item, answer)
     text = "\n".join([answer.text, *filter(None, [*remarks, waits.warning, _tainted(call, item)])])
     return dataclasses.replace(answer, text=text)

@@ -23,6 +23,7 @@ from kaimond.mcp.answer import Answer
 from kaimond.mcp.call import Call, Standing
 from kaimond.mcp.listeners import Listeners
 from kaimond.mcp.streams import message_streams
+from kaimond.mcp.text import MOST_PROGRESS, short_line
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.waiting import interrupt
 
@@ -41,8 +42,8 @@ Kaimon gives you live Julia sessions: real Julia processes that keep their state
 1. start_session(project_path="/abs/path") gives the session of a project, starting it if needed. \
 start_session() lists the projects that may be started. One session per project is shared by all \
 agents; pass name="..." for one of your own.
-2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false only output and \
-errors are shown. Pass session="<key>" when there are several sessions.
+2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false the value is told \
+in one line. Pass session="<key>" when there are several sessions.
 3. An eval that takes longer than 30 s goes on in the background: check_eval(eval_id="...") shows \
 it, cancel_eval(eval_id="...") interrupts it, list_evals lists them.
 4. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
@@ -118,7 +119,8 @@ class Agents:
             _introduce(agent, context)
 
             async def say(sentence: str) -> None:
-                await context.session.report_progress(time.monotonic(), None, sentence)
+                line = short_line(sentence, MOST_PROGRESS)
+                await context.session.report_progress(time.monotonic(), None, line)
 
             request = json.dumps(context.request_id)
             call = Call(self._core, agent, request, say, context.request or Standing())

@@ -29,7 +29,11 @@ async def test_values_are_shown_only_when_they_are_wanted(shared: Home) -> None:
         assert "nothing was printed" in await one.value("nothing")
         assert "nothing was printed" in await one.value("1 + 1;")
         assert "nothing was printed" in await one.value("1 + 1; # a comment; with semicolons")
-        assert "q=false shows it" in await one.ok("ex", e="1 + 1")
+        assert await one.ok("ex", e="1 + 1") == "=> 2"
+        assert await one.ok("ex", e='println("out"); 1') == "out\n=> 1"
+        summary = await one.ok("ex", e="zeros(200, 200)")
+        assert re.fullmatch(r"=> 200\S200 \S+ \(q=false shows it\)", summary)
+        assert "nothing was printed" in await one.ok("ex", e="1 + 1;")
         assert await one.value("a = 1; b = 2\na + b") == "3"
         assert await one.value("ans + 1") == "4"
 
@@ -116,7 +120,7 @@ async def test_output_after_the_eval_goes_to_the_sessions_log_and_to_no_other_an
         await one.start(shared.path / "Proj")
         code = 't = @async (while !ispath("answered") sleep(0.02) end; println("late"))'
         await one.ok("ex", e=code)
-        assert "nothing was printed" in await one.ok("ex", e="1")
+        assert await one.ok("ex", e="1") == "=> 1"
         (shared.path / "Proj" / "answered").touch()
         while "late" not in await one.ok("session_log"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from pydantic import Field
 from kaimond.evals.spool import Spool
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.eval_answer import find_eval, notes_of, so_far
+from kaimond.mcp.pictures import MOST_SENT
 from kaimond.mcp.render import render, stashed
 from kaimond.mcp.restart_rules import with_finding
 from kaimond.mcp.text import MOST_OUTPUT, clean, end_of, shorten
@@ -31,6 +32,10 @@ class CheckArguments(Arguments):
         None, ge=0, description="Show the output from this byte on instead of its two ends."
     )
     max_output: int = Field(6000, ge=100, le=MOST_OUTPUT, description="Characters to show.")
+    pictures_from: int = Field(
+        1, ge=1, description=f"Number of the first picture to show; at most {MOST_SENT} are shown."
+    )
+    svg: bool = Field(default=False, description="Show SVG pictures as text.")
 
 
 async def run(call: Call, arguments: CheckArguments) -> Answer:
@@ -56,7 +61,13 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
         return Answer(f"{head}\n{item.outcome.text('error')}\n{shown}")
     kept = stashed(item.outcome.parts, arguments.max_output)
     head = f"{head}\n{kept}" if kept else head
-    ended = render(item, spool, arguments.max_output)
+    ended = await render(
+        item,
+        spool,
+        arguments.max_output,
+        pictures_from=arguments.pictures_from,
+        svg=arguments.svg,
+    )
     # The call itself succeeded, whatever became of the eval.
     answer = Answer(f"{head}\n{ended.text}", images=ended.images, meta=ended.meta)
     return await with_finding(call, item, answer)
