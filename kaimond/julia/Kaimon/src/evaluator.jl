@@ -117,9 +117,12 @@ Run the code of `request`; returns the fields that show its value, or say what i
 function evaluate_and_render(request::EvalRequest)
     isempty(request.call) || return call_and_render(request)
     inputs = inputs_of(request.code)
-    value = evaluate_toplevel(parse_inputs(inputs, "eval-" * request.id))
-    # A command of Pkg has no value.
-    inputs[end].mode === :julia && set_ans(value)
+    value = nothing
+    for (input, parsed) in zip(inputs, parse_inputs(inputs, "eval-" * request.id))
+        value = evaluate_toplevel(parsed)
+        # A command of Pkg has no value.
+        input.mode === :julia && set_ans(value)
+    end
     (value === nothing || hides_value(inputs[end].text)) && return Field[]
     # The code may just have defined how its value is shown.
     request.quiet && return Base.invokelatest(summary_fields, value)::Vector{Field}

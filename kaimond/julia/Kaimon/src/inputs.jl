@@ -63,14 +63,12 @@ line_number(code::String, position::Int) =
     count(isequal('\n'), SubString(code, 1, prevind(code, position))) + 1
 
 """
-The expression that evaluates all of `inputs`.
+The expressions that evaluate `inputs`.
 
-A SyntaxProblem if any part of it does not parse, so that nothing of it runs then.
+A SyntaxProblem if any part of them does not parse, so that nothing of it runs then.
 """
-function parse_inputs(inputs::Vector{Input}, filename::String)
-    parsed = Any[parse_input(input, filename) for input in inputs]
-    return length(parsed) == 1 ? parsed[1] : Expr(:toplevel, parsed...)
-end
+parse_inputs(inputs::Vector{Input}, filename::String) =
+    Any[parse_input(input, filename) for input in inputs]
 
 function parse_input(input::Input, filename::String)
     input.mode === :pkg && return Expr(:call, run_pkg_command, input.text)
