@@ -42,8 +42,8 @@ Kaimon gives you live Julia sessions: real Julia processes that keep their state
 1. start_session(project_path="/abs/path") gives the session of a project, starting it if needed. \
 start_session() lists the projects that may be started. One session per project is shared by all \
 agents; pass name="..." for one of your own.
-2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false the value is told \
-in one line. Pass session="<key>" when there are several sessions.
+2. ex(e="...", q=false) evaluates code there and shows the value. Without q=false the value is \
+told in one line. Pass session="<key>" when there are several sessions.
 3. An eval that takes longer than 30 s goes on in the background: check_eval(eval_id="...") shows \
 it, cancel_eval(eval_id="...") interrupts it, list_evals lists them.
 4. ping shows all sessions as they are at this moment. manage_repl(command="restart") gives a \
