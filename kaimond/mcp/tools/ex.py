@@ -93,8 +93,8 @@ TOOL: Final = Tool(
         "what was printed and, in one line, what the value of the last expression is; with q=false "
         "the value (a trailing `;` hides it). Errors come with a short backtrace. Evaluations of "
         "one session run one after the other. An eval that takes longer than `timeout` goes on in "
-        "the background, and the answer gives its id for check_eval and cancel_eval. Paths are relative to the session's "
-        "pwd(), which is the project's directory unless code changes it."
+        "the background, and the answer gives its id for check_eval and cancel_eval. Paths are "
+        "relative to the session's pwd(), which is the project's directory unless code changes it."
     ),
     arguments=ExArguments,
     run=run,
