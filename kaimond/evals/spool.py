@@ -72,6 +72,10 @@ def survey(directory: Path) -> list[File]:
     return found
 
 
+def _eval_of(path: str) -> str:
+    return os.path.basename(path)[:8]  # noqa: PTH119 - a plain string from scandir
+
+
 class Spool:
     """The output files of one session, in their own directory."""
 
@@ -82,8 +86,12 @@ class Spool:
         """Return the path for the output of an eval."""
         return self._directory / f"{eval_id}{SUFFIX}"
 
+    def beside(self, eval_id: str, ending: str) -> Path:
+        """Return the path for another file of an eval, which is kept as long as its output."""
+        return self._directory / f"{eval_id}{ending}"
+
     def prepare(self) -> None:
-        """Create the directory, and remove the oldest files beyond `KEEP`.
+        """Create the directory, and remove the files of the oldest evals beyond `KEEP`.
 
         Raises:
             kaimond.runtime.UnsafeDirectoryError: it cannot be created or trusted.
@@ -91,9 +99,16 @@ class Spool:
         ensure_private(self._directory)
         with os.scandir(self._directory) as entries:
             files = [(entry.stat().st_mtime, entry.path) for entry in entries]
-        for _, path in sorted(files)[: -(KEEP - 1) or None]:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108 - a plain string from scandir
+        # Files of the same eval, which have its id in front, go together.
+        newest: dict[str, float] = {}
+        for changed, path in files:
+            eval_id = _eval_of(path)
+            newest[eval_id] = max(changed, newest.get(eval_id, 0.0))
+        kept = set(sorted(newest, key=lambda eval_id: newest[eval_id])[-(KEEP - 1) :])
+        for _, path in files:
+            if _eval_of(path) not in kept:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108 - a plain string from scandir
 
     def size(self, eval_id: str) -> int:
         """Return the number of bytes of output so far."""

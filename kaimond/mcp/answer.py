@@ -48,7 +48,10 @@ class Answer:
         text = _safe(self.text)
         if client.startswith(_READS_JSON) and _is_json(text):
             text += END
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=text)]
+        content: list[types.ContentBlock] = []
+        # Models refuse a text that is empty.
+        if text or not self.images:
+            content.append(types.TextContent(type="text", text=text))
         content += [
             types.ImageContent(type="image", data=data, mime_type=mime)
             for mime, data in self.images

@@ -130,7 +130,7 @@ async def answer_of(
     if item.outcome is None:
         answer = promoted(call, item, spool, max_output, doing)
     else:
-        answer = render(item, spool, max_output)
+        answer = await render(item, spool, max_output)
         answer = await with_finding(call, item, answer)
     text = "\n".join([answer.text, *filter(None, [*remarks, waits.warning, _tainted(call, item)])])
     return dataclasses.replace(answer, text=text)

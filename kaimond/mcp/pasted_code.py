@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
+from kaimond.mcp.text import short_line
 from kaimond.mcp.tool import ArgumentError
 
 PROMPT: Final = "julia> "
 _INDENT: Final = " " * len(PROMPT)
 """What the REPL puts in front of each further line of an input."""
 
-_OTHER_MODE: Final = re.compile(r"(?:\([^()\n]*\) )?(?:pkg|shell|help\?)> ")
+_OTHER_MODE: Final = re.compile(r"(?:\([^()\n]*\) )?(?P<mode>pkg|shell|help\?)>(?: |$)")
+"""A prompt of another mode; that of Pkg's is preceded by the active project."""
+
+_SIGNS: Final = {"pkg": "]", "help?": "?"}
+"""What a person types to get into each mode. The gate knows lines that begin so."""
 
 _FENCED: Final = re.compile(
     r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w-]*)[ \t]*\n(?P<code>.*?)\n?(?P=fence)", re.DOTALL
 )
 _LANGUAGES: Final = {"", "julia", "jl", "julia-repl", "repl"}
+
+_QUOTED: Final = 80
+"""Most characters of a line that an error quotes."""
 
 
 class Pasted(NamedTuple):
@@ -35,10 +43,11 @@ def unwrapped(text: str) -> Pasted:
     """Return the code in a text that is one Markdown fence or a copy of a REPL's screen.
 
     Any other text is returned as it is: a fence inside of code, for example, is Julia's literal
-    of a command.
+    of a command. Input of Pkg's mode and of help becomes lines that begin with `]` and `?`, which
+    the gate takes as the REPL does.
 
     Raises:
-        ArgumentError: the screen has input of another mode of the REPL, which is no Julia code.
+        ArgumentError: it is, or the screen has, input for the shell.
     """
     code, left_out = text, []
     fenced = _FENCED.fullmatch(text.strip().replace("\r\n", "\n"))
@@ -49,9 +58,11 @@ def unwrapped(text: str) -> Pasted:
     ):
         code = fenced["code"]
         left_out.append("the Markdown fence")
-    if code.lstrip().startswith(PROMPT):
+    if code.lstrip().startswith(PROMPT) or _OTHER_MODE.match(code.lstrip()):
         code = _without_prompts(code)
-        left_out.append("`julia> ` prompts and the output below them")
+        left_out.append("the REPL's prompts and the output below them")
+    if (first := code.lstrip().split("\n", 1)[0]).startswith(";") and first.strip("; \t\r"):
+        _refuse_shell(first)
     what = " and ".join(left_out)
     return Pasted(code, f"(Evaluated without {what}.)" if what else "")
 
@@ -62,16 +73,27 @@ def _without_prompts(text: str) -> str:
     inside = False
     for line in text.splitlines():
         if line.lstrip().startswith(PROMPT):
-            kept.append(line.lstrip().removeprefix(PROMPT))
+            code = line.lstrip().removeprefix(PROMPT)
+            if code.startswith(";"):
+                _refuse_shell(line)
+            kept.append(code)
             inside = True
         elif inside and line.startswith(_INDENT):
             kept.append(line.removeprefix(_INDENT))
-        elif _OTHER_MODE.match(line.lstrip()):
-            raise ArgumentError(
-                f"Nothing was evaluated: `{line.strip()}` is not Julia code but input of another "
-                "mode of the REPL. Send only Julia code; for Pkg mode, call its functions, for "
-                'example Pkg.add("Example").'
-            )
+        elif prompt := _OTHER_MODE.match(line.lstrip()):
+            if prompt["mode"] == "shell":
+                _refuse_shell(line)
+            command = line.lstrip()[prompt.end() :].strip()
+            if command:
+                kept.append(_SIGNS[prompt["mode"]] + command)
+            inside = False
         else:
             inside = False
     return "\n".join(kept)
+
+
+def _refuse_shell(line: str) -> NoReturn:
+    raise ArgumentError(
+        f"Nothing was evaluated: `{short_line(line.strip(), _QUOTED)}` is input for the shell, not "
+        "Julia code. Run it in your own shell, or in Julia as run(`...`)."
+    )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import base64
+import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.notes import STASH
 from kaimond.mcp.answer import Answer
-from kaimond.mcp.text import clean, end_of, shorten, shown
+from kaimond.mcp.pictures import pictures_of, vector_pictures
+from kaimond.mcp.text import Gap, clean, end_of, payload, shorten, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kaimond.evals.eval import Eval, Outcome
     from kaimond.evals.spool import Spool
+    from kaimond.mcp.text import Parts
 
 WORTH_TELLING: Final = 1.0
 """Seconds in the queue from which on the wait is mentioned."""
@@ -22,11 +24,16 @@ WORTH_TELLING: Final = 1.0
 FILES: Final = 5
 """Most files that are named one by one."""
 
-IMAGES: Final = ("image/png", "image/jpeg")
-"""The types that clients show as pictures; SVG goes into the text."""
 
-
-def render(item: Eval, spool: Spool, limit: int, *, printed: bool = True) -> Answer:
+async def render(
+    item: Eval,
+    spool: Spool,
+    limit: int,
+    *,
+    printed: bool = True,
+    pictures_from: int = 1,
+    svg: bool = False,
+) -> Answer:
     """Return the answer to a call that waited for an eval.
 
     Args:
@@ -34,19 +41,27 @@ def render(item: Eval, spool: Spool, limit: int, *, printed: bool = True) -> Ans
         spool: the spool of its session.
         limit: most characters of text.
         printed: whether to show what it printed.
+        pictures_from: number of the first picture that is shown.
+        svg: whether SVG pictures are shown as text.
     """
     outcome = item.outcome
     assert outcome is not None, "only an eval that has ended is rendered"
-    blocks = [_printed(item, outcome, spool) if printed else "", *_shown(outcome)]
-    text = "\n".join(block.rstrip("\n") for block in blocks if block.strip("\n"))
+    blocks = [_printed(item, outcome, spool)] if printed else []
+    blocks += [*_shown(outcome), *_summary(outcome)]
     hint = f"all of the output: {spool.path(item.id)}" if outcome.output else "show less of it"
-    text = shorten(text, limit, hint)
+    text = shorten(_in_lines(blocks), limit, hint)
+    pictures = await pictures_of(outcome, item.id, spool, pictures_from)
+    drawn = await vector_pictures(outcome, item.id, spool, limit if svg else 0)
     failure = _failure(item, outcome, limit)
-    text = "\n".join(part for part in (text, failure) if part) or _nothing(item, outcome)
+    said = [text, *drawn, *pictures.remarks, failure]
+    text = "\n".join(part for part in said if part)
+    if not text and not pictures.images:
+        nothing = "" if outcome.output else ", nothing was printed"
+        text = f"Done in {outcome.elapsed:.3f} s{nothing}."
     return Answer(
-        text + _waited(item) + _revised(outcome),
+        (text + _waited(item) + _revised(outcome)).lstrip("\n"),
         is_error=outcome.status is not Status.DONE,
-        images=_images(outcome),
+        images=pictures.images,
         meta={"kaimon/eval": item.id, "kaimon/session": item.session},
     )
 
@@ -74,10 +89,9 @@ def pieces(item: Eval, limit: int) -> Pieces:
     """
     outcome = item.outcome
     assert outcome is not None, "only an eval that has ended is rendered"
-    shown = (block.rstrip("\n") for block in _shown(outcome))
     notes = (_waited(item), _revised(outcome))
     return Pieces(
-        tuple(shorten(block, limit, "show less of it") for block in shown),
+        tuple(shorten(_in_lines([block]), limit, "show less of it") for block in _shown(outcome)),
         _failure(item, outcome, limit),
         tuple(note.strip("\n") for note in notes if note),
     )
@@ -89,33 +103,51 @@ def output(item: Eval, spool: Spool) -> str:
     Of a long one, its two ends.
     """
     assert item.outcome is not None, "only an eval that has ended is rendered"
-    return _printed(item, item.outcome, spool)
+    return shorten(_printed(item, item.outcome, spool), sys.maxsize, "")
 
 
-def _printed(item: Eval, outcome: Outcome, spool: Spool) -> str:
+def _printed(item: Eval, outcome: Outcome, spool: Spool) -> Parts:
     if outcome.kept:
         # The spool is gone, or will be.
         head, tail = outcome.part("output:head"), outcome.part("output:tail")
         omitted = outcome.output - len(head) - len(tail)
         if omitted <= 0:
-            return clean(head + tail)
-        return f"{clean(head[: end_of(head)])}\n[... {omitted} bytes left out ...]\n{clean(tail)}"
+            return [clean(head + tail)]
+        return [clean(head[: end_of(head)]), Gap(omitted), clean(tail)]
     if outcome.output and not spool.size(item.id):
-        return f"[... its {outcome.output} bytes of output are no longer kept ...]"
+        return [f"[... its {outcome.output} bytes of output are no longer kept ...]"]
     return shown(spool, item.id, 0, outcome.output)
 
 
-def _shown(outcome: Outcome) -> list[str]:
+def _shown(outcome: Outcome) -> list[Parts]:
     """Return displayed things and the value, as text."""
-    blocks = []
+    blocks: list[Parts] = []
     for name, value in outcome.parts:
         place, _, mime = name.partition(":")
-        if place in ("display", "value") and mime in ("text/plain", "text/x-error"):
-            text = clean(value)
-            blocks.append(f"(it could not be shown: {text})" if mime == "text/x-error" else text)
-        elif place in ("display", "value") and mime == "image/svg+xml":
-            blocks.append(f"(an SVG image of {len(value)} bytes)")
+        if place in ("display", "value") and mime == "text/plain":
+            blocks.append(payload(value))
+        elif place in ("display", "value") and mime == "text/x-error":
+            blocks.append(["(it could not be shown: ", *payload(value), ")"])
     return blocks
+
+
+def _summary(outcome: Outcome) -> list[Parts]:
+    """Return what the value is, in one line, if it is not shown."""
+    summary = clean(outcome.part("summary"))
+    more = " (q=false shows it)" if outcome.part("partial") else ""
+    return [[f"=> {summary}{more}"]] if summary else []
+
+
+def _in_lines(blocks: list[Parts]) -> Parts:
+    """Join blocks of text, each in lines of its own; those that are blank are left out."""
+    parts: list[str | Gap] = []
+    for block in blocks:
+        kept = list(block)
+        if isinstance(kept[-1], str):
+            kept[-1] = kept[-1].rstrip("\n")
+        if any(isinstance(part, Gap) or part.strip("\n") for part in kept):
+            parts += ["\n", *kept] if parts else kept
+    return parts
 
 
 def stashed(parts: Iterable[tuple[str, bytes]], limit: int) -> str:
@@ -129,27 +161,19 @@ def stashed(parts: Iterable[tuple[str, bytes]], limit: int) -> str:
     return shorten("\n".join(lines), limit, "max_output shows more of them")
 
 
-def _images(outcome: Outcome) -> tuple[tuple[str, str], ...]:
-    found = ((name.partition(":"), value) for name, value in outcome.parts)
-    return tuple(
-        (mime, base64.b64encode(value).decode())
-        for (place, _, mime), value in found
-        if place in ("display", "value") and mime in IMAGES
-    )
-
-
 def _failure(item: Eval, outcome: Outcome, limit: int) -> str:
     if outcome.reason:
         verb = "was interrupted" if outcome.status is Status.INTERRUPTED else "is lost"
         return f"ERROR: eval {item.id} {verb}: {outcome.reason}."
     if outcome.status is Status.DONE:
         return ""
-    error = clean(outcome.text("error").encode()) or "unknown error"
-    backtrace = clean(outcome.text("backtrace").encode()).strip("\n")
-    text = f"ERROR: {error.rstrip()}"
-    if backtrace:
-        text += f"\n{backtrace}"
-    return shorten(text, limit, "the rest is a longer message or backtrace")
+    error: Parts = payload(outcome.part("error") or b"unknown error")
+    backtrace = payload(outcome.part("backtrace"))
+    return shorten(
+        _in_lines([["ERROR: ", *error], backtrace]),
+        limit,
+        "the rest is a longer message or backtrace",
+    )
 
 
 def _revised(outcome: Outcome) -> str:
@@ -179,9 +203,3 @@ def _waited(item: Eval) -> str:
     if item.waited_for != PERSON:
         what = f"eval {item.waited_for} of this session"
     return f"\n(It had waited {waited:.1f} s behind {what}.)"
-
-
-def _nothing(item: Eval, outcome: Outcome) -> str:
-    hidden = " q=true hides the value; q=false shows it." if item.quiet else ""
-    printed = "" if outcome.output else ", nothing was printed"
-    return f"Done in {outcome.elapsed:.3f} s{printed}.{hidden}"

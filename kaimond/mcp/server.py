@@ -26,6 +26,7 @@ from kaimond.mcp.person import AnswerNeededError, Person
 from kaimond.mcp.report import reported
 from kaimond.mcp.sdk_server import SdkServer, ToolsOnlyListen, serve_reading
 from kaimond.mcp.streams import message_streams
+from kaimond.mcp.text import MOST_PROGRESS, short_line
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.unknown_names import unknown_session_tool, unknown_tool
 from kaimond.mcp.waiting import interrupt
@@ -43,8 +44,9 @@ INSTRUCTIONS: Final = """\
 Kaimon gives you live Julia sessions: real Julia processes that keep variables and loaded packages \
 between your calls. Use it instead of running `julia` in a shell, which compiles everything anew.
 
-1. ex(e="...", q=false) evaluates code and shows the value. It uses the session of the project you \
-work in, and starts it if there is none. All agents of a project share its session.
+1. ex(e="...", q=false) evaluates code and shows the value; without q=false, one line of it. It \
+uses the session of the project you work in, and starts it if there is none. All agents of a \
+project share its session.
 2. start_session(project_path="...") is for another project, or with name="..." for a session of \
 your own. It returns a key; pass that as session="<key>" wherever several sessions could be meant.
 3. Edit source files and evaluate again: changes are taken up before each eval, and what cannot be \
@@ -113,7 +115,8 @@ class Agents:
             _introduce(agent, context)
 
             async def say(sentence: str) -> None:
-                await context.session.report_progress(time.monotonic(), None, sentence)
+                line = short_line(sentence, MOST_PROGRESS)
+                await context.session.report_progress(time.monotonic(), None, line)
 
             request = json.dumps(context.request_id)
             return Call(self._core, agent, request, say, context.request or Standing())

@@ -13,7 +13,6 @@ from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PROJECT_FILES, PathRefusedError, resolve
 from kaimond.errors import ErrorKind, SessionError
 from kaimond.mcp.person import Question, Silence
-from kaimond.mcp.text import progress_line
 from kaimond.sessions import session_log
 from kaimond.supervisor.view import View, view
 from kaimond.toolchain.start_plan import NotAllowedError
@@ -122,7 +121,7 @@ def progress(call: Call, project: str, name: str, waited: float) -> str:
     if record is None:
         return f"starting Julia for {waited:.0f} s"
     last = session_log.tail(call.core.paths.session_log(record.key), 1)
-    return progress_line(f"starting Julia for {waited:.0f} s: {last}")
+    return f"starting Julia for {waited:.0f} s: {last}"
 
 
 # Consent

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from kaimond.evals.spool import Spool
 
 MOST_OUTPUT: Final = 25_000
 """Most characters of an answer; clients cut or refuse longer ones."""
+
+MOST_PROGRESS: Final = 200
+"""Most characters of a progress message; clients show it in one line."""
 
 # An escape may be cut off by the end of the text. One that is never closed takes at most its line.
 _ESCAPES: Final = re.compile(
@@ -48,31 +52,86 @@ def _overwritten(line: str) -> str:
     return paints[-1] if paints else ""
 
 
-def shorten(text: str, limit: int, hint: str) -> str:
+class Gap(NamedTuple):
+    """A place in a text where a part of it was never read.
+
+    Attributes:
+        size: bytes that are missing there.
+        hint: where they can be read; "" if nowhere.
+    """
+
+    size: int
+    hint: str = ""
+
+    def line(self) -> str:
+        """Return the line that stands in its place."""
+        return _omission(f"{self.size} bytes", self.hint)
+
+
+Parts = Sequence["str | Gap"]
+"""A text with gaps."""
+
+
+def shorten(text: str | Parts, limit: int, hint: str) -> str:
     """Cut a text to about ``limit`` characters: two thirds from its head, the rest its tail.
+
+    The line that replaces what is left out counts all of it, with what the text has lost before.
 
     Args:
         text: the text to shorten.
         limit: how many characters are kept.
         hint: where the rest can be read; goes into the line that replaces what is left out.
     """
-    if len(text) <= limit:
+    parts = [text] if isinstance(text, str) else text
+    whole = "".join(part for part in parts if isinstance(part, str))
+    if len(whole) <= limit:
+        return "".join(part if isinstance(part, str) else part.line() for part in parts)
+    begin = limit * 2 // 3
+    end = len(whole) - (limit - begin)
+    head, tail = [whole[:begin]], [whole[end:]]
+    at = missing = 0
+    for part in parts:
+        if isinstance(part, str):
+            at += len(part)
+        elif begin <= at <= end:
+            missing += part.size
+        else:
+            side, stop = (head, begin) if at < begin else (tail, len(whole))
+            last = side.pop()
+            split = len(last) - (stop - at)
+            side += [last[:split], part.line(), last[split:]]
+    left = whole[begin:end]
+    # How many characters a gap has nobody knows.
+    count = f"{missing + len(left.encode())} bytes" if missing else f"{len(left)} characters"
+    return "".join([*head, _omission(count, hint), *tail])
+
+
+def _omission(count: str, hint: str) -> str:
+    return f"\n[... {count} left out{f'; {hint}' if hint else ''} ...]\n"
+
+
+def short_line(text: str, most: int) -> str:
+    """Return the beginning of a text, cut at a word if it has more than ``most`` characters."""
+    if len(text) <= most:
         return text
-    head = limit * 2 // 3
-    tail = limit - head
-    gap = f"\n[... {len(text) - head - tail} characters left out; {hint} ...]\n"
-    return text[:head] + gap + (text[-tail:] if tail else "")
+    head = text[: most - 1]
+    at_word = head.rstrip() if text[most - 1].isspace() else head.rpartition(" ")[0].rstrip()
+    # A word that takes half of it, such as a path, is cut.
+    return f"{at_word if len(at_word) > most // 2 else head}…"
 
 
-LONGEST_PROGRESS: Final = 200
-"""Most characters of a progress message; clients show one line."""
+def last_line(text: str, most: int) -> str:
+    """Return the end of a text, cut at a word if it has more than ``most`` characters."""
+    return short_line(text[::-1], most)[::-1]
 
 
-def progress_line(text: str) -> str:
-    """Return a text as one line that a client can show as progress."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_PROGRESS else f"{line[: LONGEST_PROGRESS - 3]}..."
+_LONG: Final = 2**20 - 100
+"""Bytes of a payload that the gate may have cut; it does so at 1 MiB."""
 
+_NEAR: Final = 100
+"""Bytes around the middle of such a payload, where the gate's line about it is."""
+
+_CUT_BY_GATE: Final = re.compile(rb"\n\[\.\.\. (\d+) bytes left out \.\.\.\]\n")
 
 READ: Final = 2**18
 """Bytes read from each end of an eval's output; more than any answer shows."""
@@ -126,16 +185,24 @@ def _length(byte: int) -> int:
     return 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004
 
 
-def shown(spool: Spool, eval_id: str, begin: int, end: int) -> str:
+def shown(spool: Spool, eval_id: str, begin: int, end: int) -> Parts:
     """Return the output from one byte to another as text; if it is long, its two ends."""
     if end - begin <= 2 * READ:
-        return clean(_after(spool, eval_id, begin, end))
+        return [clean(_after(spool, eval_id, begin, end))]
     head = spool.piece(eval_id, begin, begin + READ)
     head = head[begin_of(_before(spool, eval_id, begin), head) : end_of(head)]
     tail = _after(spool, eval_id, end - READ, end)
     left = end - begin - len(head) - len(tail)
-    gap = f"\n[... {left} bytes left out; all of the output: {spool.path(eval_id)} ...]\n"
-    return clean(head) + gap + clean(tail)
+    return [clean(head), Gap(left, f"all of the output: {spool.path(eval_id)}"), clean(tail)]
+
+
+def payload(data: bytes) -> Parts:
+    """Return a text that the gate sent; if it was so long that the gate cut it, with the gap."""
+    middle = len(data) // 2
+    cut = _CUT_BY_GATE.search(data, middle - _NEAR, middle + _NEAR) if len(data) > _LONG else None
+    if not cut:
+        return [clean(data)]
+    return [clean(data[: cut.start()]), Gap(int(cut[1])), clean(data[cut.end() :])]
 
 
 def _after(spool: Spool, eval_id: str, begin: int, end: int) -> bytes:

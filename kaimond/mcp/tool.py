@@ -120,7 +120,8 @@ class Tool(Generic[A]):
             elif one["type"] == "missing":
                 said.append(f"missing parameter `{name}`")
             else:
-                said.append(f"`{name}`: {one['msg'][:1].lower()}{one['msg'][1:]}")
+                what = one["msg"].removeprefix("Value error, ")
+                said.append(f"`{name}`: {what[:1].lower()}{what[1:]}")
         known = ", ".join(f"`{name}`" for name in self.arguments.model_fields) or "none"
         return f"{self.name}: {'; '.join(said)}. Nothing was done. Its parameters are: {known}."
 

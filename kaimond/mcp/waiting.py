@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaimond.evals.eval import ENDS, Status
 from kaimond.evals.spool import Spool
-from kaimond.mcp.text import clean, shown
+from kaimond.mcp.text import MOST_PROGRESS, clean, last_line, shown
 from kaimond.spans import span
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ SAY_EVERY: Final = 1.0
 SILENT_SAY_EVERY: Final = 5.0
 """Seconds between two progress messages while there is none; clients give up after 60."""
 
-_LINE: Final = 400
-"""Most characters of output in one progress message."""
+_REACH: Final = 1600
+"""Most bytes of output that are read for one progress message."""
 
 
 @dataclass
@@ -83,13 +83,13 @@ async def _say(call: Call, item: Eval, heard: _Heard) -> None:
     progress = session.notes_of(item.id).progress if session else ""
     if progress != heard.progress:
         heard.progress, heard.said = progress, now
-        await call.say(clean(progress.encode())[:_LINE])
+        await call.say(clean(progress.encode()))
     spool = Spool(call.core.paths.session_spool(item.session))
     size = spool.size(item.id)
     if size > heard.size:
-        fresh = shown(spool, item.id, max(heard.size, size - 4 * _LINE), size)
+        fresh = "".join(map(str, shown(spool, item.id, max(heard.size, size - _REACH), size)))
         heard.size, heard.said = size, now
-        await call.say(fresh[-_LINE:].strip("\n") or "...")
+        await call.say(last_line(fresh.strip("\n"), MOST_PROGRESS) or "...")
     elif now - heard.said >= SILENT_SAY_EVERY:
         heard.said = now
         await call.say(await describe(call, item))

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from kaimond.gate.link import GateLink
     from kaimond.sessions.services import Services
 
-ROWS: Final = "40"
-COLUMNS: Final = "120"
-"""Screen size for which values are displayed."""
+ROWS: Final = "24"
+COLUMNS: Final = "100"
+"""Screen size for which values are displayed: small, as a model pays for each character."""
 
 _UNSTORED: Final = Outcome(
     Status.LOST, reason="it had ended, but its result could not be stored before the daemon ended"

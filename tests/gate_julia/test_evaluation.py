@@ -44,7 +44,7 @@ def test_what_has_nothing_to_show_shows_nothing(gate: GateProcess, code: str) ->
 
 def test_quiet_hides_the_value(gate: GateProcess) -> None:
     outcome = gate.evaluate("error_when_shown = 7", quiet="1")
-    assert outcome.reply.names() == ["status", "elapsed", "output"]
+    assert outcome.reply.names() == ["status", "elapsed", "output", "summary"]
     assert gate.value_of("ans") == "7"
 
 

@@ -39,6 +39,7 @@ class Scripted:
         self.begun: list[str] = []
         self.ended: list[str] = []
         self.cancelled: list[bool] = []
+        self.sentence = "under way"
         self.go = asyncio.Event()
         self.failure: Exception | None = None
         self.answer = Answer("done")
@@ -46,7 +47,7 @@ class Scripted:
     async def run(self, call: Call, arguments: NoteArguments) -> Answer:
         self.begun.append(arguments.word)
         try:
-            await call.say("under way")
+            await call.say(self.sentence)
             await self.go.wait()
         finally:
             self.ended.append(arguments.word)

@@ -65,12 +65,26 @@ def test_an_indented_screen_is_its_inputs_as_well() -> None:
     assert unwrapped("    julia> a = 1\n    1\n\n    julia> a + 1\n    2").code == "a = 1\na + 1"
 
 
-@pytest.mark.parametrize(
-    "line", ["(project) pkg> add Example", "pkg> st", "shell> ls", "help?> sin", "(@v1.12) pkg> st"]
-)
-def test_a_screen_with_input_of_another_mode_is_refused_and_not_evaluated_in_part(
-    line: str,
-) -> None:
-    with pytest.raises(ArgumentError, match="Nothing was evaluated") as refused:
-        unwrapped(f"julia> a = 1\n1\n\n{line}\n  output\n\njulia> a\n1")
-    assert f"`{line}`" in str(refused.value)
+def test_input_of_pkgs_mode_and_of_help_on_a_screen_stays_in_its_place() -> None:
+    screen = (
+        "julia> a = 1\n1\n\n(Proj) pkg> add Example\n  Resolving\n\nhelp?> sin\nsearch: sin\n\n"
+    )
+    pasted = unwrapped(f"{screen}julia> a\n1\n\n(@v1.12) pkg>\n")
+    assert pasted.code == "a = 1\n]add Example\n?sin\na"
+    assert pasted.remark
+    assert unwrapped("pkg> st").code == "]st"
+    assert unwrapped("(Proj) pkg> st -m\nStatus `x`").code == "]st -m"
+    assert unwrapped("```\nhelp?> sin\n```").code == "?sin"
+
+
+@pytest.mark.parametrize("code", ["]st", "?sin", "]add Example\nusing Example", "; \nx = 1", ";"])
+def test_what_is_typed_to_get_into_a_mode_is_left_to_the_gate(code: str) -> None:
+    assert unwrapped(code) == (code, "")
+
+
+@pytest.mark.parametrize("text", ["julia> a\n1\n\nshell> ls", "shell> ls", "julia> ;ls", ";ls\n1"])
+def test_input_for_the_shell_is_refused_and_nothing_of_the_screen_is_evaluated(text: str) -> None:
+    with pytest.raises(
+        ArgumentError, match=r"Nothing was evaluated: `.*ls` is input for the shell"
+    ):
+        unwrapped(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaimond.mcp.answer import Answer
-
-PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def show(spool: Spool, item: Eval, printed: bytes = b"", limit: int = 6000) -> A
         spool.path(item.id).write_bytes(printed)
         assert item.outcome
         item = replace(item, outcome=replace(item.outcome, output=len(printed)))
-    return render(item, spool, limit)
+    return asyncio.run(render(item, spool, limit))
 
 
 def test_a_value_is_shown_as_it_is(spool: Spool) -> None:
@@ -53,10 +52,15 @@ def test_output_comes_before_what_is_shown(spool: Spool) -> None:
     assert show(spool, item, b"printed\n").text == "printed\nshown\n42"
 
 
-def test_nothing_is_told_as_nothing_and_how_to_see_the_value(spool: Spool) -> None:
+def test_nothing_is_told_as_nothing(spool: Spool) -> None:
     assert show(spool, ended(elapsed=0.5)).text == "Done in 0.500 s, nothing was printed."
-    quiet = replace(ended(), quiet=True)
-    assert "q=false shows it" in show(spool, quiet).text
+
+
+def test_a_value_that_is_not_wanted_is_one_line_after_the_output(spool: Spool) -> None:
+    item = ended(Status.DONE, ("summary", b"2"))
+    assert show(spool, item).text == "=> 2"
+    item = ended(Status.DONE, ("summary", "2\u00d72 Matrix{Int64}".encode()), ("partial", b"1"))
+    assert show(spool, item, b"out\n").text == "out\n=> 2\u00d72 Matrix{Int64} (q=false shows it)"
 
 
 def test_an_error_comes_with_its_backtrace_after_the_output(spool: Spool) -> None:
@@ -93,23 +97,6 @@ def test_a_lost_eval_says_that_it_is_lost_and_how_much_is_left_out(spool: Spool)
     assert text.endswith("ERROR: eval 0a is lost: the process exited.")
 
 
-def test_pictures_are_pictures_and_drawings_are_counted(spool: Spool) -> None:
-    item = ended(
-        Status.DONE,
-        ("display:image/png", PNG),
-        ("value:image/svg+xml", b"<svg/>"),
-        ("value:image/jpeg", b"jpeg"),
-    )
-    answer = show(spool, item)
-    assert answer.images == (
-        ("image/png", base64.b64encode(PNG).decode()),
-        ("image/jpeg", base64.b64encode(b"jpeg").decode()),
-    )
-    assert answer.text == "(an SVG image of 6 bytes)"
-    blocks = answer.to_mcp().content
-    assert [block.type for block in blocks] == ["text", "image", "image"]
-
-
 def test_what_cannot_be_shown_is_no_failure_and_is_told(spool: Spool) -> None:
     answer = show(spool, ended(Status.DONE, ("value:text/x-error", b"show failed")))
     assert answer.text == "(it could not be shown: show failed)"
@@ -121,6 +108,32 @@ def test_a_long_text_keeps_both_ends_and_says_where_the_rest_is(spool: Spool) ->
     assert answer.text.startswith("A" * 200 + "\n[... 9700 characters left out; ")
     assert str(spool.path("0a")) in answer.text
     assert answer.text.endswith("Z" * 100)
+
+
+@pytest.mark.parametrize("size", [10_000, 600_000, 1_000_000, 5_000_000])
+def test_what_is_left_out_of_a_flood_is_counted_as_a_whole(spool: Spool, size: int) -> None:
+    text = show(spool, ended(), b"x" * size, limit=6000).text
+    assert re.findall(r"\[\.\.\. (\d+) (?:characters|bytes) left out", text) == [str(size - 6000)]
+
+
+@pytest.mark.parametrize("part", ["value:text/plain", "error", "backtrace"])
+def test_what_the_gate_has_left_out_of_a_value_or_an_error_is_counted_too(
+    spool: Spool, part: str
+) -> None:
+    half = 2**19 - 32
+    cut = b"v" * half + b"\n[... 3000000 bytes left out ...]\n" + b"w" * half
+    failed = part != "value:text/plain"
+    text = show(spool, ended(Status.FAILED if failed else Status.DONE, (part, cut))).text
+    counts = re.findall(r"\[\.\.\. (\d+) bytes left out", text)
+    assert len(counts) == 1
+    # An error begins with a word of ours, which counts among what is shown.
+    assert 0 <= int(counts[0]) - (3_000_000 + 2 * half - 6000) < 30
+
+
+def test_a_gap_in_what_reads_as_a_short_text_is_still_told(spool: Spool) -> None:
+    # A progress bar that repaints one line a million times.
+    text = show(spool, ended(), b"\r 10%" * 200_000 + b"\r100%\n").text
+    assert re.fullmatch(r" 10%?\n\[\.\.\. \d+ bytes left out; .*\]\n100%", text)
 
 
 def test_a_long_error_is_not_lost_behind_a_long_output(spool: Spool) -> None:

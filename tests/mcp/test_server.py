@@ -68,6 +68,22 @@ async def test_a_client_of_either_era_calls_tools_and_is_told_how_it_goes(
     await until(lambda: not running.core.agents)
 
 
+async def test_a_progress_message_is_a_short_line(running: Running, scripted: Scripted) -> None:
+    said: list[str | None] = []
+
+    async def progress(progress: float, total: float | None, message: str | None) -> None:
+        said.append(message)
+
+    scripted.sentence = "starting Julia: " + "word " * 100
+    scripted.go.set()
+    async with sdk_client(running, "legacy") as client:
+        await client.call_tool("scripted", {"word": "a"}, progress_callback=progress)
+        await until(lambda: bool(said))
+    line = said[0] or ""
+    assert 190 <= len(line) <= 200
+    assert line.endswith(" word…")
+
+
 @ERAS
 async def test_an_exception_inside_a_tool_leaks_nothing(
     running: Running, scripted: Scripted, mode: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kaimond.mcp.call import Call
 
 
-def test_progress_shows_what_julia_says_on_one_short_line(tmp_path: Path) -> None:
+def test_progress_shows_what_julia_says(tmp_path: Path) -> None:
     where = paths.resolve({"HOME": str(tmp_path)})
     where.session_logs.mkdir(parents=True)
     store = Store(tmp_path / "kaimond.db")
@@ -28,6 +28,4 @@ def test_progress_shows_what_julia_says_on_one_short_line(tmp_path: Path) -> Non
     key = registry.create("/a/Proj", "", "agent", "julia").key
     where.session_log(key).write_text("Precompiling")
     assert progress(call, "/a/Proj", "", 6.0) == "starting Julia for 6 s: Precompiling"
-    where.session_log(key).write_text("x" * 1000)
-    assert len(progress(call, "/a/Proj", "", 9.0)) == 200
     store.close()

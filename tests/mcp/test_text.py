@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaimond.mcp.text import clean, shorten
+from kaimond.mcp.text import Gap, clean, last_line, short_line, shorten
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 ESCAPES = [
@@ -95,3 +95,33 @@ def test_a_short_text_is_kept_and_of_a_long_one_both_ends(text: str, limit: int)
         assert text.startswith(head)
         assert text.endswith(tail)
         assert len(head) + len(tail) == limit
+
+
+PARTS = st.lists(st.one_of(st.text("ab", max_size=9), st.integers(1, 99).map(Gap)), max_size=8)
+
+
+@given(PARTS, st.integers(0, 40))
+def test_all_that_a_text_has_lost_is_counted_once(parts: list[str | Gap], limit: int) -> None:
+    shown = shorten(parts, limit, "")
+    counts = re.findall(r"\n\[\.\.\. (\d+) (?:bytes|characters) left out \.\.\.\]\n", shown)
+    kept = re.sub(r"\n\[[^]]*\]\n", "", shown)
+    whole = sum(part.size if isinstance(part, Gap) else len(part) for part in parts)
+    assert len(kept) + sum(map(int, counts)) == whole
+    assert len(kept) <= limit or not counts
+
+
+@given(st.text("ab c", max_size=40), st.integers(1, 40))
+def test_a_line_is_cut_at_a_word_if_it_must_be(text: str, most: int) -> None:
+    head, tail = short_line(text, most), last_line(text, most)
+    assert (head == text) == (tail == text) == (len(text) <= most)
+    if len(text) > most:
+        assert len(head) <= most
+        assert len(tail) <= most
+        assert text.startswith(head[:-1])
+        assert text.endswith(tail[1:])
+
+
+def test_a_cut_line_ends_and_begins_with_whole_words() -> None:
+    assert short_line("one two three", 9) == "one two…"
+    assert last_line("one two three", 10) == "…two three"
+    assert short_line("x" * 30, 10) == "x" * 9 + "…"

@@ -106,3 +106,13 @@ async def test_output_and_progress_are_told_as_they_come(world: World) -> None:
     sentences = [sentence for _, sentence in world.said]
     assert sentences[:2] == ["first line", "progress 50 %"]
     assert "has run for" in sentences[2]
+
+
+async def test_of_long_output_the_newest_words_are_told(world: World) -> None:
+    item = world.desk.submit("work()")
+    world.events = {2.0: "word " * 1000 + "last\n", 20.0: "result"}
+    await wait_for(world.call, item, 0)
+    sentence = world.said[0][1]
+    assert len(sentence) <= 200
+    assert sentence.startswith("…word ")
+    assert sentence.endswith("word last")

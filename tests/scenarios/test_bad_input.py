@@ -152,5 +152,5 @@ async def test_pasted_code_is_evaluated_as_meant_and_told(daemon_home: Home) -> 
         said = await one.value("```julia\nx = 20\n2x + 2\n```")
         assert said == "42\n(Evaluated without the Markdown fence.)"
         said = await one.value("julia> y = 2\n2\n\njulia> y + 1\n3")
-        assert said.startswith("3\n(Evaluated without `julia> ` prompts")
+        assert said.startswith("3\n(Evaluated without the REPL's prompts")
         assert "fence" not in await one.value("run(```\ntrue\n```); 1")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import filecmp
+import io
 import re
 import struct
 import zlib
 from typing import TYPE_CHECKING
 
+import mcp_types as types
 import pytest
+from PIL import Image
 
 from tests.support.agent import agent, text
 
@@ -29,7 +33,11 @@ async def test_values_are_shown_only_when_they_are_wanted(shared: Home) -> None:
         assert "nothing was printed" in await one.value("nothing")
         assert "nothing was printed" in await one.value("1 + 1;")
         assert "nothing was printed" in await one.value("1 + 1; # a comment; with semicolons")
-        assert "q=false shows it" in await one.ok("ex", e="1 + 1")
+        assert await one.ok("ex", e="1 + 1") == "=> 2"
+        assert await one.ok("ex", e='println("out"); 1') == "out\n=> 1"
+        summary = await one.ok("ex", e="zeros(200, 200)")
+        assert re.fullmatch(r"=> 200\S200 \S+ \(q=false shows it\)", summary)
+        assert "nothing was printed" in await one.ok("ex", e="1 + 1;")
         assert await one.value("a = 1; b = 2\na + b") == "3"
         assert await one.value("ans + 1") == "4"
 
@@ -116,7 +124,7 @@ async def test_output_after_the_eval_goes_to_the_sessions_log_and_to_no_other_an
         await one.start(shared.path / "Proj")
         code = 't = @async (while !ispath("answered") sleep(0.02) end; println("late"))'
         await one.ok("ex", e=code)
-        assert "nothing was printed" in await one.ok("ex", e="1")
+        assert await one.ok("ex", e="1") == "=> 1"
         (shared.path / "Proj" / "answered").touch()
         while "late" not in await one.ok("session_log"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
@@ -195,3 +203,41 @@ async def test_megabytes_in_one_line_and_half_escapes_are_answered_and_so_is_wha
         for code in ('print("A", "\\0"^100_000)', r'print("A\e[31")', r'print("A\e]0;title")'):
             assert await one.ok("ex", e=code) == "A"
         assert await one.value("1 + 1") == "2"
+
+
+async def test_large_and_many_pictures_reach_a_client_in_parts_that_it_takes(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        for name, size in (("large", (3000, 2400)), ("small", (9, 9))):
+            Image.new("RGB", size).save(shared.path / "Proj" / f"{name}.png")
+        await one.ok(
+            "ex",
+            e="struct Painted; file; end\n"
+            'Base.show(io::IO, ::MIME"image/png", p::Painted) = write(io, read(p.file))',
+        )
+        code = 'display(Painted("large.png")); foreach(_ -> display(Painted("small.png")), 1:8)'
+        result = await one.call("ex", e=code)
+        pictures = [block for block in result.content if isinstance(block, types.ImageContent)]
+        sizes = [Image.open(io.BytesIO(base64.b64decode(each.data))).size for each in pictures]
+        assert sizes == [(1568, 1254), *[(9, 9)] * 7]
+        said = text(result)
+        original = re.search(r"The original: (\S+)\)", said)
+        assert original
+        large = shared.path / "Proj" / "large.png"
+        assert filecmp.cmp(original[1], large, shallow=False)
+        further = re.search(r'check_eval\(eval_id="(\w+)", pictures_from=9\)', said)
+        assert further
+        result = await one.call("check_eval", eval_id=further[1], pictures_from=9)
+        assert sum(block.type == "image" for block in result.content) == 1
+        assert await one.ok("ex", e='Painted("small.png")') == (
+            '=> Painted("small.png") (q=false shows it)'
+        )
+
+
+async def test_pkg_commands_help_and_code_may_be_mixed(shared: Home) -> None:
+    async with agent(shared) as one:
+        await one.start(shared.path / "Proj")
+        said = await one.ok("ex", e="(Proj) pkg> activate .\n\njulia> 6 * 7\n42\n\nhelp?> ans\n")
+        assert re.search(r"^pkg> activate \.\n(.|\n)*^help\?> ans\n", said, re.MULTILINE)
+        said = await one.ok("ex", e="]activate .\nans + 1")
+        assert said.endswith("=> 43")

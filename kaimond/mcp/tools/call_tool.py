@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
 from kaimond.mcp.session_tools import call_session_tool
 from kaimond.mcp.tool import ArgumentError, SessionArguments, Tool
@@ -19,22 +18,22 @@ _CLIENT_PREFIX: Final = "mcp__kaimon__"
 """What Claude Code and Codex put before our tools' names when they show them to the model."""
 
 
+_NO_OBJECT: Final = "must be an object of the tool's own parameters"
+
+
 def _object(value: Any) -> Any:
     """Return the object that is meant: some models write it as a JSON text."""
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.strip() else {}
         except (ValueError, RecursionError):
-            raise _no_object() from None
+            raise ValueError(_NO_OBJECT) from None
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _no_object()
+        # pydantic reports no other exception as an error of the arguments.
+        raise ValueError(_NO_OBJECT)  # noqa: TRY004
     return value
-
-
-def _no_object() -> PydanticCustomError:
-    return PydanticCustomError("no_object", "must be an object of the tool's own parameters")
 
 
 class CallToolArguments(SessionArguments):

@@ -10,6 +10,7 @@ from kaimond.evals.spool import Spool
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.eval_answer import find_eval, notes_of
 from kaimond.mcp.output_page import page
+from kaimond.mcp.pictures import MOST_SENT
 from kaimond.mcp.render import render, stashed
 from kaimond.mcp.restart_rules import with_finding
 from kaimond.mcp.text import MOST_OUTPUT, clean, shorten
@@ -34,6 +35,10 @@ class CheckArguments(Arguments):
         "its end while the eval runs, its two ends afterwards.",
     )
     max_output: int = Field(6000, ge=100, le=MOST_OUTPUT, description="Characters to show.")
+    pictures_from: int = Field(
+        1, ge=1, description=f"Number of the first picture to show; at most {MOST_SENT} are shown."
+    )
+    svg: bool = Field(default=False, description="Show SVG pictures as text.")
 
 
 async def run(call: Call, arguments: CheckArguments) -> Answer:
@@ -61,7 +66,14 @@ async def run(call: Call, arguments: CheckArguments) -> Answer:
             return Answer(head)
     kept = stashed(item.outcome.parts, limit)
     head = f"{head}\n{kept}" if kept else head
-    ended = render(item, spool, limit, printed=arguments.offset is None)
+    ended = await render(
+        item,
+        spool,
+        limit,
+        printed=arguments.offset is None,
+        pictures_from=arguments.pictures_from,
+        svg=arguments.svg,
+    )
     # The call itself succeeded, whatever became of the eval.
     answer = Answer(f"{head}\n{ended.text}", images=ended.images, meta=ended.meta)
     return await with_finding(call, item, answer)

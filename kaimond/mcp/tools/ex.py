@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 class ExArguments(SessionArguments):
     """Arguments of ex."""
 
-    e: str = Field(description="Julia code, one or more expressions.")
+    e: str = Field(
+        description="Julia code, one or more expressions. Lines such as `]st` (Pkg) and `?sin` "
+        "(help) do what they do at the REPL."
+    )
     q: bool = Field(
         default=True,
-        description="Quiet: do not show the value of the last expression. Output, warnings and "
-        "errors are always shown. q=false shows the value.",
+        description="Quiet: tell in one line what the value of the last expression is. Output, "
+        "warnings and errors are always shown. q=false shows the value, in at most 24 rows and "
+        "100 columns.",
     )
     s: bool = Field(
         default=False,
@@ -92,11 +96,11 @@ TOOL: Final = Tool(
     description=(
         "Evaluate Julia code in a live session, as typed at its REPL: state, variables and loaded "
         "packages stay from call to call and are shared with all agents of the session. Returns "
-        "what was printed; with q=false also the value of the last expression (a trailing `;` "
-        "hides it). Errors come with a short backtrace. Evaluations of one session run one after "
-        "the other. An eval that takes longer than `timeout` goes on in the background, and the "
-        "answer gives its id for check_eval and cancel_eval. Paths are relative to the session's "
-        "pwd(), which is the project's directory unless code changes it."
+        "what was printed and, in one line, what the value of the last expression is; with q=false "
+        "the value (a trailing `;` hides it). Errors come with a short backtrace. Evaluations of "
+        "one session run one after the other. An eval that takes longer than `timeout` goes on in "
+        "the background, and the answer gives its id for check_eval and cancel_eval. Paths are "
+        "relative to the session's pwd(), which is the project's directory unless code changes it."
     ),
     arguments=ExArguments,
     run=run,

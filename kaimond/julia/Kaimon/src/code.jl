@@ -110,13 +110,21 @@ end
 is_complete(code::String) = parser_error(Base.parse_input_line(code; filename="none")) === nothing
 
 "Is there nothing but white space and comments in `code` from `position` on?"
-function is_blank(code::String, position::Int)
-    depth = 0
+is_blank(code::String, position::Int) = blank_end(code, position) > ncodeunits(code)
+
+"""
+Where white space and comments end in `code`, from `position` on; past its end if they never do.
+
+A block comment that does not end counts from where it begins.
+"""
+function blank_end(code::String, position::Int)
+    depth = began = 0
     while position <= ncodeunits(code)
         character = code[position]
         following = nextind(code, position)
         next_character = following <= ncodeunits(code) ? code[following] : '\0'
         if character == '#' && next_character == '='
+            depth == 0 && (began = position)
             depth += 1
             following = nextind(code, following)
         elseif depth > 0
@@ -126,12 +134,12 @@ function is_blank(code::String, position::Int)
             end
         elseif character == '#'
             line_end = findnext(isequal('\n'), code, position)
-            line_end === nothing && return true
+            line_end === nothing && return ncodeunits(code) + 1
             following = line_end + 1
         elseif !isspace(character)
-            return false
+            return position
         end
         position = following
     end
-    return depth == 0
+    return depth == 0 ? position : began
 end

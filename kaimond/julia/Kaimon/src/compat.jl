@@ -66,6 +66,7 @@ const Libdl = stdlib("Libdl", "8f399da3-3557-5675-b5ff-fb832c97cbdb")
 "Not constants as those above, because most sessions start without it."
 sha_library() = stdlib("SHA", "ea8e919c-243c-51af-8825-aaa63cd721ce")
 repl_library() = stdlib("REPL", "3fa0cd96-eef1-5676-8a61-b3b8758bbffb")
+pkg_library() = stdlib("Pkg", "44cfe95a-1eb2-52ea-b672-e2afdf69b78f")
 
 """
 The exceptions being handled, cause first, as (exception, backtrace) pairs.

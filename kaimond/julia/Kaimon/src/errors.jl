@@ -28,7 +28,7 @@ function failure_fields(stack::Vector{Tuple{Any,Any}})
         frames = known_frames(addresses)
         push!(messages, error_text(error))
         push!(traces, full_trace(error, frames))
-        index == length(stack) && !(error isa Union{SyntaxProblem,ArgumentProblem}) &&
+        index == length(stack) && !(error isa Union{SyntaxProblem,ArgumentProblem,PkgProblem}) &&
             (backtrace = user_backtrace(frames))
     end
     error = join(messages, CAUSED_BY)

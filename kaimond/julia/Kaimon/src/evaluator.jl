@@ -125,14 +125,21 @@ end
 
 display_fields(server::Server) = prefixed("display:", end_collecting(server.display))
 
-"Run the code of `request`; returns the fields that show its value."
+"""
+Run the code of `request`; returns the fields that show its value, or say what it is if quiet.
+"""
 function evaluate_and_render(request::EvalRequest)
     isempty(request.call) || return call_and_render(request)
-    parsed = parse_code(request.code, "eval-" * request.id)
-    value = evaluate_toplevel(parsed)
-    set_ans(value)
-    (request.quiet || value === nothing || hides_value(request.code)) && return Field[]
+    inputs = inputs_of(request.code)
+    value = nothing
+    for (input, parsed) in zip(inputs, parse_inputs(inputs, "eval-" * request.id))
+        value = evaluate_toplevel(parsed)
+        # A command of Pkg has no value.
+        input.mode === :julia && set_ans(value)
+    end
+    (value === nothing || hides_value(inputs[end].text)) && return Field[]
     # The code may just have defined how its value is shown.
+    request.quiet && return Base.invokelatest(summary_fields, value)::Vector{Field}
     payloads = Base.invokelatest(render, value)::Vector{Field}
     fields = prefixed("value:", payloads)
     return push!(fields, Field("type", cut_middle(to_frame(type_name(value)))))

@@ -21,7 +21,13 @@ world stays the same, so no definition of the user's has the gate's own code com
 """
 unseen(@nospecialize f) = Ref{Any}(f)[]
 
-rehearse_value() = (parse_code("1; 2", REHEARSED); hides_value("1; 2"); render(2); nothing)
+function rehearse_value()
+    parse_inputs(inputs_of("1; 2"), REHEARSED)
+    hides_value("1; 2")
+    render(2)
+    foreach(summary_fields, Any[2, "a"])
+    return nothing
+end
 
 rehearse_message() = foreach(entry -> error_text(entry[1]), rehearsed_stack())
 

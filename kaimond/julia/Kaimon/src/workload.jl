@@ -53,9 +53,12 @@ end
 
 "Values, errors, output and edits of the usual kinds."
 function work()
-    foreach(render, Any[1, 1.5, true, "text", 'c', :symbol, nothing, missing, 1:3, [1, 2], [1.0, 2.0],
-                        ["a"], Any[1], [1 2; 3 4], (1, "a"), (a=1, b="c"), Dict("a" => 1), Set([1]),
-                        r"x", v"1.2", sin, Int, Main, Some(1), :(f(x)), 1 => 2, 1 // 2, 1 + 2im])
+    values = Any[1, 1.5, true, "text", 'c', :symbol, nothing, missing, 1:3, [1, 2], [1.0, 2.0],
+                 ["a"], Any[1], [1 2; 3 4], (1, "a"), (a=1, b="c"), Dict("a" => 1), Set([1]), r"x",
+                 v"1.2", sin, Int, Main, Some(1), :(f(x)), 1 => 2, 1 // 2, 1 + 2im]
+    foreach(render, values)
+    foreach(summary_fields, Any[values..., zeros(3, 3), zeros(100), [true], Usual(1, "a", [1])])
+    inputs_of("]")
     for code in ("1 +", "throw(InterruptException())", "error(1)", "sqrt(-1.0)", "undefined", "[1][2]",
                  "sin(\"a\")", "Dict()[1]", "throw(ArgumentError(\"x\"))")
         try
@@ -103,6 +106,13 @@ function follow_a_package()
     end
     reviser.listener === nothing || close_fd(reviser.listener.fd)
     return nothing
+end
+
+"A type as users define them."
+struct Usual
+    number::Int
+    text::String
+    list::Vector{Int}
 end
 
 function print_usual(out::SpoolIO)
