@@ -29,6 +29,29 @@ _LOCAL: Final[Mapping[str, Any]] = MappingProxyType({"type": "local"})
 _MILLISECONDS: Final[Mapping[str, Any]] = MappingProxyType({"timeout": CALL_LIMIT * 1000})
 _OPENCODE: Final[Mapping[str, Any]] = MappingProxyType({"enabled": True, **_MILLISECONDS})
 
+_PASSED: Final = (
+    "KAIMON_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "JULIA_DEPOT_PATH",
+    "JULIA_LOAD_PATH",
+    "JULIA_PKG_SERVER",
+    "JULIAUP_CHANNEL",
+    "JULIAUP_DEPOT_PATH",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "SSH_AUTH_SOCK",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "LD_LIBRARY_PATH",
+)
+"""Variables that decide which kaimond is ours and what its Julias find. Codex gives a server only a
+few others, and an agent may be what starts kaimond."""
+
 CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
     {
         client.name: client
@@ -71,7 +94,11 @@ CLIENTS: Final[Mapping[str, Client]] = MappingProxyType(
                 moved_by="CODEX_HOME",
                 moved_from=".codex",
                 defaults=MappingProxyType(
-                    {"startup_timeout_sec": START_LIMIT, "tool_timeout_sec": CALL_LIMIT}
+                    {
+                        "startup_timeout_sec": START_LIMIT,
+                        "tool_timeout_sec": CALL_LIMIT,
+                        "env_vars": list(_PASSED),
+                    }
                 ),
                 programs=("codex",),
                 approval=Approval(("mcp_servers", NAME, "default_tools_approval_mode"), "approve"),

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 import tomlkit
@@ -67,7 +68,12 @@ def test_the_entries_are_those_that_the_clients_document() -> None:
     stdio = {"type": "stdio", "command": COMMAND, "args": []}
     assert {name: client.entry(COMMAND) for name, client in CLIENTS.items()} == {
         "claude": {**stdio, "timeout": 600_000, "alwaysLoad": True},
-        "codex": {"command": COMMAND, "startup_timeout_sec": 30, "tool_timeout_sec": 600},
+        "codex": {
+            "command": COMMAND,
+            "startup_timeout_sec": 30,
+            "tool_timeout_sec": 600,
+            "env_vars": ANY,
+        },
         "cursor": stdio,
         "vscode": stdio,
         "gemini": {"command": COMMAND, "args": [], "timeout": 600_000},
@@ -111,7 +117,7 @@ def test_what_the_user_has_added_to_our_entry_stays(client: Client) -> None:
     if client.form == "toml":
         before = (
             "[mcp_servers.kaimon] # mine\ncommand = '/old/kaimon-mcp'\n"
-            "startup_timeout_sec = 7\ntool_timeout_sec = 7\n[mcp_servers.kaimon.env]\nA = 'b'\n"
+            "startup_timeout_sec = 7\ntool_timeout_sec = 7\nenv_vars = 7\n[mcp_servers.kaimon.env]\nA = 'b'\n"
         )
     else:
         old = {"command": ["/old/kaimon-mcp", "-x"]} if client.command_is_list else OLD
