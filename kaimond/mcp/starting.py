@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,9 @@ _log = logging.getLogger("kaimond.mcp")
 
 SAY_EVERY: Final = 3.0
 """Seconds between two progress messages while Julia starts."""
+
+LATELY: Final = 3600.0
+"""Seconds for which an agent that starts a session is told how the one before it ended."""
 
 _ALLOW: Final = "Allow this project"
 _ALLOW_WORKTREES: Final = "Allow all git worktrees of that project"
@@ -75,7 +79,10 @@ async def start(call: Call, path: str, name: str) -> Started:
     supervisor = call.core.supervisor
     if supervisor.registry.alive_for(str(entry.path), name) is None:
         remarks += await _approved(call, entry)
+    before = _ended_lately(call, entry, name)
     record, fresh = await _waited_for(call, entry, name)
+    if fresh and before:
+        remarks.append(before)
     seen = await view(supervisor, record)
     if seen.ended:
         raise SessionError(
@@ -84,6 +91,19 @@ async def start(call: Call, path: str, name: str) -> Started:
             "Call start_session again for a new one.",
         )
     return Started(record, seen, fresh, tuple(remarks))
+
+
+def _ended_lately(call: Call, entry: ProjectEntry, name: str) -> str:
+    """Return how the project's last session ended, if an agent may still count on its state."""
+    of_project = [
+        record
+        for record in call.core.supervisor.registry.ended()
+        if (record.project, record.name) == (str(entry.path), name)
+    ]
+    last = max(of_project, key=lambda record: record.ended, default=None)
+    if last is None or time.time() - last.ended > LATELY:
+        return ""
+    return f"(Its state is new: session {last.key} of this project has ended. {last.ending})"
 
 
 def _absolute(call: Call, path: str) -> str:
@@ -190,7 +210,7 @@ async def _choice(call: Call, question: Question, error: SessionError) -> str:
     """
     if question.key in call.agent.declined:
         raise _declined(call, question, error)
-    answer = await call.ask(question)
+    answer = await _asked(call, question)
     if answer is Silence.DECLINED:
         raise _declined(call, question, error)
     if answer is Silence.NO_ANSWER:
@@ -199,6 +219,17 @@ async def _choice(call: Call, question: Question, error: SessionError) -> str:
     if isinstance(answer, Silence):
         raise error
     return answer
+
+
+async def _asked(call: Call, question: Question) -> str | Silence:
+    """Ask the person; what waits for the answer is told at times, so that no client gives up."""
+    asking = asyncio.ensure_future(call.ask(question))
+    try:
+        while not (await asyncio.wait([asking], timeout=SAY_EVERY))[0]:
+            await call.say("waiting for the user's answer")
+        return await asking
+    finally:
+        asking.cancel()
 
 
 def _declined(call: Call, question: Question, error: SessionError) -> SessionError:

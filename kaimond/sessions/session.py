@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kaimond.registry.record import Record
     from kaimond.sessions.restart import Restarted
 
-_READ_AGAIN: Final = "nothing"
+_READ_AGAIN: Final = "nothing # all source files are read again"
 """Code of an eval whose only purpose is the source update that precedes every eval."""
 
 _OURSELVES: Final = "kaimond"

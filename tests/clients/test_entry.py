@@ -117,7 +117,8 @@ def test_what_the_user_has_added_to_our_entry_stays(client: Client) -> None:
     if client.form == "toml":
         before = (
             "[mcp_servers.kaimon] # mine\ncommand = '/old/kaimon-mcp'\n"
-            "startup_timeout_sec = 7\ntool_timeout_sec = 7\nenv_vars = 7\n[mcp_servers.kaimon.env]\nA = 'b'\n"
+            "startup_timeout_sec = 7\ntool_timeout_sec = 7\nenv_vars = 7\n"
+            "[mcp_servers.kaimon.env]\nA = 'b'\n"
         )
     else:
         old = {"command": ["/old/kaimon-mcp", "-x"]} if client.command_is_list else OLD

@@ -58,6 +58,19 @@ class ClaudeCode:
         _send(process, {"type": "control_request", "request_id": "1", "request": request})
         self.begin(process)
 
+    def attend(self, process: subprocess.Popen[str], line: str) -> None:
+        """Dismiss the question, if a line of its output is one to the person."""
+        if '"elicitation"' not in line:
+            return
+        said = json.loads(line)
+        if said["type"] == "control_request":
+            answer = {
+                "subtype": "success",
+                "request_id": said["request_id"],
+                "response": {"action": "cancel"},
+            }
+            _send(process, {"type": "control_response", "response": answer})
+
     adds: ClassVar = "nothing"
 
     def unwrap(self, text: str) -> str:

@@ -55,6 +55,9 @@ class Client(Dialect, Protocol):
     def cancel(self, process: subprocess.Popen[str]) -> None:
         """Have the client cancel what it does now, as a person would."""
 
+    def attend(self, process: subprocess.Popen[str], line: str) -> None:
+        """Dismiss a question to the person, if the client has asked one in a line of its output."""
+
 
 def picture(mime: str, data: str) -> str:
     """Return a picture's type and size in words.

@@ -71,6 +71,9 @@ class Codex:
         """Press ^C."""
         os.killpg(process.pid, signal.SIGINT)
 
+    def attend(self, process: subprocess.Popen[str], line: str) -> None:
+        """It asks nobody when it is run by a program."""
+
     adds: ClassVar = "`Wall time: <time>` and `Output:` before it"
 
     def unwrap(self, text: str) -> str:

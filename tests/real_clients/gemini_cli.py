@@ -68,6 +68,9 @@ class GeminiCli:
         """Press ^C."""
         os.killpg(process.pid, signal.SIGINT)
 
+    def attend(self, process: subprocess.Popen[str], line: str) -> None:
+        """It asks nobody when it is run by a program."""
+
     adds: ClassVar = (
         "`<untrusted_context>` around it; to an error, the whole call, and the error as JSON. "
         "Kaimon adds `(end)` to a value that is JSON, which it would misread"

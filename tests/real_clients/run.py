@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Final
 
 from tests.real_clients.claude_code import ClaudeCode
@@ -84,6 +85,11 @@ def _converse(client: Client, home: Home, project: Path) -> Conversation:
             text=True,
             start_new_session=True,
         )
+        over = threading.Event()
+        attending = threading.Thread(
+            target=_attend, args=(client, process, home.path / "client.out", over)
+        )
+        attending.start()
         try:
             client.begin(process)
             wait_until(lambda: model.over(process.poll() is not None), _TIME)
@@ -91,6 +97,8 @@ def _converse(client: Client, home: Home, project: Path) -> Conversation:
             keys = _keys(home)
             world.facts["cancelled"] = asyncio.run(_end_of_the_newest_eval(home))
         finally:
+            over.set()
+            attending.join()
             _end(process)
         said.seek(0)
         output = said.read()
@@ -107,6 +115,21 @@ def _converse(client: Client, home: Home, project: Path) -> Conversation:
         tuple(sorted(model.outside)),
         world.facts,
     )
+
+
+def _attend(
+    client: Client, process: subprocess.Popen[str], output: Path, over: threading.Event
+) -> None:
+    """Show the client each line of its output, for questions to the person at it."""
+    with output.open() as lines:
+        line = ""
+        while not over.is_set():
+            line += lines.readline()
+            if line.endswith("\n"):
+                client.attend(process, line)
+                line = ""
+            else:
+                over.wait(0.05)
 
 
 def _keys(home: Home) -> tuple[str, ...]:

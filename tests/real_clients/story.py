@@ -203,6 +203,9 @@ def _tools_of_the_session(world: World) -> Story:
     yield _ex("One call later", "nothing")
     world.facts["offered"] = "yes" if "circle_area" in world.offered() else "no"
     yield Call("Calling the session's tool", "circle_area", {"radius": 2.0})
+    yield Call("Which tools sessions offer", "list_session_tools", {})
+    arguments = {"name": "circle_area", "arguments": {"radius": 2.0}}
+    yield Call("A session's tool by call_tool", "call_tool", arguments)
 
 
 def _ends(world: World) -> Story:

@@ -88,7 +88,7 @@ async def test_an_endless_loop_is_interrupted_and_the_state_stays(shared: Home) 
         await until(partial(is_busy, two))
         assert "was interrupted" in await two.ok("manage_repl", command="interrupt")
         assert "it was interrupted by agent" in text(await waiting)
-        assert "evaluates nothing" in await two.ok("manage_repl", command="interrupt")
+        assert "Nothing runs in session" in await two.ok("manage_repl", command="interrupt")
 
 
 IN_C = """

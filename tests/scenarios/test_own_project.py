@@ -92,7 +92,8 @@ async def test_the_session_of_the_agents_project_is_started_and_used(home: Home)
     async with agent(home, cwd=home.path) as three:
         # It works in no project, so it means the only session, or has to say which.
         assert await session_of(three) == elsewhere
-        await three.start(project)
+        said = await three.ok("start_session", project_path=str(project))
+        assert f"(Its state is new: session {key} of this project has ended. It was shut" in said
         assert "There are several sessions" in await three.refused("ex", e="1")
 
 

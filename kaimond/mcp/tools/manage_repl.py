@@ -100,9 +100,8 @@ async def _proof(call: Call, record: Record, when: str) -> Answer:
 async def _interrupt(call: Call, session: Session) -> Answer:
     item = session.running
     if item is None:
-        persons = "what a person has entered, and nothing of an agent"
-        what = persons if session.turn.terminal else "nothing"
-        return Answer(f"Session {session.key} evaluates {what}, so nothing was interrupted.")
+        runs = "What a person has entered runs" if session.turn.terminal else "Nothing runs"
+        return Answer(f"{runs} in session {session.key}, so nothing was interrupted.")
     return told(item, await session.cancel(item, f"it was interrupted by agent {call.agent.short}"))
 
 
