@@ -214,7 +214,7 @@ async def _choice(call: Call, question: Question, error: SessionError) -> str:
     if answer is Silence.DECLINED:
         raise _declined(call, question, error)
     if answer is Silence.NO_ANSWER:
-        told = f"{error.message} (The user was asked through the client and has not answered.)"
+        told = f"{error.message} (The client was to ask the user; there was no answer.)"
         raise SessionError(error.kind, told)
     if isinstance(answer, Silence):
         raise error
@@ -235,7 +235,8 @@ async def _asked(call: Call, question: Question) -> str | Silence:
 def _declined(call: Call, question: Question, error: SessionError) -> SessionError:
     call.agent.declined.add(question.key)
     return SessionError(
-        error.kind, f"{error.message} (The user was asked and declined, and is not asked again.)"
+        error.kind,
+        f"{error.message} (The client was to ask the user, and declined; it is not asked again.)",
     )
 
 

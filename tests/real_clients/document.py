@@ -163,7 +163,7 @@ def _by_tool(conversation: Conversation) -> str:
 
 
 def _anchor(title: str) -> str:
-    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+    return re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
 
 
 def _told(step: Step, seen: list[_Seen]) -> str:
