@@ -110,7 +110,7 @@ async def test_code_runs_in_the_session_of_the_directory_as_at_the_repl(person: 
     assert (code, out) == (1, "out\n")
     assert err.startswith("ERROR: no\nStacktrace:\n")
     async with agent(person.home) as one:
-        assert "agent kaimonctl: println(:out)" in await one.ok("list_evals", limit=1)
+        assert "by kaimonctl: println(:out)" in await one.ok("list_evals", limit=1)
 
 
 def test_a_file_is_included_and_its_errors_name_it(person: Person) -> None:
