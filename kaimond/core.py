@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kaimond.config.settings import Settings
     from kaimond.events import Bus
@@ -32,6 +33,8 @@ class Agent:
         client: the MCP client's own name, once it has given it; `version` likewise.
         replay: ids of the requests that it sends again because the connection broke.
         roots: the directories that the client works in, once it was asked; None before.
+        own_project: the project that it works in, with the state of which that was true; None if it
+            is not known.
         opened: keys of the sessions that it got from start_session.
         declined: questions that its user has declined; they are not asked again.
     """
@@ -46,6 +49,7 @@ class Agent:
     replay: set[str] = field(default_factory=set)
     project_dir: str = ""
     roots: tuple[str, ...] | None = None
+    own_project: tuple[object, Path] | None = None
     opened: set[str] = field(default_factory=set)
     declined: set[str] = field(default_factory=set)
 

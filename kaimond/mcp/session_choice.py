@@ -105,6 +105,17 @@ def _meant(alive: Iterable[Session], own: Path, opened: set[str]) -> list[Sessio
 
 async def _own_project(call: Call) -> Path | None:
     """Return the project that an agent works in: one that has a session or is allowed."""
+    agent, supervisor = call.agent, call.core.supervisor
+    # Both decide, and comparing them costs less than looking at all the directories again.
+    state = (supervisor.projects.listed, {record.project for record in supervisor.registry.alive()})
+    if agent.own_project and agent.own_project[0] == state:
+        return agent.own_project[1]
+    found = await _found_project(call)
+    agent.own_project = (state, found) if found else None
+    return found
+
+
+async def _found_project(call: Call) -> Path | None:
     for directory in (call.agent.project_dir, call.agent.cwd):
         if found := _project_at(call, directory):
             return found
