@@ -36,6 +36,7 @@ class Agent:
         own_project: the project that it works in, with the state of which that was true; None if it
             is not known.
         opened: keys of the sessions that it got from start_session.
+        asked: questions that its user is asked now, by their keys.
         declined: questions that its user has declined; they are not asked again.
     """
 
@@ -51,6 +52,7 @@ class Agent:
     roots: tuple[str, ...] | None = None
     own_project: tuple[object, Path] | None = None
     opened: set[str] = field(default_factory=set)
+    asked: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     declined: set[str] = field(default_factory=set)
 
     @property

@@ -33,6 +33,9 @@ def worktree(path: Path) -> Worktree | None:
     for top in (path, *path.parents):
         git = top / ".git"
         try:
+            if git.is_symlink():
+                # Whoever makes a directory could point it at any repository.
+                return None
             if git.is_dir():
                 return Worktree(top, git.resolve())
             if git.is_file():
@@ -47,11 +50,13 @@ def _linked(top: Path, git: Path) -> Worktree | None:
     pointer = _line(git)
     if not pointer.startswith(_POINTER):
         return None
-    own = top / pointer.removeprefix(_POINTER).strip()
+    own = (top / pointer.removeprefix(_POINTER).strip()).resolve()
     common, back = _line(own / "commondir"), _line(own / "gitdir")
     if not common or not back or (own / back).resolve() != git.resolve():
         return None
-    return Worktree(top, (own / common).resolve())
+    shared = (own / common).resolve()
+    # The pointer must lead into the repository's own directory, or the checkout vouches for itself.
+    return Worktree(top, shared) if own.parent == shared / "worktrees" else None
 
 
 def _line(file: Path) -> str:

@@ -104,6 +104,11 @@ class Projects:
             return ProjectEntry(None, path, str(path))
         return None
 
+    def denies(self, path: Path) -> bool:
+        """Return whether an entry switches the real path `path` off."""
+        matching = self._matching(path)
+        return bool(matching) and not any(entry.enabled for entry in matching)
+
     def covering(self, path: Path) -> ProjectEntry | None:
         """Return the entry of another directory that allows the real path `path` too, or None."""
         return next((entry for entry in self.entries if entry.covers(path)), None)
@@ -116,8 +121,7 @@ class Projects:
         """
         found = None
         for directory in (path, *path.parents):
-            matching = self._matching(directory)
-            if matching and not any(entry.enabled for entry in matching):
+            if self.denies(directory):
                 break
             if not project_path.is_project(directory) or project_path.is_too_wide(directory):
                 continue

@@ -81,7 +81,12 @@ def allow(file: Path, directory: str, *, below: bool = False, worktrees: bool = 
         now = next((entry for entry in listed if entry.enabled), listed[0])
         if now.enabled and all(getattr(now, name) for name in more):
             return Change.ALREADY_ALLOWED
-        document["projects"][now.index].update({"enabled": True, **more})
+        entry = document["projects"][now.index]
+        if not now.enabled:
+            # What was denied with all that it covered is allowed by itself, unless more is asked.
+            for name in ("below", "worktrees"):
+                entry.pop(name, None)
+        entry.update({"enabled": True, **more})
         return Change.WIDENED if now.enabled else Change.ENABLED
 
     return _change(file, path, change)

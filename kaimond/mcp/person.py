@@ -20,6 +20,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from kaimond.errors import KaimonError
+from kaimond.mcp.text import readable
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -60,8 +61,17 @@ class Question:
     def to_mcp(self) -> types.ElicitRequest:
         """Convert to MCP's request."""
         return types.ElicitRequest(
-            params=types.ElicitRequestFormParams(message=self.text, requested_schema=self.schema())
+            params=types.ElicitRequestFormParams(
+                message=self.message(), requested_schema=self.schema()
+            )
         )
+
+    def message(self) -> str:
+        """Return the text on one line and without what a terminal acts upon.
+
+        It names paths and the client, which may hold anything.
+        """
+        return " ".join(readable(self.text).split())
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the form."""
@@ -117,7 +127,7 @@ class Person:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 answer = await self._session.elicit_form(
-                    question.text, question.schema(), related_request_id=self._request
+                    question.message(), question.schema(), related_request_id=self._request
                 )
         except TimeoutError:
             return Silence.NO_ANSWER

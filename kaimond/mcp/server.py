@@ -26,7 +26,7 @@ from kaimond.mcp.person import AnswerNeededError, Person
 from kaimond.mcp.report import reported
 from kaimond.mcp.sdk_server import SdkServer, ToolsOnlyListen, serve_reading
 from kaimond.mcp.streams import message_streams
-from kaimond.mcp.text import MOST_PROGRESS, short_line
+from kaimond.mcp.text import MOST_PROGRESS, readable, short_line
 from kaimond.mcp.tools import ALIASES, TOOLS
 from kaimond.mcp.unknown_names import unknown_session_tool, unknown_tool
 from kaimond.mcp.waiting import interrupt
@@ -115,7 +115,7 @@ class Agents:
             _introduce(agent, context)
 
             async def say(sentence: str) -> None:
-                line = short_line(sentence, MOST_PROGRESS)
+                line = short_line(readable(sentence), MOST_PROGRESS)
                 await context.session.report_progress(time.monotonic(), None, line)
 
             request = json.dumps(context.request_id)

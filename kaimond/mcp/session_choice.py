@@ -2,7 +2,8 @@
 
 An agent that works inside a project means that project's session. Sessions that it has got from
 start_session count as well; as soon as there are two to choose from, it has to name one. An agent
-that works elsewhere means the only session there is.
+that works elsewhere means the only session there is. Wherever that is another project's, the answer
+says so, and nothing that cannot be undone is done to it.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ class Chosen(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-async def chosen(call: Call, key: str, *, starts: bool = False) -> Chosen:
+async def chosen(call: Call, key: str, *, starts: bool = False, careful: bool = False) -> Chosen:
     """Return the session that a call means.
 
     Args:
         call: the agent's call.
         key: the key that it gives, "" for none.
         starts: whether the session of the agent's own project is started if there is none.
+        careful: whether to refuse another project's session; for what cannot be undone.
 
     Raises:
         SessionError: the choice is unclear, the session has ended, or its start failed.
@@ -55,10 +57,10 @@ async def chosen(call: Call, key: str, *, starts: bool = False) -> Chosen:
         # Perhaps the person allows it, when asked; at least the error says how it is allowed.
         own = _nearest_project(call)
     if own is None:
-        return Chosen(_only(call))
+        return _checked(_only(call), _nearest_project(call), careful=careful)
     meant = _meant(alive, own, call.agent.opened)
     if len(meant) == 1:
-        return Chosen(meant[0])
+        return _checked(meant[0], own, careful=careful)
     if meant:
         raise SessionError(
             ErrorKind.WHICH_SESSION,
@@ -66,7 +68,7 @@ async def chosen(call: Call, key: str, *, starts: bool = False) -> Chosen:
             f"{available(meant)}",
         )
     if not starts:
-        return Chosen(choose(supervisor, ""))
+        return _checked(choose(supervisor, ""), own, careful=careful)
     started = await start(call, str(own), "")
     seen = started.seen
     fresh = (
@@ -75,6 +77,29 @@ async def chosen(call: Call, key: str, *, starts: bool = False) -> Chosen:
     )
     remarks = (fresh, *started.remarks) if started.fresh else started.remarks
     return Chosen(choose(supervisor, seen.key), remarks)
+
+
+def _checked(session: Session, project: Path | None, *, careful: bool) -> Chosen:
+    """Return a session that was not named, and say so if it is of another project.
+
+    Args:
+        session: the session.
+        project: the project that the agent works in; None if it works in none.
+        careful: see `chosen`.
+
+    Raises:
+        SessionError: the session is of another project, and the caller is careful.
+    """
+    if project is None or session.project == str(project):
+        return Chosen(session)
+    if careful:
+        raise SessionError(
+            ErrorKind.WHICH_SESSION,
+            f"Nothing was done: you work in {project}, which has no session, and session "
+            f"{session.key} is of {session.project}. If you mean it, pass "
+            f'session="{session.key}".',
+        )
+    return Chosen(session, (f"(In session {session.key} of {session.project}.)",))
 
 
 def _only(call: Call) -> Session:

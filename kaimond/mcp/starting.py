@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kaimond.config import projects_edit
+from kaimond.config import projects_edit, repo_options
 from kaimond.config.document_file import EditError
 from kaimond.config.project_path import PROJECT_FILES, PathRefusedError, resolve
 from kaimond.errors import ErrorKind, SessionError
@@ -153,6 +153,8 @@ async def _allowed(call: Call, path: str) -> tuple[ProjectEntry, list[str]]:
     try:
         return planner.project_at(path), []
     except NotAllowedError as error:
+        if not error.can_be_allowed:
+            raise
         project, original = error.project, error.original
         choices = (_ALLOW, *((_ALLOW_WORKTREES,) if original else ()), _REFUSE)
         worktree = f" (a git worktree of {original})" if original else ""
@@ -167,15 +169,15 @@ async def _allowed(call: Call, path: str) -> tuple[ProjectEntry, list[str]]:
         if choice == _REFUSE:
             raise _declined(call, question, error) from None
         file = call.core.paths.projects_file
+        _log.info("the user was asked about %s: %s", project, choice)
         if choice == _ALLOW_WORKTREES:
             _decide(lambda: projects_edit.allow(file, str(original), worktrees=True), error)
+            remark = f"(The user has just allowed all git worktrees of {original}.)"
         else:
             _decide(lambda: projects_edit.allow(file, str(project)), error)
-        _log.info("the user was asked and allowed %s: %s", project, choice)
-        undo = f"kaimonctl project deny {shlex.quote(str(project))}"
-        return planner.project_at(path), [
-            f"(The user has just allowed {project}; `{undo}` takes that back.)"
-        ]
+            undo = f"kaimonctl project deny {shlex.quote(str(project))}"
+            remark = f"(The user has just allowed {project}; `{undo}` takes that back.)"
+        return planner.project_at(path), [remark]
 
 
 async def _approved(call: Call, entry: ProjectEntry) -> list[str]:
@@ -186,7 +188,8 @@ async def _approved(call: Call, entry: ProjectEntry) -> list[str]:
     error = SessionError(ErrorKind.LAUNCH, str(unapproved))
     question = Question(
         f"launch {entry.path} {unapproved.repo.digest}",
-        f"{unapproved.repo.file} wants to choose how Julia is started: {unapproved.wishes}. "
+        f"{unapproved.repo.file} wants to choose how Julia is started: "
+        f"{repo_options.shown(unapproved.repo.proposals())}. "
         "That can run anything on this machine. Use it?",
         (_USE, _WITHOUT, _DO_NOT_START),
     )
@@ -223,13 +226,15 @@ async def _choice(call: Call, question: Question, error: SessionError) -> str:
 
 async def _asked(call: Call, question: Question) -> str | Silence:
     """Ask the person; what waits for the answer is told at times, so that no client gives up."""
-    asking = asyncio.ensure_future(call.ask(question))
-    try:
-        while not (await asyncio.wait([asking], timeout=SAY_EVERY))[0]:
-            await call.say("waiting for the user's answer")
-        return await asking
-    finally:
-        asking.cancel()
+    # Several agents may share a connection, and its person.
+    asked = call.agent.asked
+    asking = asked.get(question.key)
+    if asking is None:
+        asking = asked[question.key] = asyncio.ensure_future(call.ask(question))
+        asking.add_done_callback(lambda _: asked.pop(question.key))
+    while not (await asyncio.wait([asking], timeout=SAY_EVERY))[0]:
+        await call.say("waiting for the user's answer")
+    return await asyncio.shield(asking)
 
 
 def _declined(call: Call, question: Question, error: SessionError) -> SessionError:

@@ -29,7 +29,9 @@ class SessionArguments(Arguments):
     """Arguments of a tool that works on one session."""
 
     session: str = Field(
-        "", description="Key of the session; may be left out if there is only one."
+        "",
+        description="Key of the session. Left out: that of the project you work in, or the only "
+        "one.",
     )
     ses: str = Field("", description="The same as `session`.")
 
@@ -144,7 +146,7 @@ _MEANT: Final = {
 """Names that models give to parameters by mistake, and the parameters that they mean."""
 
 _WORDS: Final = {"true": True, "false": False}
-_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?")
+_NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d{0,15})?")
 
 
 def as_meant(model: type[Arguments], given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -186,7 +188,8 @@ def _typed(model: type[Arguments], name: str, value: Any) -> Any:
     if bool in kinds:
         return _WORDS.get(text.lower(), value)
     if kinds & {int, float} and _NUMBER.fullmatch(text):
-        return int(text) if int in kinds and "." not in text else float(text)
+        number = float(text)
+        return int(number) if int in kinds and number.is_integer() else number
     return text if name in ("session", "ses", "eval_id") else value
 
 

@@ -80,6 +80,7 @@ class NotAllowedError(SessionError):
     Attributes:
         project: its directory.
         original: the allowed project of which it is another git worktree; None if there is none.
+        can_be_allowed: whether its user can still decide, and has not denied it.
     """
 
     def __init__(self, listed: Projects, project: Path) -> None:
@@ -88,6 +89,9 @@ class NotAllowedError(SessionError):
         self.project = project
         entry = listed.worktree_of(project)
         self.original = entry.path if entry else None
+        self.can_be_allowed = (
+            listed.readable and not listed.denies(project) and not project_path.is_too_wide(project)
+        )
 
 
 class Planner:

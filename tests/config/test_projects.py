@@ -255,6 +255,16 @@ def test_below_a_directory_the_environment_of_tests_leads_to_its_package(
     assert itself.path == tests
 
 
+def test_what_was_denied_with_all_below_it_is_allowed_by_itself(file: Path, project: Path) -> None:
+    above = make_project(project.parent / "above")
+    inner = make_project(above / "inner")
+    allow(file, str(above), below=True)
+    deny(file, str(above))
+    assert allow(file, str(above)).change is Change.ENABLED
+    assert load(file).allowed(above) is not None
+    assert load(file).allowed(inner) is None
+
+
 def git(*words: str, cwd: Path) -> None:
     subprocess.run(
         ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *words],
@@ -282,6 +292,16 @@ def test_worktrees_of_an_allowed_project_can_be_allowed(file: Path, project: Pat
     # A directory that only claims to be one is not: the repository does not list it.
     forged = make_project(repository.parent / "forged" / project.name)
     (forged.parent / ".git").write_bytes((copy.parent / ".git").read_bytes())
+    assert load(file).allowed(forged) is None
+    # Nor is one that vouches for itself, or has a link to the repository.
+    own = forged.parent / "own"
+    own.mkdir()
+    (own / "commondir").write_text(str(repository / ".git"))
+    (own / "gitdir").write_text(str(forged.parent / ".git"))
+    (forged.parent / ".git").write_text(f"gitdir: {own}\n")
+    assert load(file).allowed(forged) is None
+    (forged.parent / ".git").unlink()
+    (forged.parent / ".git").symlink_to(repository / ".git")
     assert load(file).allowed(forged) is None
     assert deny(file, str(copy)).change is Change.DENIED
     assert load(file).allowed(copy) is None

@@ -137,6 +137,7 @@ def test_session_and_ses_mean_the_same_and_may_not_differ() -> None:
         ({"expr": "1", "session_id": " 0a1b2c3d "}, {"e": "1", "session": "0a1b2c3d"}),
         ({"e": "1", "q": "false", "max_output": "500"}, {"e": "1", "q": False, "max_output": 500}),
         ({"e": "1", "timeout": "30"}, {"e": "1", "timeout": 30.0}),
+        ({"e": "1", "max_output": "500.0"}, {"e": "1", "max_output": 500}),
         ({"e": "1", "timeout": "2.5"}, {"e": "1", "timeout": 2.5}),
         # What is not plain is left to be refused, and code is never touched.
         ({"e": " false "}, {"e": " false "}),

@@ -40,7 +40,7 @@ async def run(call: Call, arguments: ManageArguments) -> Answer:
     started = call.replayed()
     if started and started.get("tool") == "manage_repl":
         return await _joined(call, started)
-    session = (await chosen(call, arguments.key())).session
+    session = (await chosen(call, arguments.key(), careful=True)).session
     if arguments.command == "interrupt":
         return await _interrupt(call, session)
     if arguments.command == "revise":

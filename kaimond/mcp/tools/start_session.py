@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
+from kaimond.config import project_path
 from kaimond.julia_process.health import Word
 from kaimond.mcp.answer import Answer
 from kaimond.mcp.starting import start
@@ -13,6 +14,7 @@ from kaimond.mcp.tool import Arguments, Tool
 from kaimond.supervisor.view import View, views
 
 if TYPE_CHECKING:
+    from kaimond.config.projects import ProjectEntry
     from kaimond.mcp.call import Call
     from kaimond.registry.record import Record
 
@@ -78,9 +80,7 @@ async def _list(call: Call) -> Answer:
                 f"{seen.condition} (session: {seen.key}{_named(seen)})" for seen in own
             )
         else:
-            status = "ready to start" if entry.enabled and entry.launch else "disabled"
-            if entry.enabled and not entry.launch:
-                status = "cannot start, see below"
+            status = _unstarted(entry)
         lines.append(f"  {entry.path}  [{status}]")
         rows.append(
             {
@@ -110,6 +110,16 @@ async def _list(call: Call) -> Answer:
         "problems": [str(problem) for problem in listed.problems],
     }
     return Answer("\n".join([head, *lines]), facts=facts)
+
+
+def _unstarted(entry: ProjectEntry) -> str:
+    if not entry.enabled:
+        return "disabled"
+    if entry.launch is None:
+        return "cannot start, see below"
+    status = "ready to start" if project_path.is_project(entry.path) else "no project itself"
+    more = ((entry.below, "all projects below"), (entry.worktrees, "its git worktrees"))
+    return ", ".join([status, *(f"{text} as well" for on, text in more if on)])
 
 
 def _named(seen: View) -> str:
