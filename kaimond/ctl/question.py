@@ -18,6 +18,8 @@ def confirmed(question: str, unasked: str) -> bool:
         CtlError: there is no terminal to ask on.
     """
     if not sys.stdin.isatty():
+        # The message refers to what was shown, which may be in the same file.
+        sys.stdout.flush()
         raise CtlError(unasked)
     sys.stdout.write(f"{question} [y/N] ")
     sys.stdout.flush()

@@ -176,7 +176,7 @@ def test_every_command_is_found_when_two_letters_are_swapped(
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        (["start"], "usage: kaimonctl start "),
+        (["prefs", "set"], "usage: kaimonctl prefs set "),
         (["project"], "It is one of: allow, deny, "),
         (["mcp", "install"], "missing: --client"),
     ],

@@ -22,7 +22,13 @@ LIMIT: Final = 1800.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("path", metavar="PATH", help="directory of the Julia project")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        nargs="?",
+        default=".",
+        help="directory of the Julia project, or one within it (default: the current one)",
+    )
     parser.add_argument("--name", default="", help="a second, independent session of the project")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from kaimond.config import project_path
 from kaimond.config import settings as settings_of
 from kaimond.config.project_path import PROJECT_FILES
 from kaimond.doctor.checks.julia import split_cure
@@ -53,7 +54,9 @@ def _project(world: World, entry: ProjectEntry) -> Finding:
     deny = f"If it is gone for good: kaimonctl project deny {shlex.quote(entry.stored)}"
     if not entry.path.is_dir():
         return Finding("projects", Level.WARN, f"{entry.path} is not a directory (any more)", deny)
-    if not any((entry.path / name).is_file() for name in PROJECT_FILES):
+    if entry.below and not project_path.is_project(entry.path):
+        return Finding("projects", Level.OK, f"{entry.path}: every project beneath it is allowed")
+    if not project_path.is_project(entry.path):
         text = f"{entry.path} has no {' or '.join(reversed(PROJECT_FILES))}"
         return Finding("projects", Level.WARN, text, deny)
     if entry.launch is None:

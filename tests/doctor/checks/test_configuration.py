@@ -36,6 +36,16 @@ def test_an_unreadable_list_of_projects_is_a_failure(patient: Patient) -> None:
     assert patient.one(configuration.projects).level is Level.FAIL
 
 
+def test_a_directory_below_which_all_is_allowed_need_be_no_project(patient: Patient) -> None:
+    above = patient.home / "above"
+    above.mkdir()
+    entry = {"project_path": str(above), "below": True}
+    patient.config("projects.json", json.dumps({"projects": [entry]}))
+    finding = patient.one(configuration.projects)
+    assert finding.level is Level.OK
+    assert "every project beneath it" in finding.text
+
+
 def test_each_project_is_looked_at(patient: Patient) -> None:
     patient.julia()
     paths = {}
