@@ -51,7 +51,14 @@ def read(path: Path) -> str:
     return _decoded(_content(path) or b"")
 
 
-def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bool) -> Written:
+def change(
+    path: Path,
+    edit: Callable[[str], str],
+    backups: Path,
+    *,
+    private: bool,
+    within: Path | None = None,
+) -> Written:
     """Replace the text of the file at ``path`` by ``edit(text)``.
 
     A file in which nothing is left is removed, because not every client reads an empty one. If
@@ -62,11 +69,15 @@ def change(path: Path, edit: Callable[[str], str], backups: Path, *, private: bo
         edit: maps the old text to the new one; called again if the file changed meanwhile.
         backups: the directory for the previous text.
         private: whether a newly created file is readable by the user only.
+        within: the project that the file is for. A repository may hold links that lead elsewhere;
+            they are not followed.
 
     Raises:
         EditError: nothing was changed; the message gives the reason.
     """
     target = files.target(path)
+    if within and not target.is_relative_to(files.target(within)):
+        raise EditError(f"it leads out of the project, to {target}")
     try:
         # Keeps two of our own writers apart; clients do not know about this lock.
         with files.locked(backups / "any"):

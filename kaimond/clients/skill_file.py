@@ -40,26 +40,27 @@ def path(client: Client, environ: Mapping[str, str], project: Path | None) -> Pa
     return folder / NAME / "SKILL.md" if folder else None
 
 
-def install(target: Path, backups: Path) -> Written:
+def install(target: Path, backups: Path, project: Path | None = None) -> Written:
     """Write the skill; what the file held before is kept.
 
     Args:
         target: the file, as `path` gave it.
         backups: the directory for what it held before.
+        project: the project that it is for; None for all projects.
 
     Raises:
         EditError: nothing was written.
     """
-    return file.change(target, lambda _: text(), backups, private=False)
+    return file.change(target, lambda _: text(), backups, private=False, within=project)
 
 
-def remove(target: Path, backups: Path) -> Written:
+def remove(target: Path, backups: Path, project: Path | None = None) -> Written:
     """Remove the skill and its folder, if that is empty then; what the file held is kept.
 
     Raises:
         EditError: nothing was removed.
     """
-    written = file.change(target, lambda _: "", backups, private=False)
+    written = file.change(target, lambda _: "", backups, private=False, within=project)
     if written.removed:
         with contextlib.suppress(OSError):  # the user has put more into it
             target.parent.rmdir()

@@ -78,7 +78,11 @@ def write(client: Client, project: Path | None) -> None:
     path = client.approval_path(os.environ, project)
     try:
         written = file.change(
-            path, lambda text: approval.approve(client, text), _backups(), private=project is None
+            path,
+            lambda text: approval.approve(client, text),
+            _backups(),
+            private=project is None,
+            within=project,
         )
     except EditError as error:
         raise CtlError(
@@ -101,7 +105,11 @@ def withdraw(client: Client, project: Path | None) -> None:
     path = client.approval_path(os.environ, project)
     try:
         written = file.change(
-            path, lambda text: approval.withdraw(client, text), _backups(), private=project is None
+            path,
+            lambda text: approval.withdraw(client, text),
+            _backups(),
+            private=project is None,
+            within=project,
         )
     except EditError as error:
         raise CtlError(

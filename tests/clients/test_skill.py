@@ -80,6 +80,19 @@ def test_a_projects_skill_is_written_in_the_project(home: Home) -> None:
     assert "With --project it is." in missing
 
 
+def test_a_link_of_a_repository_is_not_followed_out_of_it(home: Home) -> None:
+    project, victim = home.path / "Pkg", home.path / "precious"
+    victim.write_text("mine")
+    skill = project / ".claude" / "skills" / "kaimon" / "SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.symlink_to(victim)
+    for action in ("install", "remove"):
+        words = ("skill", action, "--client", "claude", "--project", str(project))
+        done = home.ctl(*words, code=1)
+        assert f"leads out of the project, to {victim}" in done.stderr
+        assert victim.read_text() == "mine"
+
+
 def test_what_the_user_made_of_the_skill_is_kept(home: Home) -> None:
     file = home.path / ".agents/skills/kaimon/SKILL.md"
     file.parent.mkdir(parents=True)

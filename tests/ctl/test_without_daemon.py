@@ -82,7 +82,13 @@ def test_version_is_told_without_a_daemon(home: Home) -> None:
 
 
 def test_bad_usage_is_two(home: Home) -> None:
-    for arguments in ([], ["bogus"], ["prefs", "set"], ["log", "-n", "x"], ["log", "--session", "../x"]):
+    for arguments in (
+        [],
+        ["bogus"],
+        ["prefs", "set"],
+        ["log", "-n", "x"],
+        ["log", "--session", "../x"],
+    ):
         assert home.ctl(*arguments).returncode == 2
 
 

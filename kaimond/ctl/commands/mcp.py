@@ -167,6 +167,7 @@ def _written(
             lambda text: entry.install(client, text, command, replace=options.replace),
             paths.resolve().state / "backups",
             private=options.project is None,
+            within=options.project,
         )
     except ForeignEntryError as error:
         raise CtlError(
@@ -188,6 +189,7 @@ def _remove(client: Client, project: Path | None) -> int:
             lambda text: entry.remove(client, text),
             paths.resolve().state / "backups",
             private=project is None,
+            within=project,
         )
     except ForeignEntryError as error:
         raise CtlError(

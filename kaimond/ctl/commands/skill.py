@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     change = skill_file.install if options.action == "install" else skill_file.remove
     for target, titles in _targets(options.client, project).items():
         try:
-            written = change(target, paths.resolve().state / "backups")
+            written = change(target, paths.resolve().state / "backups", project)
         except EditError as error:
             raise CtlError(f"{target} was not changed, because {error}.") from None
         _tell(target, titles, written, options.action)
