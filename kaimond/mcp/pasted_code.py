@@ -43,8 +43,8 @@ def unwrapped(text: str) -> Pasted:
     """Return the code in a text that is one Markdown fence or a copy of a REPL's screen.
 
     Any other text is returned as it is: a fence inside of code, for example, is Julia's literal
-    of a command. Input of Pkg's mode and of help becomes lines that begin with `]` and `?`, which
-    the gate takes as the REPL does.
+    of a command. Input of Pkg's mode and of help becomes lines that begin with `]` and `?`, and a
+    further input of Julia code keeps its prompt; the gate takes each as the REPL does.
 
     Raises:
         ArgumentError: it is, or the screen has, input for the shell.
@@ -68,16 +68,21 @@ def unwrapped(text: str) -> Pasted:
 
 
 def _without_prompts(text: str) -> str:
-    """Return the inputs of a REPL's screen, as the REPL itself takes a paste of it."""
-    kept = []
-    inside = False
+    """Return the inputs of a REPL's screen, as the REPL itself takes a paste of it.
+
+    The prompt stays where Julia code follows Julia code, as nothing else says there that another
+    input begins, before which `ans` is set.
+    """
+    kept: list[str] = []
+    inside = after_code = False
     for line in text.splitlines():
         if line.lstrip().startswith(PROMPT):
             code = line.lstrip().removeprefix(PROMPT)
             if code.startswith(";"):
                 _refuse_shell(line)
-            kept.append(code)
-            inside = True
+            is_code = not code.lstrip().startswith(tuple(_SIGNS.values()))
+            kept.append(PROMPT + code if is_code and after_code else code)
+            inside, after_code = True, is_code
         elif inside and line.startswith(_INDENT):
             kept.append(line.removeprefix(_INDENT))
         elif prompt := _OTHER_MODE.match(line.lstrip()):
@@ -86,6 +91,7 @@ def _without_prompts(text: str) -> str:
             command = line.lstrip()[prompt.end() :].strip()
             if command:
                 kept.append(_SIGNS[prompt["mode"]] + command)
+                after_code = False
             inside = False
         else:
             inside = False

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import io
 import os
+import tempfile
 import threading
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kaimond.mcp.text import clean, shorten
 from kaimond.runtime import UnsafeDirectoryError, ensure_private
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL import Image
 
     from kaimond.evals.eval import Outcome
@@ -107,7 +106,7 @@ async def pictures_of(outcome: Outcome, eval_id: str, spool: Spool, first: int =
     for number, (mime, data) in enumerate(found[first - 1 : first - 1 + MOST_SENT], first):
         file = spool.beside(eval_id, f"-{number}{SUFFIXES[mime]}")
         try:
-            scaled = await asyncio.to_thread(_scaled, data, mime)
+            scaled = await asyncio.to_thread(_scaled, data)
         except UnusableError as unusable:
             place = await asyncio.to_thread(_kept, file, data)
             remarks.append(f"(Picture {number} is not shown: {unusable}. {place})")
@@ -169,19 +168,24 @@ def keep(file: Path, data: bytes) -> None:
     """Put data into a file that only the user can read, unless it is there.
 
     Raises:
-        OSError: it cannot be written.
-        kaimond.runtime.UnsafeDirectoryError: its directory cannot be created or trusted.
+        OSError: it cannot be written, as when its session has ended.
+        kaimond.runtime.UnsafeDirectoryError: its directory cannot be trusted.
     """
+    if not file.parent.exists():
+        # It was removed with the session, and would now be left behind.
+        raise FileNotFoundError("its session has ended")
     ensure_private(file.parent)
     if file.exists() and file.stat().st_size == len(data):
         return
-    new = file.with_name(f"{file.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(data)
-    new.replace(file)
+    # Several calls may keep the same one at once.
+    descriptor, new = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+        Path(new).replace(file)
+    except OSError:
+        Path(new).unlink(missing_ok=True)
+        raise
 
 
 def _kept(file: Path, data: bytes) -> str:
@@ -197,7 +201,7 @@ def _by(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _scaled(data: bytes, mime: str) -> Scaled:
+def _scaled(data: bytes) -> Scaled:
     """Return a picture as it is if it can be sent so, else a smaller one.
 
     Raises:
@@ -214,7 +218,7 @@ def _scaled(data: bytes, mime: str) -> Scaled:
                 # Finds what decoding does not mind, such as a missing end.
                 image.verify()
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                return _fitting(image, data, mime)
+                return _fitting(image, data)
         except UnusableError:
             raise
         except Image.DecompressionBombError:
@@ -224,8 +228,10 @@ def _scaled(data: bytes, mime: str) -> Scaled:
             raise UnusableError(f"it cannot be decoded ({reason})") from None
 
 
-def _fitting(image: Image.Image, data: bytes, mime: str) -> Scaled:
+def _fitting(image: Image.Image, data: bytes) -> Scaled:
     before = image.size
+    # Code may label its bytes wrongly, and a client refuses what is not of its type.
+    mime = f"image/{str(image.format).lower()}"
     if before[0] * before[1] > MOST_DECODED:
         raise UnusableError(f"it has {_by(before)} pixels, too many to scale it here")
     image.load()

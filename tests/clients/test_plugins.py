@@ -102,6 +102,7 @@ def test_code_in_the_arguments_of_julia_is_answered_with_a_word_about_ex(command
         'git commit -m "julia -e is slow"',
         "grep julia -e x",
         "echo 'unbalanced",
+        "cat > notes.md <<'END'\njulia -e '1'\nEND",
         "",
         None,
     ],

@@ -34,6 +34,16 @@ def test_commands_of_pkg_and_searches_for_help_run_in_their_order(gate: GateProc
     assert set(gate.value_of(NAMES).split()) <= {*names.split(), "marked", "ans"}
 
 
+def test_each_input_of_a_pasted_screen_sees_the_value_of_the_one_before(gate: GateProcess) -> None:
+    assert gate.value_of("1") == "1"
+    screen = "20 + 1\njulia> y = begin\n    ans + 1\nend;\njulia> ans"
+    assert gate.value_of(screen) == "22"
+    backtrace = gate.evaluate('1\njulia> \njulia> error("here")').reply.text("backtrace")
+    assert re.search(r"eval-\w{8}:3", backtrace)
+    # What only looks like a prompt is part of a text.
+    assert gate.value_of('"""\njulia> 1\n"""') == r'"julia> 1\n"'
+
+
 def test_an_unknown_name_brings_similar_ones(gate: GateProcess) -> None:
     said = gate.evaluate("?nosuchthing").output.decode()
     assert "Couldn't find nosuchthing" in said

@@ -57,12 +57,16 @@ def test_other_code_is_evaluated_as_it_is(text: str) -> None:
     assert unwrapped(text) == (text, "")
 
 
-def test_a_screen_of_the_repl_is_its_inputs() -> None:
-    assert unwrapped(SCREEN).code == 'f(x) = x +\n       1\nf(1)\nprint("a")'
+def test_a_screen_of_the_repl_is_its_inputs_with_a_prompt_before_each_further_one() -> None:
+    assert unwrapped(SCREEN).code == 'f(x) = x +\n       1\njulia> f(1)\njulia> print("a")'
+    assert unwrapped("julia> a\n\njulia> ]st\n\njulia> b\n").code == "a\n]st\nb"
 
 
 def test_an_indented_screen_is_its_inputs_as_well() -> None:
-    assert unwrapped("    julia> a = 1\n    1\n\n    julia> a + 1\n    2").code == "a = 1\na + 1"
+    assert (
+        unwrapped("    julia> a = 1\n    1\n\n    julia> a + 1\n    2").code
+        == "a = 1\njulia> a + 1"
+    )
 
 
 def test_input_of_pkgs_mode_and_of_help_on_a_screen_stays_in_its_place() -> None:

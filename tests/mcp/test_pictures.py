@@ -9,6 +9,7 @@ import random
 import stat
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    return spool
 
 
 def shown(spool: Spool, *parts: tuple[str, bytes], first: int = 1, svg: bool = False) -> Answer:
@@ -73,7 +76,7 @@ def test_a_small_picture_is_sent_as_it_is_and_an_eval_that_shows_it_has_said_eno
     )
     assert answer.text == ""
     assert [block.type for block in answer.to_mcp().content] == ["image", "image"]
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("spool/*"))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
@@ -98,6 +101,28 @@ def test_a_picture_of_too_many_bytes_becomes_a_jpeg_or_smaller(spool: Spool) -> 
     photograph = encoded(noise("RGB", (1500, 1500)), "JPEG", quality=95)
     answer = shown(spool, ("value:image/jpeg", photograph))
     assert decoded(answer).format == "JPEG"
+
+
+def test_a_picture_has_the_type_of_its_bytes_whatever_the_code_says(spool: Spool) -> None:
+    for size in (3, 2000):
+        jpeg = encoded(Image.new("RGB", (size, size)), "JPEG")
+        assert decoded(shown(spool, ("value:image/png", jpeg))).format in ("JPEG", "PNG")
+
+
+def test_the_same_original_is_kept_by_several_calls_at_once(spool: Spool) -> None:
+    file = spool.beside("0a0a0a0a", "-1.png")
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as calls:
+            list(calls.map(lambda _: pictures.keep(file, bytes(1_000_000)), range(8)))
+        assert list(file.parent.iterdir()) == [file]
+        file.unlink()
+
+
+def test_no_directory_is_made_again_for_a_session_that_has_ended(tmp_path: Path) -> None:
+    large = encoded(Image.new("RGB", (2000, 10)))
+    answer = shown(Spool(tmp_path / "ended"), ("value:image/png", large))
+    assert "could not be put into a file: its session has ended" in answer.text
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_photograph_stays_upright(spool: Spool) -> None:
@@ -171,7 +196,7 @@ def test_a_drawing_is_a_file_and_text_only_if_it_is_wanted(spool: Spool) -> None
 def test_an_original_that_cannot_be_kept_is_told_and_the_picture_shown(
     spool: Spool, tmp_path: Path
 ) -> None:
-    tmp_path.joinpath("elsewhere").mkdir()
+    tmp_path.joinpath("spool").rename(tmp_path / "elsewhere")
     tmp_path.joinpath("spool").symlink_to("elsewhere")
     answer = shown(spool, ("display:image/png", encoded(Image.new("L", (2000, 10)))))
     assert len(answer.images) == 1
@@ -190,11 +215,11 @@ async def test_the_event_loop_goes_on_while_a_picture_is_scaled(
             await asyncio.sleep(0)
             turns += 1
 
-    def slow(data: bytes, mime: str) -> pictures.Scaled:
+    def slow(data: bytes) -> pictures.Scaled:
         before = turns
         while turns == before:
             pass
-        return scale(data, mime)
+        return scale(data)
 
     monkeypatch.setattr(pictures, "_scaled", slow)
     counting = asyncio.ensure_future(count())

@@ -217,6 +217,7 @@ async def test_a_model_whose_client_ignores_changes_can_list_the_tools_of_sessio
     [
         ({"name": "mypkg_greet", "arguments": {"name": "x"}}, REACHED),
         ({"name": "greet", "arguments": {"name": "x"}}, REACHED),
+        ({"name": "mcp__plugin_kaimon_kaimon__mypkg_greet", "arguments": {"name": "x"}}, REACHED),
         ({"name": " mcp__kaimon__mypkg_greet", "arguments": '{"name": "x"}'}, REACHED),
         ({"tool_name": "mypkg_greet", "args": {"name": "x"}}, REACHED),
         ({"name": "__secret"}, REACHED),

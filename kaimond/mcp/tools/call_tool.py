@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from kaimond.mcp.answer import Answer
     from kaimond.mcp.call import Call
 
-_CLIENT_PREFIX: Final = "mcp__kaimon__"
+_CLIENT_PREFIX: Final = re.compile(r"^mcp__(?:plugin_kaimon_)?kaimon__")
 """What Claude Code and Codex put before our tools' names when they show them to the model."""
 
 
@@ -54,7 +55,7 @@ async def run(call: Call, arguments: CallToolArguments) -> Answer:
     key = arguments.key()
     if key and given.setdefault("session", key) != key:
         raise ArgumentError("call_tool: `session` was given twice, with different keys. Give one.")
-    name = arguments.name.strip().removeprefix(_CLIENT_PREFIX)
+    name = _CLIENT_PREFIX.sub("", arguments.name.strip(), count=1)
     return await call_session_tool(call, name, given, bare=True)
 
 

@@ -69,7 +69,8 @@ def main() -> None:
     """Answer one call of the shell tool."""
     try:
         line = json.load(sys.stdin)["tool_input"]["command"]
-        found = any(evaluates(words) for words in commands(line))
+        # The lines of a heredoc are text, and where it ends is not told here.
+        found = "<<" not in line and any(evaluates(words) for words in commands(line))
     except (ValueError, KeyError, TypeError, AttributeError):
         return
     if found:

@@ -15,12 +15,15 @@ end
 # error, shall not be taken for a search.
 const PKG_LINE = r"^[ \t]*\][ \t]*([A-Za-z?].*?)[ \t\r]*$"
 const HELP_LINE = r"^[ \t]*\?[ \t]*(?!.* : )(\S.*?)[ \t\r]*$"
+# Begins a further input of Julia code on a pasted screen.
+const PROMPT_LINE = r"^julia> "m
 const OTHER_LINE = r"^[ \t]*[\]?]"m
 
 "The inputs that `code` consists of, in order."
 function inputs_of(code::String)
     # A line of valid code may begin with a bracket.
-    occursin(OTHER_LINE, code) && !is_complete(code) || return Input[Input(:julia, code, 1)]
+    occursin(PROMPT_LINE, code) || (occursin(OTHER_LINE, code) && !is_complete(code)) ||
+        return Input[Input(:julia, code, 1)]
     inputs = Input[]
     position = rest = 1
     while (position = blank_end(code, position)) <= ncodeunits(code)
@@ -31,6 +34,9 @@ function inputs_of(code::String)
             add_julia!(inputs, code, rest, first)
             push!(inputs, input)
             position = rest = next
+        elseif first == position && startswith(line, "julia> ")
+            add_julia!(inputs, code, rest, first)
+            position = rest = first + length("julia> ")
         else
             parsed, position = Meta.parse(code, position; raise=false, depwarn=false)
             # The rest is no code either; parsing it says what is wrong.
