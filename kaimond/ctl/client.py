@@ -149,6 +149,7 @@ class Client:
         Raises:
             CtlError: a message cannot be decoded.
         """
+        data = b""
         if not self._lines:
             self._sock.settimeout(None)
             try:
@@ -157,12 +158,14 @@ class Client:
                 data = b""
             if not data:
                 return None
-            self._lines = self._splitter.feed(data)
-        lines, self._lines = self._lines, []
         try:
+            lines, self._lines = self._lines or self._splitter.feed(data), []
             return tuple(wire.decode(line) for line in lines)
         except wire.WireError as error:
-            raise CtlError(error.message, ExitCode.UNKNOWN) from None
+            raise CtlError(
+                f"kaimond sent a message that cannot be read ({error.message}). {_UNKNOWN}",
+                ExitCode.UNKNOWN,
+            ) from None
 
     def wait_until_closed(self, timeout: float) -> None:
         """Wait until the daemon closes the connection, ``timeout`` seconds at most."""
@@ -297,7 +300,9 @@ def connected_again(still: Callable[[], bool] = lambda: True) -> Client:
         try:
             return connect_or_start()
         except CtlError as error:
-            if time.monotonic() >= until or not still():
+            if not still():
+                raise CtlError(f"no kaimond could be reached yet. {error}", error.code) from None
+            if time.monotonic() >= until:
                 raise CtlError(
                     f"no kaimond could be reached for {AGAIN_FOR:.0f} s. {error}", error.code
                 ) from None

@@ -128,6 +128,11 @@ class Evaluation:
                     if code is not None:
                         return code
                 if self._printer.closed and not self._asked_to_end:
+                    if self._request.get("follow"):
+                        raise CtlError(
+                            f"nobody reads the output any more; {self._where_to_look()}",
+                            ExitCode.INTERRUPTED,
+                        )
                     self._ask_to_end(daemon, "nobody reads the output any more; ")
 
     # ^C
@@ -205,7 +210,7 @@ class Evaluation:
         if self._as_json:
             say_json(facts)
             return _CODES.get(status, ExitCode.UNKNOWN)
-        shown = str(report.get("shown", ""))
+        shown = str(facts.get("shown", "")) if isinstance(facts, dict) else ""
         if shown:
             self._printer.line(shown)
         told = [str(report.get(name) or "") for name in ("failure", "notes")]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import socket
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kaimond import wire
+from kaimond.ctl import client
+from kaimond.ctl.output import CtlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +70,7 @@ def test_a_session_is_named_by_its_key(home: Home, stub: Stub, command: str) -> 
 
 @pytest.mark.parametrize(
     ("command", "careful"),
-    [("shutdown", True), ("restart", True), ("interrupt", False), ("revise", False)],
+    [("shutdown", True), ("restart", True), ("interrupt", True), ("revise", False)],
 )
 def test_a_session_that_is_not_named_is_the_daemons_choice_which_is_told(
     home: Home, stub: Stub, command: str, *, careful: bool
@@ -232,3 +236,59 @@ def test_an_interruption_is_quiet(home: Home, stub: Stub) -> None:
     asked.append(process)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+def _eval_messages(peer: socket.socket, *messages: tuple[str, dict[str, str]]) -> None:
+    for name, params in messages:
+        peer.sendall(wire.encode({"jsonrpc": "2.0", "method": f"eval.{name}", "params": params}))
+
+
+def test_a_reader_that_has_had_enough_of_a_followed_eval_does_not_interrupt_it(
+    home: Home, stub: Stub
+) -> None:
+    line = {"data": base64.b64encode(b"line\n").decode()}
+    closed = threading.Event()
+
+    def follow(peer: socket.socket) -> None:
+        _eval_messages(peer, ("queued", {"eval": "abcd", "session": "1a2b"}), ("output", line))
+        assert closed.wait(60)
+        _eval_messages(peer, ("output", line))
+
+    def interrupted(peer: socket.socket) -> None:
+        _eval_messages(peer, ("ended", {}))
+
+    stub.answers |= {"eval": follow, "eval.interrupt": interrupted}
+    process = home.popen("eval", "--follow", "abcd")
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    closed.set()
+    with process.stderr:
+        said = process.stderr.read()
+    assert process.wait(60) == 130
+    assert "eval abcd goes on in session 1a2b" in said
+    assert [request["method"] for request in stub.asked] == ["eval"]
+
+
+def test_a_message_that_is_too_long_is_told_in_a_sentence(home: Home, stub: Stub) -> None:
+    stub.answers["eval"] = lambda peer: peer.sendall(b"x" * (wire.MAX_LINE + 1))
+    done = home.ctl("eval", "1")
+    assert done.returncode == 4
+    assert done.stderr.startswith("kaimonctl: kaimond sent a message that cannot be read")
+    assert done.stderr.count("\n") == 1
+
+
+def test_whoever_leaves_while_connecting_again_is_not_told_of_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> client.Client:
+        raise CtlError("It is not running.")
+
+    monkeypatch.setattr(client, "connect_or_start", none)
+    with pytest.raises(CtlError) as left:
+        client.connected_again(lambda: False)
+    assert str(left.value) == "no kaimond could be reached yet. It is not running."
+    monkeypatch.setattr(client, "AGAIN_FOR", 0.0)
+    with pytest.raises(CtlError, match="for 0 s"):
+        client.connected_again()

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Interrupt the session's eval and print the outcome."""
     with client.connect() as daemon:
-        key = chosen_session.choose(daemon, options.session)
+        key = chosen_session.choose(daemon, options.session, careful=True)
         answer = daemon.call("interrupt", LIMIT, session=key)
     say(render.escape(answer.get("text", "")))
     return ExitCode.FAILED if answer.get("outcome") == "stubborn" else ExitCode.DONE
