@@ -22,6 +22,7 @@ from kaimond.evals.eval import PERSON, Status
 from kaimond.evals.spool import Spool
 from kaimond.events import EvalPrinted
 from kaimond.failure import told
+from kaimond.gate.frames import is_utf_8
 from kaimond.interrupts.cancel import Cancelled
 from kaimond.mcp.restart_rules import restarted_if_stale
 from kaimond.registry.state import USABLE
@@ -143,6 +144,8 @@ class Evaluation:
                     ErrorKind.NO_EVAL, f"There is no eval {self._params.follow!r}.{why}"
                 )
             return found
+        if not self._params.request:
+            return None
         started = self._core.store.load_call(AGENT, self._params.request)
         return history.get(str(started["eval"])) if started else None
 
@@ -159,6 +162,8 @@ class Evaluation:
                 "The code holds a NUL character, which Julia code cannot have. "
                 "Nothing was evaluated.",
             )
+        if not is_utf_8(code):
+            raise SessionError(ErrorKind.REFUSED, "The code is not UTF-8. Nothing was evaluated.")
         preparing = asyncio.ensure_future(self._prepared())
         interrupted = asyncio.ensure_future(self._interrupt.wait())
         try:

@@ -58,8 +58,21 @@ class Message:
         return number if math.isfinite(number) else 0.0
 
 
+def is_utf_8(text: str) -> bool:
+    """Return whether a text can be passed, as it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def encode(request: str, verb: str, fields: Iterable[tuple[str, str | bytes]] = ()) -> list[bytes]:
-    """Return the frames of a message."""
+    """Return the frames of a message.
+
+    Raises:
+        UnicodeEncodeError: a text holds half of a surrogate pair.
+    """
     frames = [request.encode(), verb.encode()]
     for name, value in fields:
         frames.append(name.encode())

@@ -34,6 +34,10 @@ _UNSTORED: Final = Outcome(
     Status.LOST, reason="it had ended, but its result could not be stored before the daemon ended"
 )
 
+_UNENCODABLE: Final = Outcome(
+    Status.FAILED, parts=(("error", b"nothing was evaluated: the code is not UTF-8"),)
+)
+
 _META: Final = ("status", "elapsed", "output")
 
 _OF_THE_SESSION: Final = ("sources", "reviser", "package", "file", "untracked", "remark")
@@ -137,7 +141,7 @@ class EvalRunner:
         self._history.add(item, journal, begins=self.queue.begins_next)
         self.queue.add(item)
         self.next()
-        return self._history.opened(item.id) or item
+        return self._history.get(item.id) or item
 
     def resume(self) -> None:
         """Continue with the evals that the previous daemon gave to this process image."""
@@ -226,22 +230,23 @@ class EvalRunner:
     # Gate messages
 
     def _hand_over(self, item: Eval) -> None:
-        self._link.send(
-            item.id,
-            "eval",
-            (
-                # Another image must not run it, as the named one may have done so already.
-                ("boot", item.boot_id),
-                ("code", item.code),
-                ("spool", str(self._spool.path(item.id))),
-                ("quiet", "1" if item.quiet else "0"),
-                ("silent", "0" if self._mirrored() and not item.silent else "1"),
-                ("rows", ROWS),
-                ("columns", COLUMNS),
-                *self._source.fields(item),
-                *item.call,
-            ),
+        fields = (
+            # Another image must not run it, as the named one may have done so already.
+            ("boot", item.boot_id),
+            ("code", item.code),
+            ("spool", str(self._spool.path(item.id))),
+            ("quiet", "1" if item.quiet else "0"),
+            ("silent", "0" if self._mirrored() and not item.silent else "1"),
+            ("rows", ROWS),
+            ("columns", COLUMNS),
+            *self._source.fields(item),
+            *item.call,
         )
+        try:
+            self._link.send(item.id, "eval", fields)
+        except UnicodeEncodeError:
+            self._history.end(self.queue.end(), _UNENCODABLE)
+            self.next()
 
     def transport_up(self) -> None:
         """Request again the results that may have been lost when the transport broke."""

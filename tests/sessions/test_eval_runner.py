@@ -128,6 +128,19 @@ async def test_a_result_ends_its_eval_and_is_acknowledged_once_stored(desk: Desk
     assert desk.runner.running is None
 
 
+async def test_an_eval_that_cannot_be_encoded_fails_and_the_next_one_runs(desk: Desk) -> None:
+    first, bad, last = (desk.submit(code) for code in ("a", "1 + \udcff", "b"))
+    desk.result(first.id)
+    ended = await asyncio.wait_for(desk.history.finished(bad.id), SOON)
+    assert ended.status is Status.FAILED
+    assert ended.outcome
+    assert "not UTF-8" in ended.outcome.text("error")
+    assert desk.runner.running == desk.history.get(last.id)
+    desk.result(last.id)
+    assert desk.submit("\udcff").status is Status.FAILED
+    assert desk.state() is State.READY
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [("error", Status.FAILED), ("interrupted", Status.INTERRUPTED), ("strange", Status.FAILED)],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
+from kaimond.gate.frames import is_utf_8
 from kaimond.mcp.eval_answer import answer_of, resumed
 from kaimond.mcp.pasted_code import unwrapped
 from kaimond.mcp.restart_rules import restarted_if_stale
@@ -78,6 +79,8 @@ def _check(code: str) -> None:
         )
     if "\0" in code:
         raise ArgumentError("ex: `e` holds a NUL character, which Julia code cannot have.")
+    if not is_utf_8(code):
+        raise ArgumentError("ex: `e` is not UTF-8: it holds half of a surrogate pair.")
 
 
 def _submitted(call: Call, session: Session, arguments: ExArguments, code: str) -> Eval:
