@@ -153,7 +153,9 @@ async def _found_project(call: Call) -> Path | None:
 def _nearest_project(call: Call) -> Path | None:
     """Return the nearest Julia project at or above the agent's directory, allowed or not."""
     directory = call.agent.project_dir or call.agent.cwd
-    return project_path.nearest_project(Path(directory)) if directory.startswith("/") else None
+    if not directory.startswith("/"):
+        return None
+    return project_path.nearest_project(Path(directory).resolve())
 
 
 def _project_at(call: Call, directory: str) -> Path | None:
