@@ -60,7 +60,8 @@ async def chosen(call: Call, key: str, *, starts: bool = False, careful: bool = 
         return _checked(_only(call), _nearest_project(call), careful=careful)
     meant = _meant(alive, own, call.agent.opened)
     if len(meant) == 1:
-        return _checked(meant[0], own, careful=careful)
+        # One of another project is among them only because the agent has got it itself.
+        return Chosen(meant[0])
     if meant:
         raise SessionError(
             ErrorKind.WHICH_SESSION,
