@@ -246,6 +246,7 @@ def test_what_is_no_code_is_refused_in_a_line(person: Person, code: str) -> None
 
 def test_where_no_project_is_allowed_the_cure_is_named(person: Person, tmp_path: Path) -> None:
     other = person.home.project("Other", allowed=False)
+    assert person.runs("1")[0] == 0
     code, out, err = person.runs("1", cwd=str(other))
     assert (code, out) == (1, "")
     assert f"kaimonctl project allow {other}" in err
